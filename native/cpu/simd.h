@@ -1,0 +1,61 @@
+// Vectors for the CPU kernels, by GCC/Clang vector extensions: one source for every instruction set.
+// Files in native/cpu are compiled once per instruction set (FLATMIN_ISA = portable, avx2, avx512) and
+// keep everything inside namespace flatmin::FLATMIN_ISA, so that no symbol of one set serves another.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+namespace flatmin {
+namespace FLATMIN_ISA {
+
+#if defined(__AVX512F__)
+inline constexpr int kLanes = 16;
+#elif defined(__AVX2__)
+inline constexpr int kLanes = 8;
+#else
+inline constexpr int kLanes = 4;
+#endif
+
+typedef float vf __attribute__((vector_size(kLanes * 4)));
+typedef int32_t vi __attribute__((vector_size(kLanes * 4)));
+typedef uint32_t vu __attribute__((vector_size(kLanes * 4)));
+typedef double vd __attribute__((vector_size(kLanes * 4)));  // kLanes / 2 doubles
+inline constexpr int kLanesF64 = kLanes / 2;
+
+static inline vf load(const float* p) {
+  vf v;
+  std::memcpy(&v, p, sizeof v);
+  return v;
+}
+static inline void store(float* p, vf v) { std::memcpy(p, &v, sizeof v); }
+static inline vd load(const double* p) {
+  vd v;
+  std::memcpy(&v, p, sizeof v);
+  return v;
+}
+static inline void store(double* p, vd v) { std::memcpy(p, &v, sizeof v); }
+
+// The first n lanes (0 <= n <= kLanes), the others zero: a tail does the same arithmetic as the body.
+static inline vf loadTail(const float* p, int64_t n) {
+  vf v = {};
+  std::memcpy(&v, p, static_cast<size_t>(n) * sizeof(float));
+  return v;
+}
+static inline void storeTail(float* p, vf v, int64_t n) {
+  std::memcpy(p, &v, static_cast<size_t>(n) * sizeof(float));
+}
+
+static inline vf splat(float x) { return vf{} + x; }
+
+// Sum of the lanes in a fixed pairwise order.
+static inline float sumLanes(vf v) {
+  float lanes[kLanes];
+  std::memcpy(lanes, &v, sizeof v);
+  for (int width = kLanes / 2; width > 0; width /= 2)
+    for (int i = 0; i < width; ++i) lanes[i] += lanes[i + width];
+  return lanes[0];
+}
+
+}  // namespace FLATMIN_ISA
+}  // namespace flatmin

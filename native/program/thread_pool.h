@@ -1,0 +1,53 @@
+// A fixed set of threads that runs numbered tasks. Which thread runs a task is left open; what a task
+// computes must depend on its number alone, so results do not depend on the number of threads.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <type_traits>
+#include <vector>
+
+namespace flatmin {
+
+class ThreadPool {
+ public:
+  explicit ThreadPool(int threads);
+  ~ThreadPool();
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
+  int threads() const { return static_cast<int>(workers_.size()) + 1; }
+
+  // Calls body(task, thread) for every task in [0, tasks), 0 <= thread < threads(); returns when all are done.
+  // The calling thread takes part. Must not be called from inside a task.
+  template <class Body>
+  void parallel(int64_t tasks, Body&& body) {
+    if (tasks <= 1 || workers_.empty()) {
+      for (int64_t task = 0; task < tasks; ++task) body(task, 0);
+      return;
+    }
+    using B = std::remove_reference_t<Body>;
+    run(tasks, [](void* b, int64_t task, int thread) { (*static_cast<B*>(b))(task, thread); }, (void*)&body);
+  }
+
+ private:
+  using Call = void (*)(void* body, int64_t task, int thread);
+  struct Job;
+  void run(int64_t tasks, Call call, void* body);
+  void work(int thread);
+
+  std::vector<std::thread> workers_;
+  std::mutex use_;  // one job at a time: a second program on this pool waits
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::atomic<Job*> job_{nullptr};
+  std::atomic<uint64_t> generation_{0};
+  std::atomic<int> inside_{0};
+  std::atomic<bool> stop_{false};
+};
+
+}  // namespace flatmin
