@@ -1,0 +1,4 @@
+{
+  'variables': { 'native': 'native' },
+  'includes': ['native/binding.gyp'],
+}

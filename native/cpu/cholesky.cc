@@ -1,0 +1,111 @@
+// A = U^T U, S = U^-T, A^-1 = S^T S, all three left-looking by block rows, so that each tile is one
+// product of panels.h and a small triangular solve.
+#include "cholesky.h"
+
+#include <cmath>
+
+#include "panels.h"
+
+namespace flatmin {
+namespace FLATMIN_ISA {
+namespace {
+
+constexpr int W = kPanel<double>;
+
+struct Work {
+  double *u, *s, *inverse;
+};
+
+Work takeWork(int64_t n, Scratch* scratch) {
+  const int64_t size = paddedSize<double>(n);
+  Work work;
+  work.u = scratch->take<double>(size * size);
+  work.s = scratch->take<double>(size * size);
+  work.inverse = scratch->take<double>(size * size);
+  return work;
+}
+
+// t <- the upper Cholesky factor of t, zero below the diagonal. False at a pivot <= 0.
+bool factorTile(double* t) {
+  for (int k = 0; k < W; ++k) {
+    double* row = t + k * W;
+    if (!(row[k] > 0)) return false;
+    const double inverse = 1 / std::sqrt(row[k]);
+    for (int c = 0; c < k; ++c) row[c] = 0;
+    for (int c = k; c < W; ++c) row[c] *= inverse;
+    for (int r = k + 1; r < W; ++r)
+      for (int c = r; c < W; ++c) t[r * W + c] -= row[r] * row[c];
+  }
+  return true;
+}
+
+// t <- u^-T t, u upper triangular.
+void solveTile(const double* u, double* t) {
+  for (int r = 0; r < W; ++r) {
+    vd t0 = load(t + r * W), t1 = load(t + r * W + kLanesF64);
+    for (int k = 0; k < r; ++k) {
+      t0 -= u[k * W + r] * load(t + k * W);
+      t1 -= u[k * W + r] * load(t + k * W + kLanesF64);
+    }
+    const double inverse = 1 / u[r * W + r];
+    store(t + r * W, t0 * inverse);
+    store(t + r * W + kLanesF64, t1 * inverse);
+  }
+}
+
+void subtract(double* t, const double* product) {
+  for (int i = 0; i < W * W; ++i) t[i] -= product[i];
+}
+
+}  // namespace
+
+size_t choleskyInverseScratchBytes(int64_t n) {
+  Scratch scratch(nullptr);
+  takeWork(n, &scratch);
+  return scratch.bytes();
+}
+
+MatrixStatus choleskyInverse(const float* a, int64_t n, double damping, float* out, void* memory) {
+  if (!lowerIsFinite(a, n)) return MatrixStatus::notFinite;
+  Scratch scratch(memory);
+  const Work work = takeWork(n, &scratch);
+  const int64_t size = paddedSize<double>(n), tiles = size / W;
+  double *u = work.u, *s = work.s;
+  double product[W * W];
+
+  fillSymmetric(a, n, 1.0, damping, u);
+  for (int64_t i = n; i < size; ++i) at(u, size, i, i) = 1;
+  for (int64_t k = 0; k < tiles; ++k)
+    for (int64_t j = k; j < tiles; ++j) {
+      double* t = tile(u, size, k, j);
+      multiplyTile(tile(u, size, 0, k), tile(u, size, 0, j), 0, k * W, product);
+      subtract(t, product);
+      if (j > k)
+        solveTile(tile(u, size, k, k), t);
+      else if (!factorTile(t))
+        return MatrixStatus::notPositive;
+    }
+
+  std::memset(s, 0, sizeof(double) * static_cast<size_t>(size * size));
+  for (int64_t j = 0; j < tiles; ++j)
+    for (int64_t k = j; k < tiles; ++k) {
+      double* t = tile(s, size, k, j);
+      if (k == j)
+        for (int i = 0; i < W; ++i) t[i * W + i] = 1;
+      multiplyTile(tile(u, size, 0, k), tile(s, size, 0, j), j * W, k * W, product);
+      subtract(t, product);
+      solveTile(tile(u, size, k, k), t);
+    }
+
+  for (int64_t j = 0; j < tiles; ++j)
+    for (int64_t i = j; i < tiles; ++i) {
+      double* t = tile(work.inverse, size, i, j);
+      multiplyTile(tile(s, size, 0, i), tile(s, size, 0, j), i * W, size, t);
+      transposeTile(t, product);
+      std::memcpy(tile(work.inverse, size, j, i), product, sizeof product);
+    }
+  return writeSymmetric(work.inverse, n, out) ? MatrixStatus::ok : MatrixStatus::notFinite;
+}
+
+}  // namespace FLATMIN_ISA
+}  // namespace flatmin

@@ -1,0 +1,20 @@
+// Inverse of a damped symmetric positive definite matrix, in float64 inside. Only the lower
+// triangle of A is read.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "matrix_status.h"
+
+namespace flatmin {
+namespace FLATMIN_ISA {
+
+size_t choleskyInverseScratchBytes(int64_t n);
+
+// out = (A + damping I)^-1. a, out: n x n, row-major; out may be a. out is symmetric to the bit and
+// written only when the status is ok. notPositive: a pivot <= 0.
+MatrixStatus choleskyInverse(const float* a, int64_t n, double damping, float* out, void* scratch);
+
+}  // namespace FLATMIN_ISA
+}  // namespace flatmin

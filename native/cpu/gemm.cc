@@ -1,0 +1,314 @@
+#include "gemm.h"
+
+#include <algorithm>
+
+#include "gemm_microkernel.h"
+
+namespace flatmin {
+namespace FLATMIN_ISA {
+namespace {
+
+constexpr int64_t kBlockDepth = 256;             // k of a packed block of B,
+constexpr int64_t kBlockVectors = 24;            // which with this width stays in the L2 cache
+constexpr int64_t kRowsInPlace = 4 * kTileRows;
+constexpr int64_t kColumnsInPlace = 4 * kTileVectors * kLanes;
+constexpr int64_t kInPlace = 8192;
+constexpr int64_t kBlockRows = 64, kBlockColumns = 128;
+constexpr int64_t kDotDepth = 1024;              // k of a block of inner products
+constexpr int64_t kTaskProducts = 1 << 19;       // products worth a task of their own,
+constexpr int64_t kTasks = 32;                   // and the most tasks wanted
+constexpr int64_t kChunkDepth = 512;             // least k of a chunk of a split k
+constexpr int64_t kWhole = INT64_MAX / 2;        // a diagonal right of every column
+
+int64_t ceilDiv(int64_t x, int64_t y) { return (x + y - 1) / y; }
+int64_t roundUp(int64_t x, int64_t y) { return ceilDiv(x, y) * y; }
+
+// [0, size) in even parts, cut at multiples of unit.
+class Split {
+ public:
+  Split(int64_t size, int64_t parts, int64_t unit = 1)
+      : parts(parts), size_(size), unit_(unit), each_(ceilDiv(size, unit) / parts),
+        more_(ceilDiv(size, unit) % parts) {}
+  int64_t begin(int64_t i) const {
+    return std::min((i * each_ + std::min(i, more_)) * unit_, size_);
+  }
+  int64_t size(int64_t i) const { return begin(i + 1) - begin(i); }
+  const int64_t parts;
+
+ private:
+  int64_t size_, unit_, each_, more_;
+};
+
+// ---- Packing ---------------------------------------------------------------------------------------
+
+// The first `columns` columns of B as a vector per row at to[p * stride], zeros in the lanes beyond.
+void packVectors(int64_t k, Matrix b, int64_t columns, float* to, int64_t stride) {
+  if (b.colStride == 1) {
+    const Lanes lanes(0, columns);
+    for (int64_t p = 0; p < k; ++p) store(to + p * stride, lanes.load(b.at(p, 0)));
+    return;
+  }
+  int64_t p = 0;
+  if (b.rowStride == 1) {
+    for (; p + kLanes <= k; p += kLanes) {
+      vf block[kLanes];
+      for (int64_t j = 0; j < kLanes; ++j) block[j] = j < columns ? load(b.at(p, j)) : vf{};
+      transpose(block);
+      for (int64_t i = 0; i < kLanes; ++i) store(to + (p + i) * stride, block[i]);
+    }
+  }
+  for (; p < k; ++p)
+    for (int64_t j = 0; j < kLanes; ++j) to[p * stride + j] = j < columns ? *b.at(p, j) : 0;
+}
+
+// Rows of A side by side: A(i, p) at to[p * rows + i].
+void packRows(int64_t rows, int64_t k, Matrix a, float* to) {
+  for (int64_t p = 0; p < k; ++p)
+    for (int64_t i = 0; i < rows; ++i) to[p * rows + i] = *a.at(i, p);
+}
+
+// ---- Outer products --------------------------------------------------------------------------------
+
+using Tile = void (*)(const TileOperands&, const Target&);
+
+template <bool kColumnsOfA, int... i, int... v>
+Tile chooseTile(int64_t rows, int64_t vectors, std::integer_sequence<int, i...>,
+                std::integer_sequence<int, v...>) {
+  static constexpr Tile single[] = {tile<1, v + 1, kColumnsOfA>...};
+  static constexpr Tile table[] = {tile<i / kTileVectors + 1, i % kTileVectors + 1, kColumnsOfA>...};
+  return rows == 1 ? single[vectors - 1] : table[(rows - 1) * kTileVectors + vectors - 1];
+}
+
+Tile chooseTile(int64_t rows, int64_t vectors, bool columnsOfA) {
+  constexpr auto tiles = std::make_integer_sequence<int, kTileRows * kTileVectors>{};
+  constexpr auto single = std::make_integer_sequence<int, kSingleRowVectors>{};
+  return columnsOfA ? chooseTile<true>(rows, vectors, tiles, single)
+                    : chooseTile<false>(rows, vectors, tiles, single);
+}
+
+// Where vector v of n columns begins: the last ends with the last column and so may overlap its neighbour;
+// if there are fewer columns than lanes it reaches beyond them.
+int64_t vectorBegin(int64_t v, int64_t n) {
+  return std::min(v * kLanes, std::max<int64_t>(n - kLanes, 0));
+}
+
+size_t tileScratch(GemmShape s) {
+  const int64_t vectors = std::min(ceilDiv(s.n, kLanes), kBlockVectors);
+  return std::min(s.k, kBlockDepth) * (vectors * kLanes + kTileRows);
+}
+
+// Leaves out tiles that lie wholly above the diagonal, where column = row + diagonal.
+void multiplyTiles(GemmShape s, Matrix a, Matrix b, Target c, int64_t diagonal, float* scratch) {
+  const int64_t columnVectors = ceilDiv(s.n, kLanes);
+  const Split blocks(columnVectors, ceilDiv(columnVectors, kBlockVectors));
+  const Split depths(s.k, std::max<int64_t>(ceilDiv(s.k, kBlockDepth), 1));
+  const Split rows(s.m, ceilDiv(s.m, kTileRows));
+  const bool packB = b.colStride != 1 || s.n < kLanes ||
+                     (s.m > kRowsInPlace && s.n * s.k > kInPlace);
+  const bool columnsInPlace = a.rowStride == 1 && (s.n <= kColumnsInPlace || s.m * s.k <= kInPlace);
+  const bool packA = !columnsInPlace && a.colStride != 1;
+  const bool columnsOfA = packA || columnsInPlace;
+
+  for (int64_t block = 0; block < blocks.parts; ++block) {
+    const int64_t vectors = blocks.size(block);
+    const Split cols(vectors, ceilDiv(vectors, s.m == 1 ? kSingleRowVectors : kTileVectors));
+    for (int64_t d = 0; d < depths.parts; ++d) {
+      const int64_t p = depths.begin(d), k = depths.size(d);
+      float* const packedB = scratch;
+      float* const packedA = scratch + k * vectors * kLanes;
+      Target out = c;
+      if (d > 0) out.beta = 1;
+      if (d + 1 < depths.parts) out.rowBias = out.colBias = nullptr;
+
+      for (int64_t t = 0; packB && t < cols.parts; ++t) {
+        for (int64_t v = 0; v < cols.size(t); ++v) {
+          const int64_t j = vectorBegin(blocks.begin(block) + cols.begin(t) + v, s.n);
+          packVectors(k, b.from(p, j), std::min<int64_t>(s.n, kLanes),
+                      packedB + (cols.begin(t) * k + v) * kLanes, cols.size(t) * kLanes);
+        }
+      }
+      TileOperands operands;
+      operands.k = k;
+      for (int64_t r = 0; r < rows.parts; ++r) {
+        const int64_t i = rows.begin(r), height = rows.size(r);
+        if (packA) packRows(height, k, a.from(i, p), packedA);
+        operands.a = packA ? packedA : a.at(i, p);
+        operands.aStep = packA ? height : columnsOfA ? a.colStride : a.rowStride;
+        for (int64_t t = 0; t < cols.parts; ++t) {
+          const int64_t width = cols.size(t), first = blocks.begin(block) + cols.begin(t);
+          const int64_t j = first * kLanes, last = vectorBegin(first + width - 1, s.n);
+          if (j > i + height - 1 + diagonal) break;
+          operands.cLast = last - j;
+          operands.b = packB ? packedB + cols.begin(t) * k * kLanes : b.at(p, j);
+          operands.bStep = packB ? width * kLanes : b.rowStride;
+          operands.bLast = packB ? (width - 1) * kLanes : operands.cLast;
+          operands.lanes = {j + (width - 1) * kLanes - last, std::min<int64_t>(kLanes, s.n - last)};
+          chooseTile(height, width, columnsOfA)(operands, out.from(i, j));
+        }
+      }
+    }
+  }
+}
+
+// ---- Inner products --------------------------------------------------------------------------------
+
+using Dots = void (*)(int64_t, const float*, int64_t, const float*, int64_t, const Target&);
+
+template <int... i, int... r>
+Dots chooseDots(int64_t rows, int64_t cols, std::integer_sequence<int, i...>,
+                std::integer_sequence<int, r...>) {
+  static constexpr Dots single[] = {dots<r + 1, 1>...};
+  static constexpr Dots table[] = {dots<i / kDotCols + 1, i % kDotCols + 1>...};
+  return cols == 1 ? single[rows - 1] : table[(rows - 1) * kDotCols + cols - 1];
+}
+
+void multiplyDots(GemmShape s, Matrix a, Matrix b, Target c, int64_t diagonal) {
+  const Split depths(s.k, std::max<int64_t>(ceilDiv(s.k, kDotDepth), 1), kLanes);
+  const Split rows(s.m, ceilDiv(s.m, s.n == 1 ? kSingleColumnDots : kDotRows));
+  const Split cols(s.n, ceilDiv(s.n, kDotCols));
+  for (int64_t d = 0; d < depths.parts; ++d) {
+    const int64_t p = depths.begin(d);
+    Target out = c;
+    if (d > 0) out.beta = 1;
+    if (d + 1 < depths.parts) out.rowBias = out.colBias = nullptr;
+    for (int64_t r = 0; r < rows.parts; ++r) {
+      const int64_t i = rows.begin(r), height = rows.size(r);
+      for (int64_t t = 0; t < cols.parts; ++t) {
+        const int64_t j = cols.begin(t), width = cols.size(t);
+        if (j > i + height - 1 + diagonal) break;
+        chooseDots(height, width, std::make_integer_sequence<int, kDotRows * kDotCols>{},
+                   std::make_integer_sequence<int, kSingleColumnDots>{})(
+            depths.size(d), a.at(i, p), a.rowStride, b.at(p, j), b.colStride, out.from(i, j));
+      }
+    }
+  }
+}
+
+// ---- The choice between them -----------------------------------------------------------------------
+
+size_t serialScratch(GemmShape s) {
+  return roundUp(std::max(tileScratch(s), tileScratch({s.n, s.m, s.k})), 16);
+}
+
+// Vector operations, about: products, packing by transposition or element, writing C transposed.
+int64_t tileCost(GemmShape s, const Matrix& a, const Matrix& b, const Target& c) {
+  const int64_t vectors = ceilDiv(s.n, kLanes);
+  int64_t cost = s.m * vectors * s.k;
+  if (b.colStride != 1) cost += (b.rowStride == 1 ? 6 : 2 * kLanes) * vectors * s.k;
+  if (a.colStride != 1 && a.rowStride != 1) cost += 2 * s.m * s.k;
+  if (c.colStride != 1) cost += s.m * s.n;
+  return cost;
+}
+int64_t dotCost(GemmShape s) { return s.m * s.n * (ceilDiv(s.k, kLanes) + 4); }
+
+void multiply(GemmShape s, Matrix a, Matrix b, Target c, int64_t diagonal, float* scratch) {
+  // A stride that is never taken is whatever suits.
+  if (s.m == 1) a.rowStride = a.colStride == 1 ? s.k : 1;
+  if (s.n == 1) b.colStride = b.rowStride == 1 ? s.k : 1;
+
+  const GemmShape swapped = {s.n, s.m, s.k};
+  const Matrix at = a.transposed(), bt = b.transposed();
+  const Target ct = {c.data, c.colStride, c.rowStride, c.alpha, c.beta, c.colBias, c.rowBias};
+  const bool canSwap = diagonal == kWhole;
+  const int64_t straight = tileCost(s, a, b, c);
+  const int64_t crossed = canSwap ? tileCost(swapped, bt, at, ct) : straight;
+  if (a.colStride == 1 && b.rowStride == 1 && dotCost(s) < std::min(straight, crossed)) {
+    if (s.m == 1 && canSwap) return multiplyDots(swapped, bt, at, ct, diagonal);
+    return multiplyDots(s, a, b, c, diagonal);
+  }
+  if (crossed < straight) return multiplyTiles(swapped, bt, at, ct, diagonal, scratch);
+  multiplyTiles(s, a, b, c, diagonal, scratch);
+}
+
+// ---- Tasks -----------------------------------------------------------------------------------------
+
+// C is cut into rows x cols blocks; where these are too few for the work, k is cut into chunks, whose
+// sums are added in a fixed tree.
+struct Grid {
+  int64_t rows = 1, cols = 1, chunks = 1;
+
+  explicit Grid(GemmShape s) {
+    const double products = static_cast<double>(s.m) * s.n * s.k;
+    const auto wanted = static_cast<int64_t>(std::min<double>(products / kTaskProducts, kTasks));
+    while (rows * cols < wanted) {
+      const int64_t height = s.m / rows, width = s.n / cols;
+      if (width >= 4 * kLanes && (width > kBlockColumns || height < 2 * kBlockRows)) {
+        cols *= 2;
+      } else if (height >= kBlockRows) {
+        rows *= 2;
+      } else {
+        break;
+      }
+    }
+    chunks = std::clamp<int64_t>(wanted / (rows * cols), 1, std::max<int64_t>(s.k / kChunkDepth, 1));
+  }
+};
+
+void run(GemmShape s, Matrix a, Matrix b, GemmOut c, bool lower, float* scratch, ThreadPool& pool) {
+  const Grid grid(s);
+  const int64_t perThread = serialScratch(s);
+  const int64_t perChunk = roundUp(s.m * s.n, 16);
+  float* const partial = scratch + perThread * pool.threads();
+  const Target out = {c.data, c.ld, 1, c.alpha, c.beta, c.rowBias, c.colBias};
+
+  const Split rowBlocks(s.m, grid.rows, kTileRows), colBlocks(s.n, grid.cols, kLanes);
+  const Split chunks(s.k, grid.chunks, kLanes);
+  const int64_t blocks = grid.rows * grid.cols;
+  pool.parallel(blocks * grid.chunks, [&](int64_t task, int thread) {
+    const int64_t chunk = task / blocks, r = task % blocks / grid.cols, t = task % grid.cols;
+    const int64_t i = rowBlocks.begin(r), j = colBlocks.begin(t), p = chunks.begin(chunk);
+    const GemmShape block = {rowBlocks.size(r), colBlocks.size(t), chunks.size(chunk)};
+    const int64_t diagonal = lower ? i - j : kWhole;
+    if (block.m - 1 + diagonal < 0) return;  // wholly above the diagonal
+    const Target whole =
+        grid.chunks == 1 ? out
+                         : Target{partial + chunk * perChunk, s.n, 1, 1, 0, nullptr, nullptr};
+    multiply(block, a.from(i, p), b.from(p, j), whole.from(i, j), diagonal,
+             scratch + thread * perThread);
+  });
+  if (grid.chunks == 1) return;
+
+  const Split rows(s.m, std::min(ceilDiv(s.m * s.n * grid.chunks, kTaskProducts), s.m));
+  pool.parallel(rows.parts, [&](int64_t task, int) {
+    for (int64_t i = rows.begin(task); i < rows.begin(task + 1); ++i) {
+      const int64_t n = lower ? i + 1 : s.n;
+      float* const row = partial + i * s.n;
+      for (int64_t step = 1; step < grid.chunks; step *= 2)
+        for (int64_t chunk = 0; chunk + step < grid.chunks; chunk += 2 * step)
+          for (int64_t j = 0; j < n; ++j)
+            row[chunk * perChunk + j] += row[(chunk + step) * perChunk + j];
+      finish(1, n, row, s.n, out.from(i, 0));
+    }
+  });
+}
+}  // namespace
+
+size_t gemmSerialScratchFloats(GemmShape s) { return serialScratch(s); }
+
+void gemmSerial(GemmShape s, Matrix a, Matrix b, GemmOut c, float* scratch) {
+  if (s.m == 0 || s.n == 0) return;  // guard
+  multiply(s, a, b, {c.data, c.ld, 1, c.alpha, c.beta, c.rowBias, c.colBias}, kWhole, scratch);
+}
+
+size_t gemmScratchFloats(GemmShape s, int threads) {
+  const int64_t chunks = Grid(s).chunks;
+  return serialScratch(s) * threads + (chunks == 1 ? 0 : chunks * roundUp(s.m * s.n, 16));
+}
+
+void gemm(GemmShape s, Matrix a, Matrix b, GemmOut c, float* scratch, ThreadPool& pool) {
+  if (s.m == 0 || s.n == 0) return;  // guard
+  run(s, a, b, c, false, scratch, pool);
+}
+
+void syrk(int64_t n, int64_t k, Matrix a, GemmOut c, float* scratch, ThreadPool& pool) {
+  if (n == 0) return;  // guard
+  run({n, n, k}, a, a.transposed(), c, true, scratch, pool);
+  const Split rows(n, ceilDiv(n * n, kTaskProducts));
+  pool.parallel(rows.parts, [&](int64_t task, int) {
+    for (int64_t i = rows.begin(task); i < rows.begin(task + 1); ++i)
+      for (int64_t j = i + 1; j < n; ++j) c.data[i * c.ld + j] = c.data[j * c.ld + i];
+  });
+}
+
+}  // namespace FLATMIN_ISA
+}  // namespace flatmin

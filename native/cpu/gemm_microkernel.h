@@ -1,0 +1,234 @@
+// The inner kernels of the matrix product, each for a small tile of C held in registers: `tile` adds outer
+// products (vectors along the columns of B), `dots` adds inner products (vectors along k).
+#pragma once
+
+#include <utility>
+
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#endif
+
+#include "simd.h"
+
+#define FLATMIN_INLINE inline __attribute__((always_inline))
+#define FLATMIN_UNROLL _Pragma("GCC unroll 16")
+
+namespace flatmin {
+namespace FLATMIN_ISA {
+
+// The largest tiles: their accumulators, a row of B and an element of A fill the registers. A single row
+// takes more vectors, to read longer pieces of B; a single column of inner products more rows.
+#if defined(__AVX512F__)
+inline constexpr int kTileRows = 8, kTileVectors = 3, kDotRows = 6, kDotCols = 4;
+inline constexpr int kSingleRowVectors = 12, kSingleColumnDots = 16;
+#elif defined(__AVX2__)
+inline constexpr int kTileRows = 6, kTileVectors = 2, kDotRows = 3, kDotCols = 3;
+inline constexpr int kSingleRowVectors = 8, kSingleColumnDots = 8;
+#else
+inline constexpr int kTileRows = 4, kTileVectors = 2, kDotRows = 3, kDotCols = 3;
+inline constexpr int kSingleRowVectors = 8, kSingleColumnDots = 8;
+#endif
+
+// Where a product goes: C(i, j) at data[i * rowStride + j * colStride].
+struct Target {
+  float* data;
+  int64_t rowStride, colStride;
+  float alpha, beta;
+  const float* rowBias;
+  const float* colBias;
+
+  Target from(int64_t i, int64_t j) const {
+    return {data + i * rowStride + j * colStride, rowStride, colStride, alpha, beta,
+            rowBias ? rowBias + i : nullptr, colBias ? colBias + j : nullptr};
+  }
+};
+
+// The lanes of a vector that belong to the matrix: begin <= lane < end.
+class Lanes {
+ public:
+  Lanes(int64_t begin, int64_t end) : begin_(begin), end_(end) {}
+  int64_t begin() const { return begin_; }
+  int64_t end() const { return end_; }
+
+#if defined(__AVX512F__)
+  vf load(const float* p) const { return (vf)_mm512_maskz_loadu_ps(mask(), p); }
+  void store(float* p, vf v) const { _mm512_mask_storeu_ps(p, mask(), (__m512)v); }
+#else
+  vf load(const float* p) const {
+    if (end_ - begin_ == kLanes) return FLATMIN_ISA::load(p);
+    float lanes[kLanes] = {};
+    for (int64_t l = begin_; l < end_; ++l) lanes[l] = p[l];
+    return FLATMIN_ISA::load(lanes);
+  }
+  void store(float* p, vf v) const {
+    if (end_ - begin_ == kLanes) return FLATMIN_ISA::store(p, v);
+    float lanes[kLanes];
+    FLATMIN_ISA::store(lanes, v);
+    for (int64_t l = begin_; l < end_; ++l) p[l] = lanes[l];
+  }
+#endif
+
+ private:
+#if defined(__AVX512F__)
+  __mmask16 mask() const { return static_cast<__mmask16>((1u << end_) - (1u << begin_)); }
+#endif
+  int64_t begin_, end_;
+};
+
+// Exchanges the off-diagonal blocks of size S of the lanes of x and y.
+template <int S, size_t... l>
+FLATMIN_INLINE void exchange(vf& x, vf& y, std::index_sequence<l...>) {
+#if defined(__clang__)
+  vf lower = __builtin_shufflevector(x, y, (l & S ? kLanes + l - S : l)...);
+  y = __builtin_shufflevector(x, y, (l & S ? kLanes + l : l + S)...);
+#else
+  vf lower = __builtin_shuffle(x, y, vi{(l & S ? kLanes + l - S : l)...});
+  y = __builtin_shuffle(x, y, vi{(l & S ? kLanes + l : l + S)...});
+#endif
+  x = lower;
+}
+
+// rows[i] lane j becomes rows[j] lane i.
+template <int S = 1>
+FLATMIN_INLINE void transpose(vf (&rows)[kLanes]) {
+  FLATMIN_UNROLL
+  for (int i = 0; i < kLanes; ++i)
+    if (!(i & S)) exchange<S>(rows[i], rows[i + S], std::make_index_sequence<kLanes>{});
+  if constexpr (2 * S < kLanes) transpose<2 * S>(rows);
+}
+
+// Lane i of the result is the sum of the lanes of rows[i].
+template <int S = 1>
+FLATMIN_INLINE vf sumRows(vf (&rows)[kLanes]) {
+  FLATMIN_UNROLL
+  for (int i = 0; i < kLanes; i += 2 * S) {
+    exchange<S>(rows[i], rows[i + S], std::make_index_sequence<kLanes>{});
+    rows[i] += rows[i + S];
+  }
+  if constexpr (2 * S < kLanes) return sumRows<2 * S>(rows);
+  return rows[0];
+}
+
+// C = alpha sums + beta C + biases, element by element.
+__attribute__((noinline)) inline void finish(int64_t m, int64_t n, const float* sums, int64_t ld,
+                                             const Target& c) {
+  for (int64_t i = 0; i < m; ++i) {
+    float* out = c.data + i * c.rowStride;
+    for (int64_t j = 0; j < n; ++j, out += c.colStride) {
+      float x = c.alpha * sums[i * ld + j];
+      if (c.beta != 0) x += c.beta * *out;
+      if (c.rowBias) x += c.rowBias[i];
+      if (c.colBias) x += c.colBias[j];
+      *out = x;
+    }
+  }
+}
+
+// The same for a vector of a tile, m rows of `lanes`, in a C of rowStride 1.
+__attribute__((noinline)) inline void finishTransposed(int64_t m, Lanes lanes, const float* sums,
+                                                       int64_t ld, const Target& c) {
+  vf columns[kLanes];
+  for (int64_t i = 0; i < kLanes; ++i) columns[i] = i < m ? load(sums + i * ld) : vf{};
+  transpose(columns);
+  const Lanes rows(0, m);
+  for (int64_t j = lanes.begin(); j < lanes.end(); ++j) {
+    float* out = c.data + j * c.colStride;
+    vf x = c.alpha * columns[j];
+    if (c.beta != 0) x += c.beta * rows.load(out);
+    if (c.rowBias) x += rows.load(c.rowBias);
+    if (c.colBias) x += c.colBias[j];
+    rows.store(out, x);
+  }
+}
+
+// One tile's operands. A(i, p) is at a[i + p * aStep] (kColumnsOfA) or a[i * aStep + p]. Vectors follow
+// one another, in row p of B from b[p * bStep] on, but for the last, which begins at bLast in B and cLast
+// in C. Only its `lanes` are stored: it may overlap its neighbour in C, or reach beyond C.
+struct TileOperands {
+  int64_t k;
+  const float* a;
+  int64_t aStep;
+  const float* b;
+  int64_t bStep, bLast;
+  int64_t cLast;
+  Lanes lanes{0, kLanes};
+};
+
+template <int M, int V, bool kColumnsOfA>
+void tile(const TileOperands& t, const Target& c) {
+  vf acc[M][V] = {};
+  const float* a = t.a;
+  const float* b = t.b;
+  const int64_t aStep = t.aStep, bStep = t.bStep, bLast = t.bLast;
+  for (int64_t p = 0; p < t.k; ++p) {
+    vf row[V];
+    FLATMIN_UNROLL
+    for (int v = 0; v < V; ++v) row[v] = load(b + (v == V - 1 ? bLast : v * kLanes));
+    FLATMIN_UNROLL
+    for (int i = 0; i < M; ++i) {
+      const float x = kColumnsOfA ? a[i] : a[i * aStep];
+      FLATMIN_UNROLL
+      for (int v = 0; v < V; ++v) acc[i][v] += x * row[v];
+    }
+    a += kColumnsOfA ? aStep : 1;
+    b += bStep;
+  }
+
+  const Lanes lanes = t.lanes;
+  const int64_t last = t.cLast;
+  if (c.colStride != 1) {  // C is the transpose of a matrix in rows
+    float sums[M * V * kLanes];
+    FLATMIN_UNROLL
+    for (int i = 0; i < M; ++i)
+      FLATMIN_UNROLL
+      for (int v = 0; v < V; ++v) store(sums + (i * V + v) * kLanes, acc[i][v]);
+    for (int v = 0; v < V; ++v)
+      finishTransposed(M, v == V - 1 ? lanes : Lanes(0, kLanes), sums + v * kLanes, V * kLanes,
+                       c.from(0, v == V - 1 ? last : v * kLanes));
+    return;
+  }
+#define FLATMIN_EACH(expression)                                    \
+  FLATMIN_UNROLL                                                    \
+  for (int i = 0; i < M; ++i) {                                     \
+    FLATMIN_UNROLL                                                  \
+    for (int v = 0; v < V; ++v) {                                   \
+      const int64_t at = v == V - 1 ? last : v * kLanes;            \
+      expression;                                                   \
+    }                                                               \
+  }
+  const auto get = [&](const float* p, int v) { return v == V - 1 ? lanes.load(p) : load(p); };
+  if (c.alpha != 1) FLATMIN_EACH((void)at; acc[i][v] *= c.alpha)
+  if (c.beta != 0) FLATMIN_EACH(acc[i][v] += c.beta * get(c.data + i * c.rowStride + at, v))
+  if (c.rowBias) FLATMIN_EACH((void)at; acc[i][v] += c.rowBias[i])
+  if (c.colBias) FLATMIN_EACH(acc[i][v] += get(c.colBias + at, v))
+  FLATMIN_EACH(float* out = c.data + i * c.rowStride + at;
+               v == V - 1 ? lanes.store(out, acc[i][v]) : store(out, acc[i][v]))
+#undef FLATMIN_EACH
+}
+
+// M x N inner products: A(i, p) at a[i * aStep + p], B(p, j) at b[j * bStep + p].
+template <int M, int N>
+void dots(int64_t k, const float* a, int64_t aStep, const float* b, int64_t bStep, const Target& c) {
+  constexpr int kGroups = (M * N + kLanes - 1) / kLanes;
+  vf acc[kGroups][kLanes] = {};
+  const auto add = [&](auto&& get) __attribute__((always_inline)) {
+    vf cols[N];
+    FLATMIN_UNROLL
+    for (int j = 0; j < N; ++j) cols[j] = get(b + j * bStep);
+    FLATMIN_UNROLL
+    for (int i = 0; i < M; ++i) {
+      const vf x = get(a + i * aStep);
+      FLATMIN_UNROLL
+      for (int j = 0; j < N; ++j) acc[(i * N + j) / kLanes][(i * N + j) % kLanes] += x * cols[j];
+    }
+  };
+  for (; k >= kLanes; k -= kLanes, a += kLanes, b += kLanes)
+    add([](const float* p) { return load(p); });
+  if (k > 0) add([lanes = Lanes(0, k)](const float* p) { return lanes.load(p); });
+  float sums[kGroups * kLanes];
+  for (int g = 0; g < kGroups; ++g) store(sums + g * kLanes, sumRows(acc[g]));
+  finish(M, N, sums, N, c);
+}
+
+}  // namespace FLATMIN_ISA
+}  // namespace flatmin

@@ -1,0 +1,37 @@
+// A^(-1/p) of a symmetric positive semidefinite matrix. Only the lower triangle of A is read.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "matrix_status.h"
+
+namespace flatmin {
+
+struct RootOptions {
+  double p = 4;         // > 0, real
+  double ridge = 1e-6;  // relative: ridge * lambda_max I is added
+  double epsilon = 0;   // absolute: epsilon I is added first
+  bool newton = false;  // coupled Newton where p is an integer; else by eigendecomposition
+};
+
+struct RootResult {
+  double residual;  // max|A X^p - I| of the A with both terms added, X in float64; infinite where
+                    // there is no X
+  MatrixStatus status;
+  int32_t iterations;  // of Newton, both precisions together; else 0
+};
+
+inline constexpr double kRootTolerance = 0.1;
+
+namespace FLATMIN_ISA {
+
+size_t inverseRootScratchBytes(int64_t n, const RootOptions& options);
+
+// a, out: n x n, row-major; out may be a. out is symmetric to the bit and written only when the
+// status is ok.
+RootResult inverseRoot(const float* a, int64_t n, const RootOptions& options, float* out,
+                       void* scratch);
+
+}  // namespace FLATMIN_ISA
+}  // namespace flatmin

@@ -1,0 +1,18 @@
+// Coupled Newton for A^(-1/p), p an integer: matrix products only, float32 and then, where that
+// fails, float64.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "inverse_root.h"
+
+namespace flatmin {
+namespace FLATMIN_ISA {
+
+size_t newtonRootScratchBytes(int64_t n);
+RootResult newtonRoot(const float* a, int64_t n, const RootOptions& options, float* out,
+                      void* scratch);
+
+}  // namespace FLATMIN_ISA
+}  // namespace flatmin

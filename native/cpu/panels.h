@@ -1,0 +1,172 @@
+// Square matrices in column panels: kPanel columns wide, padded with zeros to a multiple of kPanel,
+// each panel row-major and contiguous. Element (r, c) is panel(c / kPanel)[r * kPanel + c %
+// kPanel], so a kPanel x kPanel tile is contiguous too. The one product is C = A^T B, tile by tile
+// in registers; for symmetric A it is A B.
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+
+#include "simd.h"
+
+namespace flatmin {
+namespace FLATMIN_ISA {
+
+template <class T>
+struct Lanes;
+template <>
+struct Lanes<float> {
+  using V = vf;
+  static constexpr int count = kLanes;
+};
+template <>
+struct Lanes<double> {
+  using V = vd;
+  static constexpr int count = kLanesF64;
+};
+
+template <class T>
+inline constexpr int kPanel = 2 * Lanes<T>::count;
+
+template <class T>
+inline int64_t paddedSize(int64_t n) {
+  return (n + kPanel<T> - 1) / kPanel<T> * kPanel<T>;
+}
+
+template <class T>
+inline T& at(T* m, int64_t size, int64_t r, int64_t c) {
+  constexpr int W = 2 * Lanes<std::remove_const_t<T>>::count;
+  return m[c / W * (size * W) + r * W + c % W];
+}
+
+// Tile (i, j) in units of kPanel; panel j starts at tile (0, j).
+template <class T>
+inline T* tile(T* m, int64_t size, int64_t i, int64_t j) {
+  constexpr int W = 2 * Lanes<std::remove_const_t<T>>::count;
+  return m + (j * size + i * W) * W;
+}
+
+// c = sum over rows k in [k0, k1) of a[k]^T b[k]: a, b panels, c a tile that overlaps neither.
+template <class T>
+inline void multiplyTile(const T* a, const T* b, int64_t k0, int64_t k1, T* c) {
+  using V = typename Lanes<T>::V;
+  constexpr int W = kPanel<T>, L = Lanes<T>::count;
+  constexpr int kRows = kLanes == 16 ? 8 : 4;  // 2 * kRows accumulators fill half the registers
+  for (int i0 = 0; i0 < W; i0 += kRows) {
+    V acc[kRows][2] = {};
+    for (int64_t k = k0; k < k1; ++k) {
+      const V b0 = load(b + k * W), b1 = load(b + k * W + L);
+      const T* column = a + k * W + i0;
+      for (int i = 0; i < kRows; ++i) {
+        acc[i][0] += column[i] * b0;
+        acc[i][1] += column[i] * b1;
+      }
+    }
+    for (int i = 0; i < kRows; ++i) {
+      store(c + (i0 + i) * W, acc[i][0]);
+      store(c + (i0 + i) * W + L, acc[i][1]);
+    }
+  }
+}
+
+template <class T>
+inline void transposeTile(const T* from, T* to) {
+  for (int r = 0; r < kPanel<T>; ++r)
+    for (int c = 0; c < kPanel<T>; ++c) to[c * kPanel<T> + r] = from[r * kPanel<T> + c];
+}
+
+// c = a^T b over k rows, where the product is known to be symmetric: one half computed, then
+// mirrored.
+template <class T>
+inline void symmetricProduct(const T* a, const T* b, int64_t size, int64_t k, T* c) {
+  const int64_t tiles = size / kPanel<T>;
+  for (int64_t j = 0; j < tiles; ++j)
+    for (int64_t i = j; i < tiles; ++i) {
+      T* lower = tile(c, size, i, j);
+      multiplyTile(tile(a, size, 0, i), tile(b, size, 0, j), 0, k, lower);
+      if (i != j) {
+        transposeTile(lower, tile(c, size, j, i));
+        continue;
+      }
+      for (int r = 0; r < kPanel<T>; ++r)
+        for (int s = 0; s < r; ++s) lower[s * kPanel<T> + r] = lower[r * kPanel<T> + s];
+    }
+}
+
+// x^p for symmetric x and integer p >= 1. Returns x itself or one of the two buffers.
+template <class T>
+inline const T* symmetricPower(const T* x, int64_t p, int64_t size, int64_t k, T* result,
+                               T* spare) {
+  int64_t bit = 1;
+  while (bit <= p / 2) bit *= 2;
+  const T* power = x;
+  const auto multiply = [&](const T* by) {
+    symmetricProduct(power, by, size, k, spare);
+    power = spare;
+    spare = result;
+    result = const_cast<T*>(power);
+  };
+  for (bit /= 2; bit > 0; bit /= 2) {
+    multiply(power);
+    if (p & bit) multiply(x);
+  }
+  return power;
+}
+
+// The panels of scale * (A + shift I), A the symmetric matrix whose lower triangle is that of a.
+template <class T>
+inline void fillSymmetric(const float* a, int64_t n, double scale, double shift, T* m) {
+  const int64_t size = paddedSize<T>(n);
+  std::memset(m, 0, sizeof(T) * static_cast<size_t>(size * size));
+  for (int64_t r = 0; r < n; ++r)
+    for (int64_t c = 0; c <= r; ++c) {
+      const double x = a[r * n + c] + (r == c ? shift : 0.0);
+      at(m, size, r, c) = at(m, size, c, r) = static_cast<T>(scale * x);
+    }
+}
+
+inline bool lowerIsFinite(const float* a, int64_t n) {
+  for (int64_t r = 0; r < n; ++r) {
+    float bad = 0;  // x * 0 is 0 or NaN
+    for (int64_t c = 0; c <= r; ++c) bad += a[r * n + c] * 0.0f;
+    if (bad != 0.0f) return false;
+  }
+  return true;
+}
+
+// Writes the n x n result as float32, row-major, symmetric to the bit; false, and nothing written,
+// where an entry does not fit.
+template <class T>
+inline bool writeSymmetric(const T* m, int64_t n, float* out) {
+  const int64_t size = paddedSize<T>(n);
+  for (int64_t i = 0; i < size * size; ++i)
+    if (!std::isfinite(static_cast<float>(m[i]))) return false;
+  for (int64_t r = 0; r < n; ++r)
+    for (int64_t c = 0; c <= r; ++c)
+      out[r * n + c] = out[c * n + r] = static_cast<float>(at(m, size, r, c));
+  return true;
+}
+
+// Cuts 64-byte aligned arrays from the caller's scratch; bytes() of a dry run (base null) is what
+// it needs.
+class Scratch {
+ public:
+  explicit Scratch(void* base) : start_(reinterpret_cast<uintptr_t>(base)), next_(start_) {}
+
+  template <class T>
+  T* take(int64_t count) {
+    const uintptr_t begin = (next_ + 63) / 64 * 64;
+    next_ = begin + static_cast<uintptr_t>(count) * sizeof(T);
+    return reinterpret_cast<T*>(begin);
+  }
+  size_t bytes() const { return static_cast<size_t>(next_ - start_) + 64; }
+
+ private:
+  uintptr_t start_, next_;
+};
+
+}  // namespace FLATMIN_ISA
+}  // namespace flatmin

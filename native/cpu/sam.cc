@@ -1,0 +1,82 @@
+// SAM (Foret et al. 2020): the norm of all gradients, θ ← θ + ρ g/‖g‖ with the old θ kept, and its return.
+#include <cmath>
+#include <cstring>
+
+#include "kernels.h"
+#include "update.h"
+
+namespace flatmin {
+namespace FLATMIN_ISA {
+
+// Σ x² in double, lane by lane: exact enough for any float32 gradient, and free of overflow.
+static double sumSquares(const float* x, int64_t n) {
+  double lanes[kLanes] = {};
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes)
+    for (int k = 0; k < kLanes; ++k) lanes[k] += static_cast<double>(x[i + k]) * x[i + k];
+  for (; i < n; ++i) lanes[0] += static_cast<double>(x[i]) * x[i];
+  double sum = 0;
+  for (double lane : lanes) sum += lane;
+  return sum;
+}
+
+Run op_globalNorm(Instruction& in) {
+  const std::vector<Operand> tensors = in.inputs;
+  const Operand norm = in.outputs.at(0);
+  TensorChunks chunks;
+  for (size_t t = 0; t < tensors.size(); ++t) chunks.add(static_cast<int>(t), tensors[t].size());
+  in.scratchBytes = chunks.count() * static_cast<int64_t>(sizeof(double));
+  return [=](const Step& step) {
+    double* partial = reinterpret_cast<double*>(step.scratch);
+    step.pool.parallel(chunks.count(), [&](int64_t i, int) {
+      const auto chunk = chunks[i];
+      partial[i] = sumSquares(tensors[static_cast<size_t>(chunk.tensor)].f32(step) + chunk.begin,
+                              chunk.end - chunk.begin);
+    });
+    double total = 0;
+    for (int64_t i = 0; i < chunks.count(); ++i) total += partial[i];
+    *norm.f32(step) = static_cast<float>(std::sqrt(total));
+  };
+}
+
+Run op_samPerturb(Instruction& in) {
+  const Operand norm = in.inputs.at(0);
+  const std::vector<Operand> tensors(in.inputs.begin() + 1, in.inputs.end());
+  const std::vector<Operand> saved = in.outputs;
+  const float rho = static_cast<float>(in.number("rho"));
+  TensorChunks chunks;
+  for (size_t t = 0; t < saved.size(); ++t) chunks.add(static_cast<int>(t), saved[t].size());
+  return [=](const Step& step) {
+    const float length = *norm.f32(step);
+    const float scale = length == 0 ? 0.0f : rho / length;
+    step.pool.parallel(chunks.count(), [&](int64_t i, int) {
+      const auto chunk = chunks[i];
+      const size_t t = static_cast<size_t>(chunk.tensor);
+      float* p = tensors[2 * t].f32(step);
+      const float* g = tensors[2 * t + 1].f32(step);
+      float* s = saved[t].f32(step);
+      for (int64_t j = chunk.begin; j < chunk.end; ++j) {
+        s[j] = p[j];
+        p[j] = s[j] + scale * g[j];
+      }
+    });
+  };
+}
+
+Run op_restore(Instruction& in) {
+  const std::vector<Operand> tensors = in.inputs;
+  TensorChunks chunks;
+  for (size_t t = 0; t < tensors.size(); t += 2)
+    chunks.add(static_cast<int>(t), tensors[t].size());
+  return [=](const Step& step) {
+    step.pool.parallel(chunks.count(), [&](int64_t i, int) {
+      const auto chunk = chunks[i];
+      const size_t t = static_cast<size_t>(chunk.tensor);
+      std::memcpy(tensors[t].f32(step) + chunk.begin, tensors[t + 1].f32(step) + chunk.begin,
+                  static_cast<size_t>(chunk.end - chunk.begin) * sizeof(float));
+    });
+  };
+}
+
+}  // namespace FLATMIN_ISA
+}  // namespace flatmin

@@ -1,0 +1,8 @@
+// Formulas are written once and compiled for the CPU (scalars and vectors) and for CUDA (scalars).
+#pragma once
+
+#if defined(__CUDACC__)
+#define FLATMIN_FORMULA __host__ __device__ __forceinline__
+#else
+#define FLATMIN_FORMULA inline __attribute__((always_inline))
+#endif

@@ -1,0 +1,50 @@
+#include "isa.h"
+
+namespace flatmin {
+
+#if defined(__x86_64__)
+namespace avx512 {
+extern const KernelEntry kKernels[];
+}
+namespace avx2 {
+extern const KernelEntry kKernels[];
+}
+#endif
+namespace portable {
+extern const KernelEntry kKernels[];
+}
+
+namespace {
+
+struct Candidate {
+  Isa isa;
+  bool (*runs)();
+};
+
+// Best first.
+const Candidate kCandidates[] = {
+#if defined(__x86_64__)
+    {{"avx512", avx512::kKernels},
+     [] {
+       return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+              __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+     }},
+    {{"avx2", avx2::kKernels},
+     [] {
+       return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+              __builtin_cpu_supports("bmi2");
+     }},
+#endif
+    {{"portable", portable::kKernels}, [] { return true; }},
+};
+
+}  // namespace
+
+const Isa& chooseIsa(const std::string& name) {
+  for (const Candidate& candidate : kCandidates)
+    if ((name.empty() || name == candidate.isa.name) && candidate.runs()) return candidate.isa;
+  throw ProgramError("instruction set " + name +
+                     " is not one of avx512, avx2, portable that this processor runs");
+}
+
+}  // namespace flatmin

@@ -1,0 +1,16 @@
+// The instruction sets that the CPU kernels were compiled for, chosen once at run time.
+#pragma once
+
+#include "kernel.h"
+
+namespace flatmin {
+
+struct Isa {
+  const char* name;
+  KernelTable kernels;
+};
+
+// The widest instruction set of this processor, or the one named (which must be there).
+const Isa& chooseIsa(const std::string& name);
+
+}  // namespace flatmin

@@ -1,0 +1,45 @@
+// Runs a program on the CPU: instruction after instruction, step after step.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <vector>
+
+#include "store.h"
+
+namespace flatmin {
+
+class Program {
+ public:
+  Program(const ProgramSpec& spec, std::shared_ptr<Store> store);
+
+  // Performs up to `steps` steps, a row of slots and section flags each, until `abort` or the status block stops
+  // it; phase -1 runs all phases. Reports go to reports[step * reportCount()...]. Returns the steps done.
+  int64_t run(const double* rows, int64_t steps, int phase, float* reports,
+              const std::atomic<bool>& abort, std::atomic<int64_t>& done);
+
+  // The caller's arrays for the bound buffers, in the order in which they stand; valid for the next run.
+  void bind(size_t index, void* data) { buffers_[bound_.at(index)] = static_cast<char*>(data); }
+  size_t boundCount() const { return bound_.size(); }
+  int64_t boundBytes(size_t index) const { return spec_.buffers[bound_.at(index)].type.bytes(); }
+
+  int rowWidth() const { return spec_.rowWidth(); }
+  int reportCount() const { return static_cast<int>(spec_.reports.size()); }
+  int phases() const { return static_cast<int>(spec_.phases.size()); }
+  Store& store() { return *store_; }
+
+ private:
+  struct Prepared {
+    Run run;
+    int flag;  // column of the row that must be non-zero, -1 for every step
+  };
+
+  ProgramSpec spec_;
+  std::shared_ptr<Store> store_;
+  Memory arena_, scratch_;
+  std::vector<char*> buffers_;
+  std::vector<size_t> bound_;
+  std::vector<Prepared> prepared_;
+};
+
+}  // namespace flatmin

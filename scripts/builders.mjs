@@ -1,0 +1,77 @@
+// The two builders of the addon. Each keeps its objects for the next time, resolves to null or to the
+// reason of its failure, and moves what it made into place only once it has been loaded.
+import { spawn } from 'node:child_process';
+import {
+  appendFileSync,
+  closeSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { addonPath, loadError, logPath, platform, readRecord, root } from './record.mjs';
+import { headersFolder } from './tools.mjs';
+
+const gypFolder = join(root, 'native', 'build');
+const cmakeFolder = join(root, 'build', 'cmake');
+const jobs = String(availableParallelism());
+
+export const builders = {
+  gyp(tools) {
+    const headers = headersFolder();
+    const options = ['--directory', join(root, 'native'), '--jobs', jobs];
+    if (headers !== null) options.push('--nodedir', headers);
+    return build('node-gyp', tools.nodeGyp, options, gypFolder, tools);
+  },
+  cmake(tools) {
+    const options = ['--directory', root, '--out', cmakeFolder, '--parallel', jobs];
+    return build('cmake-js', tools.cmakeJs, options, cmakeFolder, tools);
+  },
+};
+
+/** Objects of another platform would be linked as they are; CMake refuses a folder that was moved. */
+export function discardUnusable() {
+  const record = readRecord();
+  const moved = record !== null && record.platform !== platform;
+  if (moved) rmSync(gypFolder, { recursive: true, force: true });
+  const cache = join(cmakeFolder, 'CMakeCache.txt');
+  const home = `CMAKE_HOME_DIRECTORY:INTERNAL=${resolve(root)}\n`;
+  if (moved || (existsSync(cache) && !readFileSync(cache, 'utf8').includes(home)))
+    rmSync(cmakeFolder, { recursive: true, force: true });
+}
+
+async function build(name, script, options, folder, tools) {
+  const env = { ...process.env, CXX: process.env.CXX ?? tools.compiler };
+  for (const command of ['configure', 'build'])
+    if ((await run([script, command, ...options], env)) !== 0) return `${name} failed${cause()}`;
+
+  const product = join(folder, 'Release', 'flatmin.node');
+  const error = loadError(product);
+  if (error !== null) return `what ${name} built does not load (${error})`;
+  const temporary = `${addonPath}.${process.pid}`;
+  mkdirSync(dirname(addonPath), { recursive: true });
+  copyFileSync(product, temporary);
+  renameSync(temporary, addonPath);
+  return null;
+}
+
+function run(args, env) {
+  appendFileSync(logPath, `\n$ node ${args.join(' ')}\n`);
+  const log = openSync(logPath, 'a');
+  const child = spawn(process.execPath, args, { cwd: root, env, stdio: ['ignore', log, log] });
+  return new Promise((done) => {
+    child.on('error', () => done(1));
+    child.on('close', done);
+  }).finally(() => closeSync(log));
+}
+
+/** The compiler's first error. */
+function cause() {
+  const line = /^.*\berror\b: .*$/im.exec(readFileSync(logPath, 'utf8'));
+  return line === null ? '' : ` (${line[0].trim().slice(0, 200)})`;
+}

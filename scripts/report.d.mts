@@ -1,0 +1,3 @@
+import type { BuildOutcome } from './build.mjs';
+
+export function describeBuild(outcome: BuildOutcome): string;

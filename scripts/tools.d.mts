@@ -1,0 +1,13 @@
+export interface Tools {
+  compiler: string | null;
+  make: string | null;
+  ninja: string | null;
+  python: string | null;
+  cmake: string | null;
+  nvcc: string | null;
+  nodeGyp: string | null;
+  cmakeJs: string | null;
+}
+
+export function findTools(): Tools;
+export function toolVersion(path: string): string | null;

@@ -1,0 +1,83 @@
+// Finds what a native build needs on this machine.
+import { spawnSync } from 'node:child_process';
+import { accessSync, constants, existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { delimiter, dirname, join } from 'node:path';
+
+const require = createRequire(import.meta.url);
+
+export function findTools(env = process.env) {
+  return {
+    compiler: env.CXX ? which(env.CXX.split(' ').at(-1), env) : which(['g++', 'clang++'], env),
+    make: which(['make', 'gmake'], env),
+    ninja: which('ninja', env),
+    python: which([env.PYTHON ?? 'python3', 'python'], env),
+    cmake: which('cmake', env),
+    nvcc: which('nvcc', env, [env.CUDA_HOME, env.CUDA_PATH, '/usr/local/cuda']),
+    nodeGyp: resolve('node-gyp/bin/node-gyp.js'),
+    cmakeJs: resolve('cmake-js/bin/cmake-js'),
+  };
+}
+
+/** What a route to a native build is short of; an empty list when it can be taken. */
+export function missingFor(route, tools) {
+  if (process.platform === 'win32') return ['GCC or Clang on Linux or macOS (on Windows: WSL)'];
+  const needs = {
+    gyp: {
+      'a C++ compiler (g++ or clang++)': tools.compiler,
+      make: tools.make,
+      python3: tools.python,
+      'the package node-gyp': tools.nodeGyp,
+    },
+    cmake: {
+      'a C++ compiler (g++ or clang++)': tools.compiler,
+      'make or ninja': tools.make ?? tools.ninja,
+      CMake: tools.cmake,
+      'the package cmake-js': tools.cmakeJs,
+    },
+  };
+  return Object.keys(needs[route]).filter((name) => needs[route][name] === null);
+}
+
+/** "13.0" from a program's --version; null when it cannot be run. */
+export function toolVersion(path) {
+  const { stdout } = spawnSync(path, ['--version'], { encoding: 'utf8' });
+  const found = /release (\d+\.\d+)/.exec(stdout) ?? /(\d+(\.\d+)+)/.exec(stdout);
+  return found ? found[1] : null;
+}
+
+/** The folder whose include/node holds the headers of the running node, or null. */
+export function headersFolder() {
+  const folder = dirname(dirname(process.execPath));
+  return existsSync(join(folder, 'include', 'node', 'node_api.h')) ? folder : null;
+}
+
+function which(names, env, prefixes = []) {
+  const folders = [
+    ...(env.PATH ?? '').split(delimiter),
+    ...prefixes.filter(Boolean).map((prefix) => join(prefix, 'bin')),
+  ].filter(Boolean);
+  for (const name of [names].flat()) {
+    if (name.includes('/')) return isProgram(name) ? name : null;
+    const folder = folders.find((folder) => isProgram(join(folder, name)));
+    if (folder) return join(folder, name);
+  }
+  return null;
+}
+
+function isProgram(path) {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function resolve(request) {
+  try {
+    return require.resolve(request);
+  } catch {
+    return null;
+  }
+}

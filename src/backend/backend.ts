@@ -1,0 +1,57 @@
+import type { DType, ProgramSpec, TensorType } from '../graph/types.ts';
+import type { Numbers } from '../ops/define.ts';
+
+export type BackendName = 'js' | 'cpu' | 'cuda';
+
+/** Buffers that outlive a run and are shared by programs: parameters, optimizer state, datasets. */
+export interface Store {
+  readonly backend: BackendName;
+  /** Threads that kernels may use. */
+  readonly threads: number;
+  /** Makes a buffer of zeros; one that exists already must have the same type. */
+  declare(key: string, type: TensorType): void;
+  has(key: string): boolean;
+  type(key: string): TensorType;
+  /** Copies `data` in; its length must be the buffer's. */
+  write(key: string, data: Numbers): void;
+  /** A copy of the buffer. */
+  read(key: string): Numbers;
+  /** Prepares a program whose stored buffers have all been declared. */
+  load(spec: ProgramSpec): Executable;
+}
+
+export interface RunOptions {
+  readonly signal?: AbortSignal;
+  /** Called now and then on the main thread with the steps done and all reports so far. */
+  readonly onProgress?: (progress: RunResult) => void;
+}
+
+export interface RunResult {
+  /** Steps completed: fewer than asked for after an abort or a stop by the status block. */
+  readonly steps: number;
+  /** steps × reports, row by row. */
+  readonly reports: Float32Array;
+}
+
+export interface Executable {
+  /**
+   * Performs a step for every row of `rows` (slots, then section flags) before it returns.
+   * `bindings` are the caller's arrays in the order in which the program's bound buffers stand.
+   */
+  runSync(rows: Float64Array, bindings?: readonly Numbers[], phase?: number): RunResult;
+  /** The same without blocking the event loop; an abort stops between two steps. */
+  run(rows: Float64Array, options?: RunOptions): Promise<RunResult>;
+}
+
+export function newNumbers(dtype: DType, length: number): Numbers {
+  switch (dtype) {
+    case 'f32':
+      return new Float32Array(length);
+    case 'bf16':
+      return new Uint16Array(length);
+    case 'i32':
+      return new Int32Array(length);
+    case 'u8':
+      return new Uint8Array(length);
+  }
+}

@@ -1,0 +1,45 @@
+import type { ProgramSpec } from '../../graph/types.ts';
+import type { Numbers } from '../../ops/define.ts';
+import type { Executable, RunOptions, RunResult } from '../backend.ts';
+import type { NativeProgramHandle } from './handles.ts';
+
+/** Milliseconds between two looks at a run's progress. */
+const POLL = 50;
+
+/** A program prepared by the C++ executor. */
+export class NativeExecutable implements Executable {
+  readonly #handle: NativeProgramHandle;
+  readonly #rowWidth: number;
+  readonly #reports: number;
+
+  constructor(handle: NativeProgramHandle, spec: ProgramSpec) {
+    this.#handle = handle;
+    this.#rowWidth = spec.slots.length + spec.sections.length - 1;
+    this.#reports = spec.reports.length;
+  }
+
+  runSync(rows: Float64Array, bindings: readonly Numbers[] = [], phase = -1): RunResult {
+    const reports = new Float32Array((rows.length / this.#rowWidth) * this.#reports);
+    const steps = this.#handle.runSync(rows, bindings, phase, reports);
+    return { steps, reports: reports.subarray(0, steps * this.#reports) };
+  }
+
+  async run(rows: Float64Array, { signal, onProgress }: RunOptions = {}): Promise<RunResult> {
+    if (signal?.aborted) return { steps: 0, reports: new Float32Array(0) };
+    const promise = this.#handle.run(rows);
+    const abort = () => this.#handle.abort();
+    signal?.addEventListener('abort', abort, { once: true });
+    const timer =
+      onProgress &&
+      setInterval(() => {
+        const progress = this.#handle.progress();
+        if (progress !== undefined) onProgress(progress);
+      }, POLL);
+    try {
+      return await promise;
+    } finally {
+      clearInterval(timer);
+      signal?.removeEventListener('abort', abort);
+    }
+  }
+}

@@ -1,0 +1,29 @@
+import type { ProgramSpec, TensorType } from '../../graph/types.ts';
+import type { Numbers } from '../../ops/define.ts';
+import type { RunResult } from '../backend.ts';
+
+/** What native/addon.cc exports for running programs. Validation is TypeScript's; these assert once more. */
+export interface NativeExecutor {
+  readonly Store: new (isa: string, threads: number) => NativeStoreHandle;
+  readonly Program: new (spec: ProgramSpec, store: NativeStoreHandle) => NativeProgramHandle;
+}
+
+export interface NativeStoreHandle {
+  readonly isa: string;
+  declare(key: string, type: TensorType): void;
+  write(key: string, bytes: Uint8Array): void;
+  read(key: string): ArrayBuffer;
+}
+
+export interface NativeProgramHandle {
+  /** Steps done; `phase` −1 runs all of them. */
+  runSync(
+    rows: Float64Array,
+    bindings: readonly Numbers[],
+    phase: number,
+    reports: Float32Array,
+  ): number;
+  run(rows: Float64Array): Promise<RunResult>;
+  progress(): RunResult | undefined;
+  abort(): void;
+}

@@ -1,0 +1,86 @@
+import { FlatminError } from '../../errors.ts';
+import {
+  type ProgramSpec,
+  sameShape,
+  showType,
+  sizeOf,
+  type TensorType,
+} from '../../graph/types.ts';
+import type { Numbers } from '../../ops/define.ts';
+import { type Executable, newNumbers, type Store } from '../backend.ts';
+import type { NativeExecutor, NativeStoreHandle } from './handles.ts';
+import { NativeExecutable } from './executable.ts';
+
+const asBytes = ({ buffer, byteOffset, byteLength }: Numbers): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, byteLength);
+
+/** Buffers and threads of the C++ executor. */
+export class NativeStore implements Store {
+  readonly backend = 'cpu';
+  readonly threads: number;
+  /** Instruction set of the kernels: `avx512`, `avx2` or `portable`. */
+  readonly isa: string;
+  readonly #addon: NativeExecutor;
+  readonly #handle: NativeStoreHandle;
+  readonly #types = new Map<string, TensorType>();
+
+  constructor(addon: NativeExecutor, options: { threads: number; isa?: string }) {
+    this.#addon = addon;
+    this.threads = options.threads;
+    this.#handle = new addon.Store(options.isa ?? '', options.threads);
+    this.isa = this.#handle.isa;
+  }
+
+  declare(key: string, type: TensorType): void {
+    const known = this.#types.get(key);
+    if (known === undefined) {
+      this.#handle.declare(key, type);
+      this.#types.set(key, type);
+    } else if (known.dtype !== type.dtype || !sameShape(known.shape, type.shape)) {
+      throw new FlatminError(
+        'FLATMIN_SHAPE',
+        `Buffer "${key}" is ${showType(known)} in this store and was declared as ${showType(type)}`,
+      );
+    }
+  }
+
+  has(key: string): boolean {
+    return this.#types.has(key);
+  }
+
+  type(key: string): TensorType {
+    const type = this.#types.get(key);
+    if (type === undefined) {
+      throw new FlatminError('FLATMIN_ARGUMENT', `No buffer "${key}" in this store`);
+    }
+    return type;
+  }
+
+  write(key: string, data: Numbers): void {
+    const { dtype, shape } = this.type(key);
+    const size = sizeOf(shape);
+    if (data.length !== size) {
+      throw new FlatminError(
+        'FLATMIN_ARGUMENT',
+        `Buffer "${key}" holds ${size} elements, got ${data.length}`,
+      );
+    }
+    const own = newNumbers(dtype, 0);
+    if (data.constructor === own.constructor) {
+      this.#handle.write(key, asBytes(data));
+    } else {
+      const converted = newNumbers(dtype, size);
+      converted.set(data);
+      this.#handle.write(key, asBytes(converted));
+    }
+  }
+
+  read(key: string): Numbers {
+    const View = newNumbers(this.type(key).dtype, 0).constructor as Float32ArrayConstructor;
+    return new View(this.#handle.read(key));
+  }
+
+  load(spec: ProgramSpec): Executable {
+    return new NativeExecutable(new this.#addon.Program(spec, this.#handle), spec);
+  }
+}

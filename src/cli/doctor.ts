@@ -1,0 +1,130 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { addonPath, readRecord, sourcesHash, version } from '../../scripts/record.mjs';
+import { findTools, toolVersion } from '../../scripts/tools.mjs';
+import type { BackendName } from '../backend/backend.ts';
+import { type CudaReport, loadAddon } from '../backend/native/addon.ts';
+import { type CudaState, cudaState } from './cuda-state.ts';
+
+interface Tool {
+  readonly path: string;
+  readonly version: string | null;
+}
+
+export interface Diagnosis {
+  readonly version: string;
+  readonly node: string;
+  readonly platform: string;
+  /** Which of the two does the work. */
+  readonly backend: 'native' | 'js';
+  /** What `device: 'auto'` picks. */
+  readonly auto: BackendName;
+  readonly native: {
+    readonly path: string | null;
+    readonly builder: 'node-gyp' | 'cmake-js' | 'unknown' | null;
+    readonly isa: string | null;
+    /** Why there is none, or why it lacks CUDA. */
+    readonly reason: string | null;
+    readonly remedy: string | null;
+  };
+  readonly tools: Readonly<Record<'compiler' | 'make' | 'python' | 'cmake' | 'nvcc', Tool | null>>;
+  readonly cuda: CudaState & Pick<CudaReport, 'compiled' | 'toolkit' | 'driver' | 'devices'>;
+}
+
+const builders = { gyp: 'node-gyp', cmake: 'cmake-js', js: 'unknown' } as const;
+
+export function diagnose(): Diagnosis {
+  const { addon, reason, remedy } = loadAddon();
+  const tools = tool();
+  const report = addon?.cuda ?? null;
+  const driver = report?.driver ?? driverVersion();
+  const nvcc = tools.nvcc?.version ?? null;
+  const cuda = cudaState(report, { nvcc, driver });
+  const record = readRecord();
+  const absent = { path: null, builder: null, isa: null, reason, remedy };
+  return {
+    version,
+    node: process.version,
+    platform: `${process.platform}-${process.arch}`,
+    backend: addon === null ? 'js' : 'native',
+    auto: addon === null ? 'js' : cuda.state === 'ready' ? 'cuda' : 'cpu',
+    native:
+      addon === null
+        ? absent
+        : {
+            path: addonPath,
+            builder: builders[record?.builder ?? 'js'],
+            isa: addon.isa,
+            ...shortcoming(record),
+          },
+    tools,
+    cuda: {
+      ...cuda,
+      compiled: report?.compiled ?? false,
+      toolkit: report?.toolkit ?? nvcc,
+      driver,
+      devices: report?.devices ?? [],
+    },
+  };
+}
+
+export function describe(diagnosis: Diagnosis): string {
+  const { native, tools, cuda } = diagnosis;
+  const entries = Object.entries(tools).map(([name, found]) => [
+    name,
+    found === null ? 'not found' : `${found.version ?? 'version unknown'} (${found.path})`,
+  ]);
+  const help = (remedy: string | null) => (remedy === null ? [] : [['', `help: ${remedy}`]]);
+  const rows = [
+    ['flatmin', diagnosis.version],
+    ['node', `${diagnosis.node} on ${diagnosis.platform}`],
+    native.path === null
+      ? ['native build', `none: ${native.reason}`]
+      : ['native build', `${native.builder}, ${native.isa} (${native.path})`],
+    ...(native.path !== null && native.reason !== null ? [['', native.reason]] : []),
+    ...help(native.remedy),
+    ...entries,
+    ['CUDA', cuda.message],
+    ...help(cuda.remedy),
+    ["device 'auto'", `${diagnosis.auto}${autoNames[diagnosis.auto]}`],
+  ];
+  return rows.map(([name, text]) => `${name.padEnd(15)}${text}`.trimEnd()).join('\n');
+}
+
+const autoNames: Record<BackendName, string> = {
+  js: ' (JavaScript, the fallback)',
+  cpu: ' (native kernels)',
+  cuda: '',
+};
+
+/** What is amiss with an addon that loads. */
+function shortcoming(record: ReturnType<typeof readRecord>) {
+  const rebuild = 'run "npx flatmin build"';
+  if (record !== null && record.hash !== sourcesHash())
+    return { reason: 'the sources have changed since', remedy: rebuild };
+  const remedy = record?.remedy ? `${record.remedy}, then ${rebuild}` : null;
+  return { reason: record?.reason ?? null, remedy };
+}
+
+function tool(): Diagnosis['tools'] {
+  const { compiler, make, python, cmake, nvcc } = findTools();
+  const versioned = (path: string | null) =>
+    path === null ? null : { path, version: toolVersion(path) };
+  return {
+    compiler: versioned(compiler),
+    make: versioned(make),
+    python: versioned(python),
+    cmake: versioned(cmake),
+    nvcc: versioned(nvcc),
+  };
+}
+
+/** Of the NVIDIA driver, for a build that cannot ask it. */
+function driverVersion(): string | null {
+  const kernelModule = '/proc/driver/nvidia/version';
+  if (existsSync(kernelModule))
+    return /\b\d+\.\d+(\.\d+)?\b/.exec(readFileSync(kernelModule, 'utf8'))?.[0] ?? 'unknown';
+  const query = ['--query-gpu=driver_version', '--format=csv,noheader'];
+  const { status, stdout } = spawnSync('nvidia-smi', query, { encoding: 'utf8' });
+  return status === 0 ? stdout.split('\n')[0].trim() : null;
+}

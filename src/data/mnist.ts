@@ -1,0 +1,94 @@
+import { FlatminError } from '../errors.ts';
+import { type Dataset, standardise } from './dataset.ts';
+import { type IdxArray, readIdx } from './idx.ts';
+import { requireFile } from './locate.ts';
+
+export type Split = 'train' | 'test';
+
+/** Mean and standard deviation of the pixels of the 60,000 training images, as fractions of 255. */
+export const MNIST_MEAN = 0.1307;
+export const MNIST_STD = 0.3081;
+
+const SIDE = 28;
+const FILE_PREFIX: Record<Split, string> = { train: 'train', test: 't10k' };
+
+export interface MnistOptions {
+  /** Rows and columns of background on each side; 2 gives LeNet's 32 × 32. Default 0. */
+  pad?: number;
+}
+
+/**
+ * MNIST from IDX files, plain or gzip, in `dir` or `dir/mnist`: u8 inputs of
+ * [1, 28 + 2·pad, 28 + 2·pad]. Throws `FLATMIN_DATA` for files that are missing or damaged.
+ */
+export function loadMnist(dir: string, split: Split, { pad = 0 }: MnistOptions = {}): Dataset {
+  if (!Object.hasOwn(FILE_PREFIX, split)) {
+    throw new FlatminError(
+      'FLATMIN_ARGUMENT',
+      `split: expected 'train' or 'test', got ${JSON.stringify(split)}`,
+    );
+  }
+  if (!(Number.isInteger(pad) && pad >= 0 && pad <= SIDE)) {
+    throw new FlatminError(
+      'FLATMIN_ARGUMENT',
+      `pad: expected an integer of 0 … ${SIDE}, got ${pad}`,
+    );
+  }
+  const prefix = FILE_PREFIX[split];
+  const imageFile = requireFile(dir, 'mnist', `${prefix}-images-idx3-ubyte`);
+  const labelFile = requireFile(dir, 'mnist', `${prefix}-labels-idx1-ubyte`);
+  const images = readBytes(imageFile, 3);
+  const labels = readBytes(labelFile, 1);
+  const [count, height, width] = images.shape;
+  if (height !== SIDE || width !== SIDE) {
+    throw wrong(imageFile, `images of ${SIDE} × ${SIDE}`, `${height} × ${width}`);
+  }
+  if (labels.shape[0] !== count) {
+    throw wrong(
+      labelFile,
+      `${count} labels, one for each image of ${imageFile}`,
+      `${labels.shape[0]}`,
+    );
+  }
+  const bad = labels.data.findIndex((label) => label > 9);
+  if (bad >= 0) {
+    throw wrong(labelFile, 'labels of 0 … 9', `${labels.data[bad]} at index ${bad}`);
+  }
+  const side = SIDE + 2 * pad;
+  return {
+    name: 'mnist',
+    synthetic: false,
+    inputs: { data: padded(images.data, count, pad), shape: [1, side, side] },
+    labels: labels.data,
+    classes: 10,
+    count,
+    normalise: standardise([MNIST_MEAN], [MNIST_STD]),
+  };
+}
+
+function readBytes(file: string, rank: number): { shape: number[]; data: Uint8Array } {
+  const { type, shape, data }: IdxArray = readIdx(file);
+  if (!(data instanceof Uint8Array)) throw wrong(file, 'elements of type u8', type);
+  if (shape.length !== rank) throw wrong(file, `${rank} dimensions`, `[${shape.join(', ')}]`);
+  return { shape, data };
+}
+
+function padded(images: Uint8Array, count: number, pad: number): Uint8Array {
+  if (pad === 0) return images;
+  const side = SIDE + 2 * pad;
+  const out = new Uint8Array(count * side * side);
+  for (let i = 0; i < count; i++) {
+    for (let y = 0; y < SIDE; y++) {
+      const row = (i * SIDE + y) * SIDE;
+      out.set(images.subarray(row, row + SIDE), (i * side + y + pad) * side + pad);
+    }
+  }
+  return out;
+}
+
+const wrong = (file: string, expected: string, got: string) =>
+  new FlatminError(
+    'FLATMIN_DATA',
+    `${file}: expected ${expected}, got ${got}; help: replace the file with MNIST's own ` +
+      '("flatmin data fetch mnist")',
+  );

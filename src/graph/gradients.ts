@@ -1,0 +1,38 @@
+import { FlatminError } from '../errors.ts';
+import { add } from '../ops/binary.ts';
+import { fill } from '../ops/fill.ts';
+import type { Value } from './graph.ts';
+
+/**
+ * Traces the gradients of a scalar with respect to `wrt` (reverse mode), one for each, shaped alike;
+ * `undefined` where the scalar does not depend on the value.
+ */
+export function gradients(loss: Value, wrt: readonly Value[]): (Value | undefined)[] {
+  if (loss.shape.length !== 0 || loss.dtype !== 'f32') {
+    throw new FlatminError(
+      'FLATMIN_SHAPE',
+      `gradients() expects a scalar loss, got ${loss.dtype}[${loss.shape.join(', ')}]. Reduce it with ops.mean or ops.sum.`,
+    );
+  }
+  const graph = loss.graph;
+  const dependent = new Set<Value>(wrt);
+  for (const node of graph.nodes) {
+    if (node.inputs.some((x) => dependent.has(x))) for (const y of node.outputs) dependent.add(y);
+  }
+  const grads = new Map<Value, Value>([[loss, fill(graph, [], 1)]]);
+  for (const node of [...graph.nodes].reverse()) {
+    const dys = node.outputs.map((y) => grads.get(y));
+    if (dys.every((dy) => dy === undefined) || !node.inputs.some((x) => dependent.has(x))) continue;
+    if (node.op.gradient === undefined) {
+      throw new FlatminError('FLATMIN_ARGUMENT', `Op "${node.op.name}" has no gradient`);
+    }
+    const dxs = node.op.gradient(node, dys) ?? [];
+    node.inputs.forEach((x, i) => {
+      const dx = dxs[i];
+      if (dx === undefined || !dependent.has(x)) return;
+      const sum = grads.get(x);
+      grads.set(x, sum === undefined ? dx : add(sum, dx));
+    });
+  }
+  return wrt.map((x) => grads.get(x));
+}

@@ -1,0 +1,182 @@
+import { FlatminError } from '../errors.ts';
+import type { OpDef } from '../ops/define.ts';
+import { type Attrs, type DType, type Shape, showType, sizeOf, type TensorType } from './types.ts';
+
+/** A traced tensor: what a node puts out, or a buffer of the store or of the caller. */
+export class Value {
+  readonly graph: Graph;
+  readonly type: TensorType;
+  /** The node that makes it; none for stored and bound buffers. */
+  readonly node: Node | undefined;
+  readonly place: 'arena' | 'store' | 'bound';
+  /** Key of a stored or bound buffer. */
+  readonly key: string;
+
+  constructor(
+    graph: Graph,
+    type: TensorType,
+    origin: { node?: Node; place: Value['place']; key?: string },
+  ) {
+    this.graph = graph;
+    this.type = type;
+    this.node = origin.node;
+    this.place = origin.place;
+    this.key = origin.key ?? '';
+  }
+
+  get shape(): Shape {
+    return this.type.shape;
+  }
+
+  get dtype(): DType {
+    return this.type.dtype;
+  }
+
+  get size(): number {
+    return sizeOf(this.type.shape);
+  }
+}
+
+export interface Node<A extends Attrs = Attrs> {
+  readonly op: OpDef<A>;
+  readonly inputs: readonly Value[];
+  readonly outputs: Value[];
+  readonly attrs: A;
+  readonly section: number;
+  readonly phase: number;
+  /** Path of the layer that traced it, for messages. */
+  readonly layer: string;
+}
+
+/** When a step runs: what slots and sections are computed from. */
+export interface Moment {
+  /** Optimizer steps, from 1. */
+  readonly step: number;
+  /** Passes over the data already finished. */
+  readonly epoch: number;
+  readonly seed: number;
+  /** First row of this step's batch within the epoch's order. */
+  readonly offset: number;
+}
+
+/** A column of the parameter block: a hyperparameter that changes from step to step. */
+export interface Slot {
+  readonly name: string;
+  readonly index: number;
+  readonly at: (moment: Moment) => number;
+}
+
+/** Instructions that run only in some steps. */
+export interface Section {
+  readonly name: string;
+  readonly due: (step: number) => boolean;
+}
+
+/**
+ * The trace of one step, in program order: nodes run as they were added, so an instruction that updates
+ * a stored buffer in place is seen by all that is traced after it and by nothing before.
+ */
+export class Graph {
+  readonly nodes: Node[] = [];
+  readonly slots: Slot[] = [];
+  readonly sections: Section[] = [{ name: 'step', due: () => true }];
+  phases = 1;
+  readonly #buffers = new Map<string, Value>();
+  readonly #layers: string[] = [];
+  #section = 0;
+
+  /** A buffer of the store, shared by all programs that name it. */
+  stored(key: string, type: TensorType): Value {
+    return this.#buffer('store', key, type);
+  }
+
+  /** A buffer whose array the caller hands over with each run. */
+  bound(key: string, type: TensorType): Value {
+    return this.#buffer('bound', key, type);
+  }
+
+  #buffer(place: 'store' | 'bound', key: string, type: TensorType): Value {
+    const known = this.#buffers.get(key);
+    if (known === undefined) {
+      const value = new Value(this, type, { place, key });
+      this.#buffers.set(key, value);
+      return value;
+    }
+    if (known.place !== place || showType(known.type) !== showType(type)) {
+      throw new FlatminError(
+        'FLATMIN_SHAPE',
+        `Buffer "${key}" is ${known.place} ${showType(known.type)} and was asked for as ${place} ${showType(type)}`,
+      );
+    }
+    return known;
+  }
+
+  get buffers(): Iterable<Value> {
+    return this.#buffers.values();
+  }
+
+  slot(name: string, at: (moment: Moment) => number): Slot {
+    const slot = { name, index: this.slots.length, at };
+    this.slots.push(slot);
+    return slot;
+  }
+
+  /** The optimizer step, from 1. */
+  readonly step: Slot = this.slot('step', (m) => m.step);
+  readonly seed: Slot = this.slot('seed', (m) => m.seed);
+
+  /** Traces `body` so that it runs only in the steps where `due` holds. */
+  inSection<T>(section: Section, body: () => T): T {
+    const outer = this.#section;
+    this.#section = this.sections.push(section) - 1;
+    try {
+      return body();
+    } finally {
+      this.#section = outer;
+    }
+  }
+
+  /** What is traced from here on can be run apart from what came before. */
+  nextPhase(): void {
+    this.phases += 1;
+  }
+
+  /** Traces `body` as part of the layer `name`: errors in it say so. */
+  inLayer<T>(name: string, body: () => T): T {
+    this.#layers.push(name);
+    try {
+      return body();
+    } finally {
+      this.#layers.pop();
+    }
+  }
+
+  add<A extends Attrs>(op: OpDef<A>, inputs: readonly Value[], attrs: A): Value[] {
+    const layer = this.#layers.join('.');
+    let types: readonly TensorType[];
+    try {
+      types = op.infer(
+        inputs.map((v) => v.type),
+        attrs,
+      );
+    } catch (error) {
+      if (!(error instanceof FlatminError) || layer === '') throw error;
+      throw new FlatminError(error.code, `Layer "${layer}": ${error.message}`);
+    }
+    const node: Node<A> = {
+      op,
+      inputs,
+      outputs: [],
+      attrs,
+      section: this.#section,
+      phase: this.phases - 1,
+      layer,
+    };
+    const stored = node as unknown as Node;
+    for (const type of types) {
+      node.outputs.push(new Value(this, type, { node: stored, place: 'arena' }));
+    }
+    this.nodes.push(stored);
+    return node.outputs;
+  }
+}

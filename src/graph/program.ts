@@ -1,0 +1,44 @@
+import type { Executable, RunOptions, RunResult, Store } from '../backend/backend.ts';
+import type { Numbers } from '../ops/define.ts';
+import type { Compiled } from './compile.ts';
+import type { Moment } from './graph.ts';
+
+/** A compiled trace on a store: turns moments into parameter rows and runs them. */
+export class Program {
+  readonly compiled: Compiled;
+  readonly #executable: Executable;
+
+  constructor(compiled: Compiled, store: Store) {
+    this.compiled = compiled;
+    for (const value of compiled.graph.buffers) {
+      if (value.place === 'store') store.declare(value.key, value.type);
+    }
+    this.#executable = store.load(compiled.spec);
+  }
+
+  /** One step for each moment; returns the reports, a row of them a step. */
+  runSync(moments: readonly Moment[], bindings?: readonly Numbers[], phase?: number): RunResult {
+    return this.#executable.runSync(this.#rows(moments), bindings, phase);
+  }
+
+  /** The same off the main thread. */
+  run(moments: readonly Moment[], options?: RunOptions): Promise<RunResult> {
+    return this.#executable.run(this.#rows(moments), options);
+  }
+
+  #rows(moments: readonly Moment[]): Float64Array {
+    const { slots, sections } = this.compiled.graph;
+    const width = slots.length + sections.length - 1;
+    const rows = new Float64Array(moments.length * width);
+    moments.forEach((moment, i) => {
+      const row = rows.subarray(i * width, (i + 1) * width);
+      slots.forEach((slot, j) => {
+        row[j] = slot.at(moment);
+      });
+      for (let s = 1; s < sections.length; s++) {
+        row[slots.length + s - 1] = sections[s].due(moment.step) ? 1 : 0;
+      }
+    });
+    return rows;
+  }
+}

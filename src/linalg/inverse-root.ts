@@ -1,0 +1,80 @@
+import { eigh } from './eigh.ts';
+import {
+  type MatrixStatus,
+  multiply,
+  type Real,
+  rootResidual,
+  rootTolerance,
+  symmetric,
+  symmetricPower,
+  writeFinite,
+} from './matrix.ts';
+import { newtonRoot } from './newton-root.ts';
+
+export interface RootOptions {
+  /** relative: `ridge·λmax·I` is added to A; default 1e-6 */
+  ridge?: number;
+  /** absolute: `epsilon·I` is added to A first; default 0 */
+  epsilon?: number;
+  /** `newton` takes integer p only, and leaves other p to `eigh`, the default */
+  method?: 'eigh' | 'newton';
+}
+
+export interface RootResult {
+  /** `max|A·Xᵖ − I|` of the A with both terms added, X in float64; infinite where there is no X */
+  residual: number;
+  status: MatrixStatus;
+  /** of Newton, both precisions together; otherwise 0 */
+  iterations: number;
+}
+
+/**
+ * A^(−1/p) of a symmetric positive semidefinite n×n matrix for real p > 0; only the lower triangle of `a` is
+ * read. `out` is symmetric to the bit, and written only when the status is `ok`, so that it may hold the last
+ * good root; it may be `a`.
+ */
+export function inverseRoot(
+  a: Real,
+  n: number,
+  p: number,
+  out: Real,
+  options: RootOptions = {},
+): RootResult {
+  const { ridge = 1e-6, epsilon = 0, method = 'eigh' } = options;
+  if (n === 0) return { residual: 0, status: 'ok', iterations: 0 };
+  if (method === 'newton' && Number.isInteger(p)) return newtonRoot(a, n, p, out, ridge, epsilon);
+
+  const failed = (status: MatrixStatus, residual = Number.POSITIVE_INFINITY): RootResult => ({
+    residual,
+    status,
+    iterations: 0,
+  });
+  const eigen = eigh(a, n);
+  if (eigen === undefined) return failed('notFinite');
+  const largest = eigen.values[n - 1] + epsilon;
+  if (!(largest > 0)) return failed('notPositive');
+  const shift = epsilon + ridge * largest;
+  // Round-off below zero must not become NaN.
+  const mu = eigen.values.map((x) => Math.max(x + shift, Number.EPSILON * largest));
+
+  const root = spectral(eigen.vectors, mu, -1 / p, n);
+  const power = Number.isInteger(p)
+    ? symmetricPower(root, p, n)
+    : spectral(eigen.vectors, mu, -1, n);
+  const residual = rootResidual(symmetric(a, n, shift), power, n);
+  if (!(residual <= rootTolerance)) return failed('residual', residual);
+  if (!writeFinite(root, out)) return failed('notFinite', residual);
+  return { residual, status: 'ok', iterations: 0 };
+}
+
+/** `Vᵀ·diag(mu^exponent)·V` for the rows V. */
+function spectral(vectors: Float64Array, mu: Float64Array, exponent: number, n: number) {
+  const columns = new Float64Array(n * n);
+  for (let i = 0; i < n; i++) {
+    const factor = mu[i] ** exponent;
+    for (let c = 0; c < n; c++) columns[c * n + i] = vectors[i * n + c] * factor;
+  }
+  const out = new Float64Array(n * n);
+  multiply(columns, vectors, n, out, true);
+  return out;
+}

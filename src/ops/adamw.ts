@@ -1,0 +1,33 @@
+import { STATUS } from './status.ts';
+import { defineUpdate } from './update.ts';
+
+/** m ← β₁m + (1−β₁)d; v ← β₂v + (1−β₂)d²; θ ← θ − η(m̂/(√v̂ + ε) + λθ), decoupled, or with λ in d. */
+export const adamwOp = defineUpdate<{
+  lrSlot: number;
+  stepSlot: number;
+  beta1: number;
+  beta2: number;
+  eps: number;
+  weightDecay: number;
+  decoupled: number;
+}>('adamw', {
+  state: () => 2,
+  update: ([p, g, m, v], attrs, row, status) => {
+    const { beta1, beta2, eps, weightDecay } = attrs;
+    const lr = row[attrs.lrSlot];
+    // Steps taken, skipped ones left out.
+    const t = row[attrs.stepSlot] - status.data[STATUS.skipped];
+    const c1 = 1 / (1 - beta1 ** t);
+    const c2 = 1 / (1 - beta2 ** t);
+    const coupled = attrs.decoupled ? 0 : weightDecay;
+    const shrink = attrs.decoupled ? weightDecay : 0;
+    for (let i = 0; i < p.size; i++) {
+      const d = g.data[i] + coupled * p.data[i];
+      const mi = beta1 * m.data[i] + (1 - beta1) * d;
+      const vi = beta2 * v.data[i] + (1 - beta2) * d * d;
+      m.data[i] = mi;
+      v.data[i] = vi;
+      p.data[i] -= lr * ((mi * c1) / (Math.sqrt(vi * c2) + eps) + shrink * p.data[i]);
+    }
+  },
+});

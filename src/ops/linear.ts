@@ -1,0 +1,95 @@
+import type { Value } from '../graph/graph.ts';
+import { showType } from '../graph/types.ts';
+import { gemm } from '../linalg/gemm.ts';
+import { defineOp, expectType, type Operand, shapeError } from './define.ts';
+import { sum } from './reduce.ts';
+import { reshape } from './reshape.ts';
+
+const rowMajor = ({ data, shape }: Operand, transpose: number) => ({
+  data,
+  offset: 0,
+  rowStride: transpose ? 1 : shape[1],
+  colStride: transpose ? shape[1] : 1,
+});
+
+const matmulOp = defineOp<{ transA: number; transB: number }>({
+  name: 'matmul',
+  infer: ([a, b], { transA, transB }) => {
+    expectType('matmul', 'its first operand', a, 'f32', [null, null]);
+    expectType('matmul', 'its second operand', b, 'f32', [null, null]);
+    const [m, k] = transA ? [a.shape[1], a.shape[0]] : a.shape;
+    const [k2, n] = transB ? [b.shape[1], b.shape[0]] : b.shape;
+    if (k !== k2) {
+      const t = (on: number) => (on ? ' transposed' : '');
+      throw shapeError(
+        `matmul expects equal inner dimensions, got ${showType(a)}${t(transA)} and ${showType(b)}${t(transB)}`,
+      );
+    }
+    return [{ dtype: 'f32', shape: [m, n] }];
+  },
+  gradient: ({ inputs: [a, b], attrs: { transA, transB } }, [dy]) =>
+    dy && [
+      transA
+        ? matmul(b, dy, { transA: transB === 1, transB: true })
+        : matmul(dy, b, { transB: transB === 0 }),
+      transB
+        ? matmul(dy, a, { transA: true, transB: transA === 1 })
+        : matmul(a, dy, { transA: transA === 0 }),
+    ],
+  kernel:
+    ({ inputs: [a, b], outputs: [y], attrs: { transA, transB } }) =>
+    () => {
+      const [m, n] = y.shape;
+      gemm(m, n, a.shape[transA ? 0 : 1], rowMajor(a, transA), rowMajor(b, transB), {
+        data: y.data,
+        offset: 0,
+        ld: n,
+      });
+    },
+});
+
+/** op(a) · op(b) of two matrices, op an optional transpose. */
+export function matmul(
+  a: Value,
+  b: Value,
+  options: { transA?: boolean; transB?: boolean } = {},
+): Value {
+  const attrs = { transA: options.transA ? 1 : 0, transB: options.transB ? 1 : 0 };
+  return a.graph.add(matmulOp, [a, b], attrs)[0];
+}
+
+const linearOp = defineOp({
+  name: 'linear',
+  infer: ([x, w, b]) => {
+    expectType('linear', 'rows', x, 'f32', [null, null]);
+    expectType('linear', 'a weight', w, 'f32', [null, x.shape[1]]);
+    if (b !== undefined) expectType('linear', 'a bias', b, 'f32', [w.shape[0]]);
+    return [{ dtype: 'f32', shape: [x.shape[0], w.shape[0]] }];
+  },
+  gradient: ({ inputs: [x, w, b] }, [dy]) =>
+    dy && [matmul(dy, w), matmul(dy, x, { transA: true }), b && sum(dy, [0])],
+  tap: ({ inputs: [input, weight, bias], outputs: [preActivation], attrs }) => ({
+    kind: 'linear',
+    input,
+    preActivation,
+    weight,
+    bias,
+    attrs,
+  }),
+  kernel:
+    ({ inputs: [x, w, b], outputs: [y] }) =>
+    () => {
+      const [rows, out] = y.shape;
+      if (b !== undefined) for (let i = 0; i < y.size; i++) y.data[i] = b.data[i % out];
+      const c = { data: y.data, offset: 0, ld: out };
+      gemm(rows, out, x.shape[1], rowMajor(x, 0), rowMajor(w, 1), c, b !== undefined);
+    },
+});
+
+/** y = x wᵀ + b over the last dimension: x […, in], w [out, in], b [out] → […, out]. */
+export function linear(x: Value, w: Value, b?: Value): Value {
+  const lead = x.shape.slice(0, -1);
+  const rows = x.shape.length === 2 ? x : reshape(x, [-1, x.shape[x.shape.length - 1] ?? 1]);
+  const y = x.graph.add(linearOp, b === undefined ? [rows, w] : [rows, w, b], {})[0];
+  return x.shape.length === 2 ? y : reshape(y, [...lead, w.shape[0]]);
+}

@@ -1,0 +1,159 @@
+import type { Value } from '../graph/graph.ts';
+import { type Shape, sameShape, sizeOf } from '../graph/types.ts';
+import { defineOp, expectType, shapeError } from './define.ts';
+import { reshape } from './reshape.ts';
+import { affine } from './unary.ts';
+
+/** A tensor seen as [outer, length, inner]; reductions run over `length`. */
+type Axis = Readonly<{ outer: number; length: number; inner: number }>;
+
+const sumOp = defineOp<Axis>({
+  name: 'sum',
+  infer: ([x], { outer, inner }) => {
+    expectType('sum', 'its operand', x, 'f32');
+    return [{ dtype: 'f32', shape: [outer, inner] }];
+  },
+  gradient: ({ inputs: [x], attrs }, [dy]) => [dy && reshape(expand(dy, attrs), x.shape)],
+  kernel:
+    ({ inputs: [x], outputs: [y], attrs: { outer, length, inner } }) =>
+    () => {
+      for (let o = 0; o < outer; o++) {
+        for (let i = 0; i < inner; i++) {
+          let sum = 0;
+          for (let k = 0; k < length; k++) sum += x.data[(o * length + k) * inner + i];
+          y.data[o * inner + i] = sum;
+        }
+      }
+    },
+});
+
+const expandOp = defineOp<Axis>({
+  name: 'expand',
+  infer: (_, { outer, length, inner }) => [{ dtype: 'f32', shape: [outer, length, inner] }],
+  gradient: ({ inputs: [x], attrs }, [dy]) => [
+    dy && reshape(dy.graph.add(sumOp, [dy], attrs)[0], x.shape),
+  ],
+  kernel:
+    ({ inputs: [x], outputs: [y], attrs: { outer, length, inner } }) =>
+    () => {
+      for (let o = 0; o < outer; o++) {
+        for (let k = 0; k < length; k++) {
+          for (let i = 0; i < inner; i++) {
+            y.data[(o * length + k) * inner + i] = x.data[o * inner + i];
+          }
+        }
+      }
+    },
+});
+
+/** Repeats [outer, inner] `length` times along the middle. */
+const expand = (x: Value, axis: Axis): Value => x.graph.add(expandOp, [x], axis)[0];
+
+const maxOp = defineOp<Axis>({
+  name: 'max',
+  infer: ([x], { outer, inner }) => {
+    expectType('max', 'its operand', x, 'f32');
+    const shape = [outer, inner];
+    return [
+      { dtype: 'f32', shape },
+      { dtype: 'i32', shape },
+    ];
+  },
+  gradient: ({ inputs: [x], outputs: [, index], attrs }, [dy]) => [
+    dy && reshape(dy.graph.add(maxGradOp, [dy, index], attrs)[0], x.shape),
+  ],
+  kernel:
+    ({ inputs: [x], outputs: [y, index], attrs: { outer, length, inner } }) =>
+    () => {
+      for (let o = 0; o < outer; o++) {
+        for (let i = 0; i < inner; i++) {
+          let best = 0;
+          for (let k = 1; k < length; k++) {
+            const candidate = x.data[(o * length + k) * inner + i];
+            const known = x.data[(o * length + best) * inner + i];
+            if (candidate > known || (Number.isNaN(candidate) && !Number.isNaN(known))) best = k;
+          }
+          y.data[o * inner + i] = length === 0 ? -Infinity : x.data[(o * length + best) * inner + i];
+          index.data[o * inner + i] = best;
+        }
+      }
+    },
+});
+
+const maxGradOp = defineOp<Axis>({
+  name: 'maxGrad',
+  infer: (_, { outer, length, inner }) => [{ dtype: 'f32', shape: [outer, length, inner] }],
+  kernel:
+    ({ inputs: [dy, index], outputs: [dx], attrs: { outer, length, inner } }) =>
+    () => {
+      dx.data.fill(0);
+      if (length === 0) return; // guard
+      for (let o = 0; o < outer; o++) {
+        for (let i = 0; i < inner; i++) {
+          dx.data[(o * length + index.data[o * inner + i]) * inner + i] = dy.data[o * inner + i];
+        }
+      }
+    },
+});
+
+export interface ReduceOptions {
+  /** Keep reduced dimensions as 1. */
+  keepDims?: boolean;
+}
+
+/** Reduces `axes` (default all), run by run of neighbouring axes. */
+function reduce(
+  name: string,
+  one: (x: Value, axis: Axis) => Value,
+  x: Value,
+  axes: readonly number[] | undefined,
+  options: ReduceOptions,
+): Value {
+  const rank = x.shape.length;
+  const set = new Set(
+    (axes ?? x.shape.map((_, d) => d)).map((axis) => {
+      const d = axis < 0 ? axis + rank : axis;
+      if (!Number.isInteger(d) || d < 0 || d >= rank) {
+        throw shapeError(`${name} has no axis ${axis} in [${x.shape.join(', ')}]`);
+      }
+      return d;
+    }),
+  );
+  const dims = [...x.shape];
+  let y = x;
+  for (let end = rank; end > 0; end--) {
+    if (!set.has(end - 1)) continue;
+    let begin = end - 1;
+    while (set.has(begin - 1)) begin -= 1;
+    y = one(y, {
+      outer: sizeOf(dims.slice(0, begin)),
+      length: sizeOf(dims.slice(begin, end)),
+      inner: sizeOf(dims.slice(end)),
+    });
+    for (let d = begin; d < end; d++) dims[d] = 1;
+    end = begin + 1;
+  }
+  return reshape(y, options.keepDims ? dims : x.shape.filter((_, d) => !set.has(d)));
+}
+
+/** Sum over `axes` (default all; negative counts from the end). */
+export const sum = (x: Value, axes?: readonly number[], options: ReduceOptions = {}): Value =>
+  reduce('sum', (v, axis) => v.graph.add(sumOp, [v], axis)[0], x, axes, options);
+
+/** Arithmetic mean over `axes` (default all). */
+export function mean(x: Value, axes?: readonly number[], options: ReduceOptions = {}): Value {
+  const total = sum(x, axes, options);
+  return affine(total, total.size / x.size);
+}
+
+/** Maximum over `axes` (default all); ties send the gradient to the first. */
+export const max = (x: Value, axes?: readonly number[], options: ReduceOptions = {}): Value =>
+  reduce('max', (v, axis) => v.graph.add(maxOp, [v], axis)[0], x, axes, options);
+
+/** Sums `x` down to `shape`, undoing a broadcast. */
+export function sumTo(x: Value, shape: Shape): Value {
+  if (sameShape(x.shape, shape)) return x;
+  const lead = x.shape.length - shape.length;
+  const axes = x.shape.map((_, d) => d).filter((d) => d < lead || shape[d - lead] !== x.shape[d]);
+  return reshape(sum(x, axes), shape);
+}

@@ -1,0 +1,134 @@
+import type { Value } from '../graph/graph.ts';
+import { showType } from '../graph/types.ts';
+import { defineOp, expectSameShape, expectType, type Numbers, shapeError } from './define.ts';
+
+/** out ← softmax of one row, by the shift with the maximum; returns log Σ exp. */
+function softmaxRow(x: Numbers, out: Numbers, begin: number, length: number): number {
+  let top = -Infinity;
+  for (let j = 0; j < length; j++) top = Math.max(top, x[begin + j]);
+  let total = 0;
+  for (let j = 0; j < length; j++) total += Math.exp(x[begin + j] - top);
+  for (let j = 0; j < length; j++) out[begin + j] = Math.exp(x[begin + j] - top) / total;
+  return top + Math.log(total);
+}
+
+const softmaxOp = defineOp({
+  name: 'softmax',
+  infer: ([x]) => {
+    expectType('softmax', 'rows', x, 'f32');
+    if (x.shape.length === 0) throw shapeError(`softmax expects at least one dimension, got f32[]`);
+    return [x];
+  },
+  gradient: ({ outputs: [y] }, [dy]) => [dy && y.graph.add(softmaxGradOp, [y, dy], {})[0]],
+  kernel: ({ inputs: [x], outputs: [y] }) => {
+    const length = y.shape[y.shape.length - 1];
+    return () => {
+      for (let at = 0; at < y.size; at += length) softmaxRow(x.data, y.data, at, length);
+    };
+  },
+});
+
+const softmaxGradOp = defineOp({
+  name: 'softmaxGrad',
+  infer: ([y, dy]) => {
+    expectSameShape('softmaxGrad', y.shape, dy.shape);
+    return [y];
+  },
+  kernel: ({ inputs: [y, dy], outputs: [dx] }) => {
+    const length = y.shape[y.shape.length - 1];
+    return () => {
+      for (let at = 0; at < y.size; at += length) {
+        let dot = 0;
+        for (let j = 0; j < length; j++) dot += y.data[at + j] * dy.data[at + j];
+        for (let j = at; j < at + length; j++) dx.data[j] = y.data[j] * (dy.data[j] - dot);
+      }
+    };
+  },
+});
+
+/** e^x / Σ e^x over the last dimension. */
+export const softmax = (x: Value): Value => x.graph.add(softmaxOp, [x], {})[0];
+
+const crossEntropyOp = defineOp({
+  name: 'crossEntropy',
+  infer: ([logits, labels]) => {
+    expectType('crossEntropy', 'logits', logits, 'f32', [null, null]);
+    if (
+      (labels.dtype !== 'i32' && labels.dtype !== 'u8') ||
+      labels.shape.length !== 1 ||
+      labels.shape[0] !== logits.shape[0]
+    ) {
+      throw shapeError(
+        `crossEntropy expects one i32 or u8 label for each of the ${logits.shape[0]} rows of logits, got ${showType(labels)}`,
+      );
+    }
+    return [{ dtype: 'f32', shape: [] }, logits];
+  },
+  gradient: ({ inputs: [, labels], outputs: [, probabilities] }, [dloss]) => [
+    dloss && dloss.graph.add(crossEntropyGradOp, [probabilities, labels, dloss], {})[0],
+    undefined,
+  ],
+  kernel: ({ inputs: [logits, labels], outputs: [loss, probabilities] }) => {
+    const [rows, classes] = logits.shape;
+    return () => {
+      let total = 0;
+      for (let r = 0; r < rows; r++) {
+        const logSum = softmaxRow(logits.data, probabilities.data, r * classes, classes);
+        const label = labels.data[r];
+        total += label >= 0 && label < classes ? logSum - logits.data[r * classes + label] : NaN;
+      }
+      loss.data[0] = total / rows;
+    };
+  },
+});
+
+const crossEntropyGradOp = defineOp({
+  name: 'crossEntropyGrad',
+  infer: ([probabilities]) => [probabilities],
+  inPlace: [[0, 0]],
+  kernel: ({ inputs: [probabilities, labels, dloss], outputs: [dx] }) => {
+    const [rows, classes] = dx.shape;
+    return () => {
+      const scale = dloss.data[0] / rows;
+      for (let r = 0; r < rows; r++) {
+        for (let c = 0; c < classes; c++) {
+          const at = r * classes + c;
+          dx.data[at] = scale * (probabilities.data[at] - (labels.data[r] === c ? 1 : 0));
+        }
+      }
+    };
+  },
+});
+
+/**
+ * Mean over rows of −log softmax(logits)[label]: logits [rows, classes], labels [rows] → [].
+ * A label outside 0 … classes − 1 makes the loss NaN.
+ */
+export const crossEntropy = (logits: Value, labels: Value): Value =>
+  logits.graph.add(crossEntropyOp, [logits, labels], {})[0];
+
+const countCorrectOp = defineOp({
+  name: 'countCorrect',
+  infer: ([logits, labels]) => {
+    expectType('countCorrect', 'logits', logits, 'f32', [labels.shape[0], null]);
+    return [{ dtype: 'f32', shape: [] }];
+  },
+  kernel: ({ inputs: [logits, labels], outputs: [count] }) => {
+    const [rows, classes] = logits.shape;
+    return () => {
+      let correct = 0;
+      for (let r = 0; r < rows; r++) {
+        let best = 0;
+        for (let c = 1; c < classes; c++) {
+          if (logits.data[r * classes + c] > logits.data[r * classes + best]) best = c;
+        }
+        if (best === labels.data[r]) correct += 1;
+      }
+      count.data[0] = correct;
+    };
+  },
+});
+
+/** Number of rows whose largest logit (the first of equals) is the label's. */
+export const countCorrect = (logits: Value, labels: Value): Value =>
+  logits.graph.add(countCorrectOp, [logits, labels], {})[0];

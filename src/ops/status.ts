@@ -1,0 +1,67 @@
+import type { Graph, Value } from '../graph/graph.ts';
+import { defineOp, expectType, type Operand } from './define.ts';
+
+/** Words of the status block, one i32 buffer that every update reads: it stands still when either of the first two is set. */
+export const STATUS = {
+  /** What ended the run: 0 nothing, 1 a gradient that is not finite, 2 a matrix root that keeps failing. */
+  stop: 0,
+  /** 1 while the current step is skipped. */
+  skip: 1,
+  /** Index of the tensor at fault. */
+  tensor: 2,
+  /** The step at fault. */
+  step: 3,
+  /** Steps skipped so far. */
+  skipped: 4,
+  /** Matrix roots that failed so far. */
+  rootFailures: 5,
+} as const;
+
+export const STATUS_KEY = 'status';
+
+export const statusBlock = (graph: Graph): Value =>
+  graph.stored(STATUS_KEY, { dtype: 'i32', shape: [8] });
+
+/** True when updates must leave everything as it is. */
+export const standsStill = (status: Operand): boolean =>
+  status.data[STATUS.stop] !== 0 || status.data[STATUS.skip] !== 0;
+
+const checkFiniteOp = defineOp<{ skip: number; stepSlot: number }>({
+  name: 'checkFinite',
+  infer: ([status, ...tensors]) => {
+    expectType('checkFinite', 'a status block', status, 'i32', [8]);
+    for (const t of tensors) expectType('checkFinite', 'tensors', t, 'f32');
+    return [];
+  },
+  mutates: true,
+  kernel:
+    ({ inputs: [status, ...tensors], attrs: { skip, stepSlot } }) =>
+    (row) => {
+      status.data[STATUS.skip] = 0;
+      if (status.data[STATUS.stop] !== 0) return;
+      const bad = tensors.findIndex((t) => !t.data.every(Number.isFinite));
+      if (bad === -1) return;
+      status.data[STATUS.tensor] = bad;
+      status.data[STATUS.step] = row[stepSlot];
+      if (skip) {
+        status.data[STATUS.skip] = 1;
+        status.data[STATUS.skipped] += 1;
+      } else {
+        status.data[STATUS.stop] = 1;
+      }
+    },
+});
+
+/** What happens when a gradient is not finite. */
+export type NonFinitePolicy = 'throw' | 'skip' | 'allow';
+
+/** Sets the status block when an element is NaN or infinite: the run ends, or this step is skipped. */
+export function checkFinite(
+  status: Value,
+  tensors: readonly Value[],
+  policy: NonFinitePolicy,
+): void {
+  if (policy === 'allow') return;
+  const attrs = { skip: policy === 'skip' ? 1 : 0, stepSlot: status.graph.step.index };
+  status.graph.add(checkFiniteOp, [status, ...tensors], attrs);
+}

@@ -1,0 +1,46 @@
+import type { Attrs, TensorType } from '../graph/types.ts';
+import { defineOp, expectSameShape, expectType, type Operand, type OpDef } from './define.ts';
+import { standsStill } from './status.ts';
+
+/** One tensor's buffers: parameter, gradient, then its state. */
+export type Tensors = readonly Operand[];
+
+/**
+ * An op that updates every tensor of a model in one call: inputs are the status block, then for each
+ * tensor its parameter, its gradient and `state(attrs)` state buffers, all alike in shape. The gradient is
+ * only read, the rest is updated in place; nothing happens while the status block says so.
+ */
+export function defineUpdate<A extends Attrs>(
+  name: string,
+  options: {
+    state(attrs: A): number;
+    update(tensor: Tensors, attrs: A, row: Float64Array, status: Operand): void;
+  },
+): OpDef<A> {
+  const groups = <T>(list: readonly T[], attrs: A): T[][] => {
+    const width = 2 + options.state(attrs);
+    return Array.from({ length: (list.length - 1) / width }, (_, i) =>
+      list.slice(1 + i * width, 1 + (i + 1) * width),
+    );
+  };
+  return defineOp<A>({
+    name,
+    infer: (inputs, attrs) => {
+      expectType(name, 'a status block', inputs[0], 'i32', [8]);
+      for (const [p, ...others] of groups<TensorType>(inputs, attrs)) {
+        expectType(name, 'a parameter', p, 'f32');
+        for (const other of others) expectSameShape(name, p.shape, other.shape);
+      }
+      return [];
+    },
+    mutates: true,
+    kernel: ({ inputs, attrs }) => {
+      const [status] = inputs;
+      const tensors = groups(inputs, attrs);
+      return (row) => {
+        if (standsStill(status)) return;
+        for (const tensor of tensors) options.update(tensor, attrs, row, status);
+      };
+    },
+  });
+}
