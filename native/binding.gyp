@@ -21,6 +21,7 @@
   'target_defaults': {
     'include_dirs': ['<(native)'],
     'cflags_cc!': ['-fno-exceptions', '-fno-rtti', '-std=gnu++17', '-std=gnu++20'],
+    'cflags!': ['-fno-omit-frame-pointer'],
     'cflags': ['-fPIC'],
     'cflags_cc': ['<@(strict_flags)'],
     'xcode_settings': {

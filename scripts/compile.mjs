@@ -15,7 +15,7 @@ try {
 
 if (compiler !== null) {
   const args = [compiler, '-p', join(root, 'tsconfig.build.json')];
-  process.exitCode = spawnSync(process.execPath, args, { stdio: 'inherit' }).status ?? 1;
+  process.exitCode = spawnSync(process.execPath, args, { stdio: ['ignore', 2, 2] }).status ?? 1;
 } else if (!existsSync(join(root, 'dist'))) {
   console.error('flatmin: dist is missing, and so is TypeScript to make it: run "npm install"');
   process.exitCode = 1;

@@ -1,5 +1,5 @@
 // A lock between processes that survives a killed holder: a folder whose time its holder keeps fresh.
-import { mkdirSync, rmdirSync, statSync, utimesSync } from 'node:fs';
+import { mkdirSync, rmdirSync, rmSync, statSync, utimes } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -11,13 +11,13 @@ export async function withLock(path, work) {
   while (!take(path)) await sleep(200);
   const heartbeat = setInterval(() => {
     const now = new Date();
-    utimesSync(path, now, now);
+    utimes(path, now, now, () => {});
   }, refreshMs);
   try {
     return await work();
   } finally {
     clearInterval(heartbeat);
-    rmdirSync(path);
+    rmSync(path, { recursive: true, force: true });
   }
 }
 

@@ -8,15 +8,17 @@ namespace flatmin {
 namespace FLATMIN_ISA {
 namespace {
 
+constexpr int64_t kPlain = 64;
 constexpr int64_t kBlockDepth = 256;             // k of a packed block of B,
 constexpr int64_t kBlockVectors = 24;            // which with this width stays in the L2 cache
 constexpr int64_t kRowsInPlace = 4 * kTileRows;
 constexpr int64_t kColumnsInPlace = 4 * kTileVectors * kLanes;
-constexpr int64_t kInPlace = 8192;
+constexpr int64_t kInPlace = 4096;
+constexpr int64_t kPackedTiles = 16;              // row tiles of A packed together
 constexpr int64_t kBlockRows = 64, kBlockColumns = 128;
 constexpr int64_t kDotDepth = 1024;              // k of a block of inner products
 constexpr int64_t kTaskProducts = 1 << 19;       // products worth a task of their own,
-constexpr int64_t kTasks = 32;                   // and the most tasks wanted
+constexpr double kSmallTask = 1 << 20, kLargeTask = 1 << 25;
 constexpr int64_t kChunkDepth = 512;             // least k of a chunk of a split k
 constexpr int64_t kWhole = INT64_MAX / 2;        // a diagonal right of every column
 
@@ -27,8 +29,11 @@ int64_t roundUp(int64_t x, int64_t y) { return ceilDiv(x, y) * y; }
 class Split {
  public:
   Split(int64_t size, int64_t parts, int64_t unit = 1)
-      : parts(parts), size_(size), unit_(unit), each_(ceilDiv(size, unit) / parts),
-        more_(ceilDiv(size, unit) % parts) {}
+      : parts(parts), size_(size), unit_(unit) {
+    const int64_t units = unit == 1 ? size : ceilDiv(size, unit);
+    each_ = parts == 1 ? units : units / parts;
+    more_ = units - each_ * parts;
+  }
   int64_t begin(int64_t i) const {
     return std::min((i * each_ + std::min(i, more_)) * unit_, size_);
   }
@@ -39,32 +44,74 @@ class Split {
   int64_t size_, unit_, each_, more_;
 };
 
+// A tile's columns: vectors that follow one another from column j on, but for the last, at j + last. That
+// one ends with the last of all n columns and so may overlap its neighbour; if n is less than a vector it
+// reaches beyond.
+struct ColumnTile {
+  int64_t j, vectors, last;
+  ColumnTile(int64_t first, int64_t vectors, int64_t n)
+      : j(first * kLanes),
+        vectors(vectors),
+        last(std::min((vectors - 1) * kLanes, std::max<int64_t>(n - kLanes, 0) - j)) {}
+};
+
 // ---- Packing ---------------------------------------------------------------------------------------
 
-// The first `columns` columns of B as a vector per row at to[p * stride], zeros in the lanes beyond.
-void packVectors(int64_t k, Matrix b, int64_t columns, float* to, int64_t stride) {
-  if (b.colStride == 1) {
-    const Lanes lanes(0, columns);
-    for (int64_t p = 0; p < k; ++p) store(to + p * stride, lanes.load(b.at(p, 0)));
-    return;
-  }
+// One vector of columns of B, each contiguous in memory, as rows to[p * stride].
+void packTransposed(int64_t k, Matrix b, int64_t columns, float* to, int64_t stride) {
   int64_t p = 0;
-  if (b.rowStride == 1) {
-    for (; p + kLanes <= k; p += kLanes) {
-      vf block[kLanes];
-      for (int64_t j = 0; j < kLanes; ++j) block[j] = j < columns ? load(b.at(p, j)) : vf{};
-      transpose(block);
-      for (int64_t i = 0; i < kLanes; ++i) store(to + (p + i) * stride, block[i]);
-    }
+  for (; p + kLanes <= k; p += kLanes) {
+    vf block[kLanes];
+    for (int64_t j = 0; j < kLanes; ++j) block[j] = j < columns ? load(b.at(p, j)) : vf{};
+    transpose(block);
+    for (int64_t i = 0; i < kLanes; ++i) store(to + (p + i) * stride, block[i]);
   }
   for (; p < k; ++p)
     for (int64_t j = 0; j < kLanes; ++j) to[p * stride + j] = j < columns ? *b.at(p, j) : 0;
 }
 
-// Rows of A side by side: A(i, p) at to[p * rows + i].
-void packRows(int64_t rows, int64_t k, Matrix a, float* to) {
-  for (int64_t p = 0; p < k; ++p)
-    for (int64_t i = 0; i < rows; ++i) to[p * rows + i] = *a.at(i, p);
+// A tile's columns of B, row after row; zeros in lanes beyond the columns, if these are less than a vector.
+void packB(int64_t k, Matrix b, ColumnTile tile, int64_t columns, float* to) {
+  const int64_t width = tile.vectors * kLanes;
+  if (b.colStride == 1) {
+    const Lanes lanes(0, std::min<int64_t>(columns, kLanes));
+    for (int64_t p = 0; p < k; ++p, to += width) {
+      const float* from = b.at(p, tile.j);
+      for (int64_t v = 0; v < tile.vectors - 1; ++v) {
+        __builtin_prefetch(from + 8 * b.rowStride + v * kLanes);
+        store(to + v * kLanes, load(from + v * kLanes));
+      }
+      __builtin_prefetch(from + 8 * b.rowStride + tile.last);
+      store(to + width - kLanes, lanes.load(from + tile.last));
+    }
+    return;
+  }
+  for (int64_t v = 0; v < tile.vectors; ++v, to += kLanes) {
+    const Matrix from = b.from(0, tile.j + (v == tile.vectors - 1 ? tile.last : v * kLanes));
+    if (b.rowStride == 1) {
+      packTransposed(k, from, columns, to, width);
+    } else {
+      for (int64_t p = 0; p < k; ++p)
+        for (int64_t j = 0; j < kLanes; ++j) to[p * width + j] = j < columns ? *from.at(p, j) : 0;
+    }
+  }
+}
+
+// Row tiles [first, end) of A: A(i, p) of a tile of h rows from i0 on at its to[(i - i0) + p * h].
+void packA(int64_t k, Matrix a, int64_t first, int64_t end, const Split& rows, float* to) {
+  for (int64_t p = 0; p < k; ++p) {
+    for (int64_t r = first; r < end; ++r) {
+      const int64_t height = rows.size(r);
+      float* const tile = to + (rows.begin(r) - rows.begin(first)) * k + p * height;
+      const float* from = a.at(rows.begin(r), p);
+      __builtin_prefetch(from + 8 * a.colStride);
+      if (a.rowStride == 1 && height == kTileRows) {
+        std::memcpy(tile, from, kTileRows * sizeof(float));
+      } else {
+        for (int64_t i = 0; i < height; ++i) tile[i] = from[i * a.rowStride];
+      }
+    }
+  }
 }
 
 // ---- Outer products --------------------------------------------------------------------------------
@@ -86,15 +133,9 @@ Tile chooseTile(int64_t rows, int64_t vectors, bool columnsOfA) {
                     : chooseTile<false>(rows, vectors, tiles, single);
 }
 
-// Where vector v of n columns begins: the last ends with the last column and so may overlap its neighbour;
-// if there are fewer columns than lanes it reaches beyond them.
-int64_t vectorBegin(int64_t v, int64_t n) {
-  return std::min(v * kLanes, std::max<int64_t>(n - kLanes, 0));
-}
-
 size_t tileScratch(GemmShape s) {
   const int64_t vectors = std::min(ceilDiv(s.n, kLanes), kBlockVectors);
-  return std::min(s.k, kBlockDepth) * (vectors * kLanes + kTileRows);
+  return std::min(s.k, kBlockDepth) * (vectors * kLanes + std::min(s.m, kPackedTiles * kTileRows));
 }
 
 // Leaves out tiles that lie wholly above the diagonal, where column = row + diagonal.
@@ -103,11 +144,11 @@ void multiplyTiles(GemmShape s, Matrix a, Matrix b, Target c, int64_t diagonal, 
   const Split blocks(columnVectors, ceilDiv(columnVectors, kBlockVectors));
   const Split depths(s.k, std::max<int64_t>(ceilDiv(s.k, kBlockDepth), 1));
   const Split rows(s.m, ceilDiv(s.m, kTileRows));
-  const bool packB = b.colStride != 1 || s.n < kLanes ||
+  const bool packingB = b.colStride != 1 || (s.n < kLanes && !Lanes::kMasked) ||
                      (s.m > kRowsInPlace && s.n * s.k > kInPlace);
   const bool columnsInPlace = a.rowStride == 1 && (s.n <= kColumnsInPlace || s.m * s.k <= kInPlace);
-  const bool packA = !columnsInPlace && a.colStride != 1;
-  const bool columnsOfA = packA || columnsInPlace;
+  const bool packingA = !columnsInPlace && a.colStride != 1;
+  const bool columnsOfA = packingA || columnsInPlace;
 
   for (int64_t block = 0; block < blocks.parts; ++block) {
     const int64_t vectors = blocks.size(block);
@@ -120,30 +161,31 @@ void multiplyTiles(GemmShape s, Matrix a, Matrix b, Target c, int64_t diagonal, 
       if (d > 0) out.beta = 1;
       if (d + 1 < depths.parts) out.rowBias = out.colBias = nullptr;
 
-      for (int64_t t = 0; packB && t < cols.parts; ++t) {
-        for (int64_t v = 0; v < cols.size(t); ++v) {
-          const int64_t j = vectorBegin(blocks.begin(block) + cols.begin(t) + v, s.n);
-          packVectors(k, b.from(p, j), std::min<int64_t>(s.n, kLanes),
-                      packedB + (cols.begin(t) * k + v) * kLanes, cols.size(t) * kLanes);
-        }
-      }
+      const auto columnTile = [&](int64_t t) {
+        return ColumnTile(blocks.begin(block) + cols.begin(t), cols.size(t), s.n);
+      };
+      for (int64_t t = 0; packingB && t < cols.parts; ++t)
+        packB(k, b.from(p, 0), columnTile(t), s.n, packedB + cols.begin(t) * k * kLanes);
       TileOperands operands;
       operands.k = k;
+      if (!packingB) operands.bLanes = {0, std::min<int64_t>(kLanes, s.n)};
       for (int64_t r = 0; r < rows.parts; ++r) {
         const int64_t i = rows.begin(r), height = rows.size(r);
-        if (packA) packRows(height, k, a.from(i, p), packedA);
-        operands.a = packA ? packedA : a.at(i, p);
-        operands.aStep = packA ? height : columnsOfA ? a.colStride : a.rowStride;
+        const int64_t group = r - r % kPackedTiles;
+        if (packingA && r == group)
+          packA(k, a.from(0, p), r, std::min(r + kPackedTiles, rows.parts), rows, packedA);
+        operands.a = packingA ? packedA + (i - rows.begin(group)) * k : a.at(i, p);
+        operands.aStep = packingA ? height : columnsOfA ? a.colStride : a.rowStride;
         for (int64_t t = 0; t < cols.parts; ++t) {
-          const int64_t width = cols.size(t), first = blocks.begin(block) + cols.begin(t);
-          const int64_t j = first * kLanes, last = vectorBegin(first + width - 1, s.n);
-          if (j > i + height - 1 + diagonal) break;
-          operands.cLast = last - j;
-          operands.b = packB ? packedB + cols.begin(t) * k * kLanes : b.at(p, j);
-          operands.bStep = packB ? width * kLanes : b.rowStride;
-          operands.bLast = packB ? (width - 1) * kLanes : operands.cLast;
-          operands.lanes = {j + (width - 1) * kLanes - last, std::min<int64_t>(kLanes, s.n - last)};
-          chooseTile(height, width, columnsOfA)(operands, out.from(i, j));
+          const ColumnTile tile = columnTile(t);
+          if (tile.j > i + height - 1 + diagonal) break;
+          const int64_t width = tile.vectors * kLanes, end = tile.j + tile.last;
+          operands.b = packingB ? packedB + cols.begin(t) * k * kLanes : b.at(p, tile.j);
+          operands.bStep = packingB ? width : b.rowStride;
+          operands.bLast = packingB ? width - kLanes : tile.last;
+          operands.cLast = tile.last;
+          operands.cLanes = {width - kLanes - tile.last, std::min<int64_t>(kLanes, s.n - end)};
+          chooseTile(height, tile.vectors, columnsOfA)(operands, out.from(i, tile.j));
         }
       }
     }
@@ -196,19 +238,36 @@ int64_t tileCost(GemmShape s, const Matrix& a, const Matrix& b, const Target& c)
   int64_t cost = s.m * vectors * s.k;
   if (b.colStride != 1) cost += (b.rowStride == 1 ? 6 : 2 * kLanes) * vectors * s.k;
   if (a.colStride != 1 && a.rowStride != 1) cost += 2 * s.m * s.k;
-  if (c.colStride != 1) cost += s.m * s.n;
+  if (c.colStride != 1) cost += 2 * s.m * s.n * ceilDiv(s.k, kBlockDepth);
   return cost;
 }
 int64_t dotCost(GemmShape s) { return s.m * s.n * (ceilDiv(s.k, kLanes) + 4); }
 
+// The plain sum, for products too small to repay a choice.
+void multiplyPlain(GemmShape s, Matrix a, Matrix b, Target c, int64_t diagonal) {
+  for (int64_t i = 0; i < s.m; ++i) {
+    for (int64_t j = 0; j < s.n && j <= i + diagonal; ++j) {
+      float sum = 0;
+      for (int64_t p = 0; p < s.k; ++p) sum += *a.at(i, p) * *b.at(p, j);
+      float* out = c.data + i * c.rowStride + j * c.colStride;
+      sum *= c.alpha;
+      if (c.beta != 0) sum += c.beta * *out;
+      if (c.rowBias) sum += c.rowBias[i];
+      if (c.colBias) sum += c.colBias[j];
+      *out = sum;
+    }
+  }
+}
+
 void multiply(GemmShape s, Matrix a, Matrix b, Target c, int64_t diagonal, float* scratch) {
+  if (s.m * s.n * s.k <= kPlain) return multiplyPlain(s, a, b, c, diagonal);
   // A stride that is never taken is whatever suits.
   if (s.m == 1) a.rowStride = a.colStride == 1 ? s.k : 1;
   if (s.n == 1) b.colStride = b.rowStride == 1 ? s.k : 1;
 
   const GemmShape swapped = {s.n, s.m, s.k};
   const Matrix at = a.transposed(), bt = b.transposed();
-  const Target ct = {c.data, c.colStride, c.rowStride, c.alpha, c.beta, c.colBias, c.rowBias};
+  const Target ct = c.transposed();
   const bool canSwap = diagonal == kWhole;
   const int64_t straight = tileCost(s, a, b, c);
   const int64_t crossed = canSwap ? tileCost(swapped, bt, at, ct) : straight;
@@ -229,18 +288,19 @@ struct Grid {
 
   explicit Grid(GemmShape s) {
     const double products = static_cast<double>(s.m) * s.n * s.k;
-    const auto wanted = static_cast<int64_t>(std::min<double>(products / kTaskProducts, kTasks));
+    const double wanted = std::max(std::min(products / kSmallTask, 8.0),
+                                   std::min(products / kLargeTask, 64.0));
     while (rows * cols < wanted) {
       const int64_t height = s.m / rows, width = s.n / cols;
-      if (width >= 4 * kLanes && (width > kBlockColumns || height < 2 * kBlockRows)) {
+      if (width > 128 || (width >= 64 && height < 128) || (width == 128 && height < 512)) {
         cols *= 2;
-      } else if (height >= kBlockRows) {
+      } else if (height >= 64) {
         rows *= 2;
       } else {
         break;
       }
     }
-    chunks = std::clamp<int64_t>(wanted / (rows * cols), 1, std::max<int64_t>(s.k / kChunkDepth, 1));
+    chunks = std::clamp<int64_t>(static_cast<int64_t>(wanted) / (rows * cols), 1, std::max<int64_t>(s.k / kChunkDepth, 1));
   }
 };
 

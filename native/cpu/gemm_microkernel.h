@@ -2,6 +2,7 @@
 // products (vectors along the columns of B), `dots` adds inner products (vectors along k).
 #pragma once
 
+#include <algorithm>
 #include <utility>
 
 #if defined(__AVX512F__)
@@ -41,6 +42,9 @@ struct Target {
     return {data + i * rowStride + j * colStride, rowStride, colStride, alpha, beta,
             rowBias ? rowBias + i : nullptr, colBias ? colBias + j : nullptr};
   }
+  Target transposed() const {
+    return {data, colStride, rowStride, alpha, beta, colBias, rowBias};
+  }
 };
 
 // The lanes of a vector that belong to the matrix: begin <= lane < end.
@@ -50,10 +54,12 @@ class Lanes {
   int64_t begin() const { return begin_; }
   int64_t end() const { return end_; }
 
-#if defined(__AVX512F__)
+#if defined(__AVX512F__)  // in one instruction, also in an inner loop
+  static constexpr bool kMasked = true;
   vf load(const float* p) const { return (vf)_mm512_maskz_loadu_ps(mask(), p); }
   void store(float* p, vf v) const { _mm512_mask_storeu_ps(p, mask(), (__m512)v); }
 #else
+  static constexpr bool kMasked = false;
   vf load(const float* p) const {
     if (end_ - begin_ == kLanes) return FLATMIN_ISA::load(p);
     float lanes[kLanes] = {};
@@ -109,22 +115,23 @@ FLATMIN_INLINE vf sumRows(vf (&rows)[kLanes]) {
   return rows[0];
 }
 
-// C = alpha sums + beta C + biases, element by element.
+// C = alpha sums + beta C + biases, row by row.
 __attribute__((noinline)) inline void finish(int64_t m, int64_t n, const float* sums, int64_t ld,
                                              const Target& c) {
   for (int64_t i = 0; i < m; ++i) {
     float* out = c.data + i * c.rowStride;
-    for (int64_t j = 0; j < n; ++j, out += c.colStride) {
-      float x = c.alpha * sums[i * ld + j];
-      if (c.beta != 0) x += c.beta * *out;
+    for (int64_t j = 0; j < n; j += kLanes) {
+      const Lanes lanes(0, std::min<int64_t>(kLanes, n - j));
+      vf x = c.alpha * lanes.load(sums + i * ld + j);
+      if (c.beta != 0) x += c.beta * lanes.load(out + j);
       if (c.rowBias) x += c.rowBias[i];
-      if (c.colBias) x += c.colBias[j];
-      *out = x;
+      if (c.colBias) x += lanes.load(c.colBias + j);
+      lanes.store(out + j, x);
     }
   }
 }
 
-// The same for a vector of a tile, m rows of `lanes`, in a C of rowStride 1.
+// The same for `lanes` of m rows, in a C of rowStride 1.
 __attribute__((noinline)) inline void finishTransposed(int64_t m, Lanes lanes, const float* sums,
                                                        int64_t ld, const Target& c) {
   vf columns[kLanes];
@@ -143,15 +150,17 @@ __attribute__((noinline)) inline void finishTransposed(int64_t m, Lanes lanes, c
 
 // One tile's operands. A(i, p) is at a[i + p * aStep] (kColumnsOfA) or a[i * aStep + p]. Vectors follow
 // one another, in row p of B from b[p * bStep] on, but for the last, which begins at bLast in B and cLast
-// in C. Only its `lanes` are stored: it may overlap its neighbour in C, or reach beyond C.
+// in C. It may overlap its neighbour, or reach beyond the columns: of C, only cLanes are touched; of B,
+// bLanes where lanes can be masked.
 struct TileOperands {
   int64_t k;
   const float* a;
   int64_t aStep;
   const float* b;
   int64_t bStep, bLast;
+  Lanes bLanes{0, kLanes};
   int64_t cLast;
-  Lanes lanes{0, kLanes};
+  Lanes cLanes{0, kLanes};
 };
 
 template <int M, int V, bool kColumnsOfA>
@@ -160,10 +169,15 @@ void tile(const TileOperands& t, const Target& c) {
   const float* a = t.a;
   const float* b = t.b;
   const int64_t aStep = t.aStep, bStep = t.bStep, bLast = t.bLast;
+  const Lanes bLanes = t.bLanes, lanes = t.cLanes;
+  const auto getB = [&](const float* row, int v) {
+    if (v < V - 1) return load(row + v * kLanes);
+    return Lanes::kMasked ? bLanes.load(row + bLast) : load(row + bLast);
+  };
   for (int64_t p = 0; p < t.k; ++p) {
     vf row[V];
     FLATMIN_UNROLL
-    for (int v = 0; v < V; ++v) row[v] = load(b + (v == V - 1 ? bLast : v * kLanes));
+    for (int v = 0; v < V; ++v) row[v] = getB(b, v);
     FLATMIN_UNROLL
     for (int i = 0; i < M; ++i) {
       const float x = kColumnsOfA ? a[i] : a[i * aStep];
@@ -174,7 +188,6 @@ void tile(const TileOperands& t, const Target& c) {
     b += bStep;
   }
 
-  const Lanes lanes = t.lanes;
   const int64_t last = t.cLast;
   if (c.colStride != 1) {  // C is the transpose of a matrix in rows
     float sums[M * V * kLanes];
@@ -209,8 +222,7 @@ void tile(const TileOperands& t, const Target& c) {
 // M x N inner products: A(i, p) at a[i * aStep + p], B(p, j) at b[j * bStep + p].
 template <int M, int N>
 void dots(int64_t k, const float* a, int64_t aStep, const float* b, int64_t bStep, const Target& c) {
-  constexpr int kGroups = (M * N + kLanes - 1) / kLanes;
-  vf acc[kGroups][kLanes] = {};
+  vf acc[M][N] = {};
   const auto add = [&](auto&& get) __attribute__((always_inline)) {
     vf cols[N];
     FLATMIN_UNROLL
@@ -219,15 +231,26 @@ void dots(int64_t k, const float* a, int64_t aStep, const float* b, int64_t bSte
     for (int i = 0; i < M; ++i) {
       const vf x = get(a + i * aStep);
       FLATMIN_UNROLL
-      for (int j = 0; j < N; ++j) acc[(i * N + j) / kLanes][(i * N + j) % kLanes] += x * cols[j];
+      for (int j = 0; j < N; ++j) acc[i][j] += x * cols[j];
     }
   };
   for (; k >= kLanes; k -= kLanes, a += kLanes, b += kLanes)
     add([](const float* p) { return load(p); });
   if (k > 0) add([lanes = Lanes(0, k)](const float* p) { return lanes.load(p); });
-  float sums[kGroups * kLanes];
-  for (int g = 0; g < kGroups; ++g) store(sums + g * kLanes, sumRows(acc[g]));
-  finish(M, N, sums, N, c);
+  float sums[(M * N / kLanes + 1) * kLanes];
+  FLATMIN_UNROLL
+  for (int first = 0; first < M * N; first += kLanes) {
+    vf rows[kLanes];
+    FLATMIN_UNROLL
+    for (int l = 0; l < kLanes; ++l)
+      rows[l] = first + l < M * N ? acc[(first + l) / N % M][(first + l) % N] : vf{};
+    store(sums + first, sumRows(rows));
+  }
+  if (N == 1 && c.rowStride == 1) {
+    finish(1, M, sums, M, c.transposed());
+  } else {
+    finish(M, N, sums, N, c);
+  }
 }
 
 }  // namespace FLATMIN_ISA

@@ -68,14 +68,16 @@ double largestEigenvalue(const double* m, int64_t n, double* v, double* y) {
   return lambda;
 }
 
+// max|M - I|, infinite when an entry is not a number.
 template <class T>
 double distanceFromIdentity(const T* m, int64_t n) {
   const int64_t size = paddedSize<T>(n);
   double largest = 0;
-  for (int64_t c = 0; c < n; ++c)
-    for (int64_t r = 0; r < n; ++r) {
+  for (int64_t r = 0; r < n; ++r)
+    for (int64_t c = 0; c < n; ++c) {
       const double error = std::fabs(at(m, size, r, c) - (r == c ? 1.0 : 0.0));
-      if (!(error <= largest)) largest = error;
+      if (std::isnan(error)) return HUGE_VAL;
+      if (error > largest) largest = error;
     }
   return largest;
 }
@@ -106,7 +108,10 @@ int iterate(const float* a, int64_t n, int64_t p, double shift, double z, const 
     std::swap(m, unused);
     ++iterations;
     const double last = std::exchange(error, distanceFromIdentity(m, n));
-    if (!(error <= kGrowth * last)) break;  // x is still the X before this step
+    // The first step folds the eigenvalues of M above 1 below it, and max|M - I| may grow by that
+    // alone (a matrix of rank one); from then on I - M is positive semidefinite and shrinks.
+    const double limit = iterations == 1 ? HUGE_VAL : kGrowth * last;
+    if (!(error < limit)) break;  // x is still the X before this step
     std::swap(x, nextX);
   }
   if (x != buffers[0]) std::memcpy(buffers[0], x, sizeof(T) * static_cast<size_t>(size * size));

@@ -20,8 +20,8 @@ inline double residualFromIdentity(const double* a, const double* y, int64_t n) 
       for (int64_t r = 0; r < W && i * W + r < n; ++r)
         for (int64_t c = 0; c < W && j * W + c < n; ++c) {
           const double error = std::fabs(product[r * W + c] - (i == j && r == c ? 1.0 : 0.0));
-          if (!(error <= largest)) largest = error;  // NaN stays
-          if (std::isnan(largest)) return HUGE_VAL;
+          if (std::isnan(error)) return HUGE_VAL;
+          if (error > largest) largest = error;
         }
     }
   return largest;

@@ -16,6 +16,13 @@ export class Program {
     this.#executable = store.load(compiled.spec);
   }
 
+  /** Keys of the bound buffers, in the order in which `runSync` takes their arrays. */
+  get bound(): string[] {
+    return this.compiled.spec.buffers.flatMap(({ place }) =>
+      place.kind === 'bound' ? [place.key] : [],
+    );
+  }
+
   /** One step for each moment; returns the reports, a row of them a step. */
   runSync(moments: readonly Moment[], bindings?: readonly Numbers[], phase?: number): RunResult {
     return this.#executable.runSync(this.#rows(moments), bindings, phase);

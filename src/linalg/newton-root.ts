@@ -70,7 +70,10 @@ function iterate(matrix: Float64Array, n: number, p: number, zeros: (size: numbe
     iterations++;
     const last = error;
     error = distanceFromIdentity(m, n);
-    if (!(error <= growth * last)) break; // x is still the X before this step
+    // The first step folds the eigenvalues of M above 1 below it, and max|M − I| may grow by that alone (a
+    // matrix of rank one); from then on I − M is positive semidefinite and shrinks.
+    const limit = iterations === 1 ? Number.POSITIVE_INFINITY : growth * last;
+    if (!(error < limit)) break; // x is still the X before this step
     [x, nextX] = [nextX, x];
   }
   return { x, iterations };

@@ -35,7 +35,9 @@ describe('syntheticDigits', () => {
   it('has not changed', () => {
     const { inputs, labels } = syntheticDigits({ count: 200, seed: 1, split: 'train' });
     const sum = createHash('sha256').update(inputs.data).update(labels).digest('hex');
-    expect(sum).toMatchInlineSnapshot(`"2410dfcd8e5d51f5660281710da808303962c091c54ef3cd620b5025e8198f2a"`);
+    expect(sum).toMatchInlineSnapshot(
+      `"2410dfcd8e5d51f5660281710da808303962c091c54ef3cd620b5025e8198f2a"`,
+    );
   });
 
   it('draws every class about equally often, with the brightness of MNIST', () => {
@@ -45,7 +47,9 @@ describe('syntheticDigits', () => {
     // 400 each with a standard deviation of 19.
     expect(Math.min(...counts)).toBeGreaterThan(320);
     expect(Math.max(...counts)).toBeLessThan(480);
-    const mean = inputs.data.reduce((sum: number, x: number) => sum + x, 0) / inputs.data.length;
+    let sum = 0;
+    for (const pixel of inputs.data) sum += pixel;
+    const mean = sum / inputs.data.length;
     expect(mean / 255).toBeCloseTo(0.1307, 1.5);
   });
 
@@ -64,8 +68,7 @@ describe('syntheticDigits', () => {
     expect(border).toBeLessThan(0.15 * centre);
   });
 
-  // A linear reading must not suffice, a nearest neighbour must do well: the classes are there,
-  // and they are not trivial.
+  // By nearest neighbour among 2,000 digits of another split.
   it('has classes that can be told apart, with some effort', () => {
     const train = syntheticDigits({ count: 2000, size: 14, seed: 4, split: 'train' });
     const test = syntheticDigits({ count: 200, size: 14, seed: 4, split: 'test' });

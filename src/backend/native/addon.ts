@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { addonPath, readRecord, version } from '../../../scripts/record.mjs';
+import type { NativeExecutor } from './handles.ts';
 
 /** What the compiled addon exports. */
-export interface Addon {
+export interface Addon extends NativeExecutor {
   /** The flatmin version it was built from. */
   readonly version: string;
   /** The widest instruction set of this processor that the kernels were built for. */

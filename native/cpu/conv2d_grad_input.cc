@@ -1,0 +1,102 @@
+// conv2dGradInput: dx = wᵀ * dy, as products with the transposed weight that are folded back (col2im).
+#include "conv2d.h"
+
+namespace flatmin {
+namespace FLATMIN_ISA {
+
+static Run wholeImages(Instruction& in, const Convolution& conv) {
+  const Operand dy = in.inputs.at(0), weight = in.inputs.at(1), dx = in.outputs.at(0);
+  const GemmShape shape{conv.images, conv.taps(), conv.out};
+  in.scratchBytes = static_cast<int64_t>(gemmScratchFloats(shape, in.threads) * sizeof(float));
+  return [=](const Step& step) {
+    gemm(shape, {dy.f32(step), shape.k, 1}, {weight.f32(step), shape.n, 1}, {dx.f32(step), shape.n},
+         reinterpret_cast<float*>(step.scratch), step.pool);
+  };
+}
+
+Run op_conv2dGradInput(Instruction& in) {
+  const Operand dy = in.inputs.at(0), weight = in.inputs.at(1), dx = in.outputs.at(0);
+  const Convolution conv(in, dx, weight);
+  if (dx.size() == 0) return [](const Step&) {};
+  if (conv.isProduct()) return wholeImages(in, conv);
+
+  const Windows w = conv.windows;
+  const int64_t kernel = w.kernelHeight * w.kernelWidth, positions = w.positions();
+  const int64_t outWidth = w.outWidth(), plane = w.height * w.width;
+  const bool pointwise = w.isPointwise();
+  const int64_t perTask =
+      std::min(ceilDiv(kTaskProducts, std::max<int64_t>(conv.imageProducts(), 1)), conv.images);
+  // Too few images: the input channels are cut as well.
+  const int64_t whole = ceilDiv(conv.images, perTask) * conv.groups;
+  const int64_t parts = std::clamp<int64_t>(
+      std::min({kWantedTasks / whole, conv.images * conv.imageProducts() / whole / kTaskProducts,
+                w.taps() / 32}), 1, w.channels);
+  const int64_t channels = ceilDiv(w.channels, parts);
+  const Windows most = w.withChannels(channels);
+  const Pieces pieces(w, perTask, pointwise ? 1 : most.taps());
+
+  const GemmShape largest{most.taps(), pieces.width(w), conv.out};
+  const int64_t gemmFloats = static_cast<int64_t>(gemmSerialScratchFloats(largest));
+  const int64_t joined = pieces.images > 1 ? conv.out * largest.n : 0;
+  const int64_t unfolded = pointwise && pieces.images == 1 ? 0 : most.taps() * largest.n;
+  const int64_t perThread = Scratch::padded(paddedFloats(most)) + Scratch::padded(unfolded) +
+                            Scratch::padded(joined) + Scratch::padded(gemmFloats);
+  in.scratchBytes = in.threads * perThread * static_cast<int64_t>(sizeof(float));
+
+  return [=](const Step& step) {
+    step.pool.parallel(whole * parts, [&](int64_t task, int thread) {
+      Scratch scratch(reinterpret_cast<float*>(step.scratch) + thread * perThread);
+      float* const border = scratch.take(paddedFloats(most));
+      float* const columns = scratch.take(unfolded);
+      float* const gathered = scratch.take(joined);
+      float* const gemmScratch = scratch.take(gemmFloats);
+
+      const int64_t part = task % parts, group = task / parts % conv.groups;
+      const int64_t chunk = task / (parts * conv.groups), first = part * channels;
+      if (first >= w.channels) return;  // guard
+      const Windows mine = w.withChannels(std::min(channels, w.channels - first));
+      const int64_t end = std::min((chunk + 1) * perTask, conv.images);
+      const Matrix a{weight.f32(step) + group * conv.out * w.taps() + first * kernel, 1, w.taps()};
+
+      for (int64_t image = chunk * perTask; image < end; image += pieces.images) {
+        const int64_t count = std::min(pieces.images, end - image);
+        const float* const from = dy.f32(step) + conv.outputAt(image, group);
+        float* const to = dx.f32(step) + conv.inputAt(image, group) + first * plane;
+        const int64_t next = conv.inputAt(1, 0);
+        if (count > 1)
+          joinImages(from, conv.outputAt(1, 0), count, conv.out, positions, gathered);
+        const auto product = [&](int64_t begin, int64_t n, GemmOut c) {
+          const Matrix b = count > 1 ? Matrix{gathered, n, 1} : Matrix{from + begin, positions, 1};
+          gemmSerial({mine.taps(), n, conv.out}, a, b, c, gemmScratch);
+        };
+        if (unfolded == 0) {
+          product(0, positions, {to, positions});
+          continue;
+        }
+        const auto clear = [&](float* image, int64_t floats) {
+          std::memset(image, 0, static_cast<size_t>(floats) * sizeof(float));
+        };
+        float* const sums = w.isPadded() ? border : to;
+        if (count == 1) clear(sums, mine.channels * w.paddedHeight() * w.paddedWidth());
+        for (int64_t row = 0; row < w.outHeight(); row += pieces.rows) {
+          const int64_t rows = std::min(pieces.rows, w.outHeight() - row), width = rows * outWidth;
+          product(row * outWidth, count * width, {columns, count * width});
+          if (count == 1) {
+            fold(mine, columns, width, row, rows, sums);
+            continue;
+          }
+          for (int64_t j = 0; j < count; ++j) {
+            float* const own = w.isPadded() ? border : to + j * next;
+            clear(own, mine.channels * w.paddedHeight() * w.paddedWidth());
+            fold(mine, columns + j * width, count * width, row, rows, own);
+            if (w.isPadded()) cropImage(mine, own, to + j * next);
+          }
+        }
+        if (count == 1 && w.isPadded()) cropImage(mine, sums, to);
+      }
+    });
+  };
+}
+
+}  // namespace FLATMIN_ISA
+}  // namespace flatmin

@@ -1,0 +1,12 @@
+/** Functions over traced values, for layers and losses of one's own. */
+export { add, div, maximum, minimum, mul, sub } from './binary.ts';
+export { type Conv2dOptions, conv2d } from './conv2d.ts';
+export { dropout } from './dropout.ts';
+export { fill } from './fill.ts';
+export { gather, normalise } from './gather.ts';
+export { linear, matmul } from './linear.ts';
+export { avgPool2d, maxPool2d, type PoolOptions } from './pool.ts';
+export { max, mean, type ReduceOptions, sum } from './reduce.ts';
+export { flatten, reshape } from './reshape.ts';
+export { countCorrect, crossEntropy, softmax } from './softmax.ts';
+export { abs, affine, exp, log, neg, relu, sigmoid, sign, sqrt, square, tanh } from './unary.ts';

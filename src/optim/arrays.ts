@@ -1,0 +1,80 @@
+import { FlatminError } from '../errors.ts';
+import { type Shape, sizeOf } from '../graph/types.ts';
+
+/** A tensor in the caller's memory, row-major. */
+export interface ArrayTensor {
+  readonly data: Float32Array;
+  readonly shape: Shape;
+}
+
+/** Named tensors to train: `{ 'fc.weight': { data, shape: [84, 120] } }`. */
+export type Params = Readonly<Record<string, ArrayTensor>>;
+
+/** One gradient for each parameter, under its name. */
+export type Grads = Readonly<Record<string, Float32Array>>;
+
+const fail = (message: string): never => {
+  throw new FlatminError('FLATMIN_ARGUMENT', message);
+};
+
+/** Throws unless `data` is a Float32Array of `size` elements that is still attached. */
+export function checkArray(what: string, data: unknown, size: number): asserts data is Float32Array {
+  if (!(data instanceof Float32Array)) {
+    const came = data === null ? 'null' : typeof data === 'object' ? data?.constructor?.name : typeof data;
+    return fail(`${what} must be a Float32Array of ${size} elements, got ${came}`);
+  }
+  if (data.length === size) return;
+  const detached = data.buffer.byteLength === 0 && size > 0;
+  fail(
+    detached
+      ? `${what} is detached: its buffer was transferred or resized to nothing`
+      : `${what} must have ${size} elements, got ${data.length}`,
+  );
+}
+
+export function checkShape(what: string, shape: unknown): asserts shape is Shape {
+  const holds = Array.isArray(shape) && shape.every((d) => Number.isSafeInteger(d) && d >= 0);
+  if (!holds) fail(`${what} must have a shape of whole numbers, got ${JSON.stringify(shape)}`);
+}
+
+export function checkParams(params: Params): void {
+  for (const [name, tensor] of Object.entries(params)) {
+    checkShape(`Parameter "${name}"`, tensor?.shape);
+    checkArray(`Parameter "${name}"`, tensor.data, sizeOf(tensor.shape));
+  }
+}
+
+/** Throws unless `grads` has one array for each parameter and nothing else. */
+export function checkGrads(params: Params, grads: Grads): void {
+  const names = Object.keys(params);
+  const missing = names.filter((name) => !(name in grads));
+  const unknown = Object.keys(grads).filter((name) => !(name in params));
+  if (missing.length > 0) fail(`Gradients are missing for ${list(missing)}`);
+  if (unknown.length > 0) fail(`Gradients came for ${list(unknown)}, which are no parameters`);
+  for (const name of names) {
+    checkArray(`The gradient of "${name}"`, grads[name], params[name].data.length);
+  }
+}
+
+const list = (names: readonly string[]): string => names.map((name) => `"${name}"`).join(', ');
+
+/** Throws when two arrays share memory: an update would read what it has already written. */
+export function checkApart(arrays: readonly { what: string; data: Float32Array }[]): void {
+  const byBuffer = new Map<ArrayBufferLike, { what: string; data: Float32Array }[]>();
+  for (const entry of arrays) {
+    if (entry.data.length === 0) continue;
+    const others = byBuffer.get(entry.data.buffer);
+    if (others === undefined) byBuffer.set(entry.data.buffer, [entry]);
+    else others.push(entry);
+  }
+  for (const group of byBuffer.values()) {
+    if (group.length < 2) continue;
+    group.sort((a, b) => a.data.byteOffset - b.data.byteOffset);
+    for (let i = 1; i < group.length; i++) {
+      const { what, data } = group[i - 1];
+      if (data.byteOffset + data.byteLength > group[i].data.byteOffset) {
+        fail(`${what} and ${group[i].what.toLowerCase()} overlap in memory; give each its own`);
+      }
+    }
+  }
+}

@@ -1,0 +1,165 @@
+import type { RunResult, Store } from '../backend/backend.ts';
+import { type DeviceOptions, openStore } from '../backend/device.ts';
+import { FlatminError } from '../errors.ts';
+import { type Compiled, compile } from '../graph/compile.ts';
+import { Graph, type Moment } from '../graph/graph.ts';
+import { Program } from '../graph/program.ts';
+import type { Numbers } from '../ops/define.ts';
+import { checkFinite, type NonFinitePolicy, statusBlock } from '../ops/status.ts';
+import { throwOnStop } from '../train/stop.ts';
+import { checkApart, checkGrads, checkParams, type Grads, type Params } from './arrays.ts';
+import type { Optimizer, Pass } from './optimizer.ts';
+
+export interface BindOptions extends DeviceOptions {
+  /** Random seed. Default 0. */
+  readonly seed?: number;
+  /** Default `throw`. */
+  readonly onNonFinite?: NonFinitePolicy;
+}
+
+/** What a closure returns: the loss and the gradients at the parameters as they are then. */
+export interface Evaluated {
+  readonly loss: number;
+  readonly grads: Grads;
+}
+
+const paramKey = (name: string) => `bound/${name}`;
+const gradKey = (name: string) => `grad/${name}`;
+
+/**
+ * An optimizer on the caller's arrays, which every step updates in place. The arrays are looked at again on
+ * each call; a wrong length, a detached or an overlapping array is `FLATMIN_ARGUMENT`.
+ */
+export class BoundOptimizer {
+  readonly optimizer: Optimizer;
+  readonly #params: Params;
+  readonly #program: Program;
+  readonly #store: Store;
+  readonly #phases: number;
+  readonly #seed: number;
+  #step = 0;
+  #busy = false;
+
+  constructor(optimizer: Optimizer, params: Params, options: BindOptions = {}) {
+    checkParams(params);
+    this.optimizer = optimizer;
+    this.#params = params;
+    this.#seed = options.seed ?? 0;
+    this.#store = openStore(options);
+    const { compiled, init } = traceBound(optimizer, params, options.onNonFinite ?? 'throw');
+    this.#program = new Program(compiled, this.#store);
+    this.#phases = compiled.graph.phases - 1;
+    for (const [key, fill] of init) {
+      const data = this.#store.read(key);
+      fill(data);
+      this.#store.write(key, data);
+    }
+  }
+
+  /** One update from gradients; throws `FLATMIN_NUMERICS` when one is not finite. */
+  step(grads: Grads): void;
+  /**
+   * One update of a method that may need the gradient at other points: calls `closure` once or more, each time
+   * for the gradients at the parameters as they are at that moment. Resolves to the first loss.
+   */
+  step(closure: () => Evaluated | Promise<Evaluated>): Promise<number>;
+  step(given: Grads | (() => Evaluated | Promise<Evaluated>)): void | Promise<number> {
+    if (this.#busy) {
+      throw new FlatminError('FLATMIN_BUSY', 'A step is in progress; await it first');
+    }
+    if (typeof given === 'function') return this.#stepWith(given);
+    if (this.#phases > 1) {
+      throw new FlatminError(
+        'FLATMIN_ARGUMENT',
+        `${this.optimizer.name} needs the gradient at ${this.#phases} points of each step. Help: call step(async () => ({ loss, grads })).`,
+      );
+    }
+    const moment = this.#next();
+    this.#run(moment, 0, given);
+    this.#run(moment, 1, given);
+    this.#step += 1;
+  }
+
+  async #stepWith(closure: () => Evaluated | Promise<Evaluated>): Promise<number> {
+    this.#busy = true;
+    // Between two gradients the parameters may stand elsewhere: a closure that fails must not leave them there.
+    const before =
+      this.#phases > 1 ? Object.values(this.#params).map(({ data }) => data.slice()) : [];
+    try {
+      const moment = this.#next();
+      let first: number | undefined;
+      for (let phase = 1; phase <= this.#phases; phase++) {
+        const { loss, grads } = await closure();
+        first ??= loss;
+        if (phase === 1) this.#run(moment, 0, grads);
+        this.#run(moment, phase, grads);
+      }
+      this.#step += 1;
+      return first ?? 0;
+    } catch (error) {
+      for (const [i, { data }] of Object.values(this.#params).entries()) {
+        if (data.length === before[i]?.length) data.set(before[i]);
+      }
+      throw error;
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  #next(): Moment {
+    return { step: this.#step + 1, epoch: 0, seed: this.#seed, offset: 0 };
+  }
+
+  #run(moment: Moment, phase: number, grads: Grads): RunResult {
+    checkParams(this.#params);
+    checkGrads(this.#params, grads);
+    const names = Object.keys(this.#params);
+    checkApart([
+      ...names.map((name) => ({ what: `Parameter "${name}"`, data: this.#params[name].data })),
+      ...names.map((name) => ({ what: `The gradient of "${name}"`, data: grads[name] })),
+    ]);
+    const arrays = new Map<string, Numbers>();
+    for (const name of names) {
+      arrays.set(paramKey(name), this.#params[name].data);
+      arrays.set(gradKey(name), grads[name]);
+    }
+    const bindings = this.#program.bound.map((key) => arrays.get(key) as Numbers);
+    const result = this.#program.runSync([moment], bindings, phase);
+    throwOnStop(this.#store, names);
+    return result;
+  }
+}
+
+/** The optimizer's program with bound arrays: phase 0 is what comes before the first gradient. */
+function traceBound(optimizer: Optimizer, params: Params, policy: NonFinitePolicy) {
+  const graph = new Graph();
+  const status = statusBlock(graph);
+  const names = Object.keys(params);
+  const init: [string, (data: Numbers) => void][] = [];
+  const gradient = (): Pass => {
+    graph.nextPhase();
+    return {
+      grads: names.map((name) =>
+        graph.bound(gradKey(name), { dtype: 'f32', shape: params[name].shape }),
+      ),
+      tapGradients: () => [],
+    };
+  };
+  optimizer.trace({
+    graph,
+    status,
+    params: names.map((name) => ({
+      name,
+      value: graph.bound(paramKey(name), { dtype: 'f32', shape: params[name].shape }),
+    })),
+    gradient,
+    state: (name, type, fill) => {
+      const key = `state/${name}`;
+      if (fill !== undefined) init.push([key, fill]);
+      return graph.stored(key, type);
+    },
+    checkFinite: (grads) => checkFinite(status, grads, policy),
+  });
+  const compiled: Compiled = compile(graph, { status });
+  return { compiled, init };
+}

@@ -1,0 +1,108 @@
+import type { z } from 'zod';
+import { FlatminError } from '../errors.ts';
+import type { Graph, Slot, Value } from '../graph/graph.ts';
+import type { TensorType } from '../graph/types.ts';
+import type { Numbers, Tap } from '../ops/define.ts';
+import type { NonFinitePolicy } from '../ops/status.ts';
+import type { Params } from './arrays.ts';
+import { type BindOptions, BoundOptimizer } from './bound.ts';
+import { type Rate, rateAt } from './schedule.ts';
+
+/** A tensor being trained. */
+export interface Parameter {
+  readonly name: string;
+  readonly value: Value;
+}
+
+/** A tap with the gradients of the batch-mean loss by its pre-activation rows. */
+export interface TapGradient {
+  readonly tap: Tap;
+  readonly gradient: Value;
+}
+
+/** A gradient at the parameters' present values. */
+export interface Pass {
+  /** One for each parameter, in order. */
+  readonly grads: readonly Value[];
+  /**
+   * What K-FAC reads of every layer that owns weights. `true` traces an extra backward pass of a loss whose labels
+   * are drawn from the model's own output; `empirical` uses the data's.
+   */
+  tapGradients(fisher: 'true' | 'empirical'): readonly TapGradient[];
+}
+
+/** What an optimizer is traced with. */
+export interface OptimizerTrace {
+  readonly graph: Graph;
+  readonly params: readonly Parameter[];
+  /** The status block, first input of every update. */
+  readonly status: Value;
+  /** Traces a forward and a backward pass; each call is another pass over the same batch and random numbers. */
+  gradient(): Pass;
+  /** A buffer that lasts from step to step and is part of the checkpoint; zeros unless `init` fills it. */
+  state(name: string, type: TensorType, init?: (data: Numbers) => void): Value;
+  /** Applies the `onNonFinite` policy to gradients. */
+  checkFinite(grads: readonly Value[]): void;
+}
+
+/** A method with its hyperparameters, traced into the step once. */
+export interface Optimizer {
+  readonly name: string;
+  /** Hyperparameters with all defaults filled in. */
+  readonly options: Readonly<Record<string, unknown>>;
+  trace(context: OptimizerTrace): void;
+}
+
+export type { NonFinitePolicy };
+
+/**
+ * A method: `lion({ lr })` is an optimizer for `fit`, `lion(params, { lr })` one bound to the caller's arrays.
+ */
+export interface Method<O> {
+  (options: O): Optimizer;
+  (params: Params, options: O & BindOptions): BoundOptimizer;
+}
+
+/** Makes a method from its options' schema, which fills in defaults, and its trace. */
+export function defineOptimizer<S extends z.ZodType<object>>(
+  name: string,
+  schema: S,
+  trace: (context: OptimizerTrace, options: z.output<S>) => void,
+): Method<z.input<S>> {
+  const make = (given: unknown): Optimizer => {
+    const options = checkOptions(name, schema, given);
+    return {
+      name,
+      options: options as Readonly<Record<string, unknown>>,
+      trace: (context) => trace(context, options),
+    };
+  };
+  function method(options: z.input<S>): Optimizer;
+  function method(params: Params, options: z.input<S> & BindOptions): BoundOptimizer;
+  function method(first: z.input<S> | Params, second?: z.input<S> & BindOptions) {
+    if (second === undefined) return make(first);
+    const { device, threads, seed, onNonFinite, ...options } = second as BindOptions;
+    const bind = { device, threads, seed, onNonFinite };
+    return new BoundOptimizer(make(options), first as Params, bind);
+  }
+  return method;
+}
+
+/** Parses options or throws `FLATMIN_ARGUMENT` with every complaint. */
+export function checkOptions<S extends z.ZodType>(
+  name: string,
+  schema: S,
+  given: unknown,
+): z.output<S> {
+  const result = schema.safeParse(given);
+  if (result.success) return result.data;
+  const complaints = result.error.issues.map((issue) => {
+    const path = issue.path.join('.');
+    return path === '' ? issue.message : `${path}: ${issue.message}`;
+  });
+  throw new FlatminError('FLATMIN_ARGUMENT', `${name}: ${complaints.join('; ')}`);
+}
+
+/** A slot that follows a learning rate. */
+export const rateSlot = (graph: Graph, rate: Rate): Slot =>
+  graph.slot('lr', (moment) => rateAt(rate, moment));

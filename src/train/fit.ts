@@ -1,0 +1,75 @@
+import { existsSync } from 'node:fs';
+import { FlatminError } from '../errors.ts';
+import type { Layer } from '../nn/layer.ts';
+import { type EpochMetrics, loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
+import { TrainedModel } from './model.ts';
+import {
+  type StepReport,
+  Training,
+  type TrainingData,
+  type TrainingOptions,
+} from './training.ts';
+
+export interface FitOptions extends TrainingOptions {
+  /** Passes over the training data. */
+  readonly epochs: number;
+  /** Called in order for every step, some time after it was taken. */
+  readonly onStep?: (report: StepReport) => void;
+  /** Called after every epoch's evaluation. */
+  readonly onEpoch?: (metrics: EpochMetrics) => void;
+  /** Stops between two steps; `fit` then throws `FLATMIN_ABORTED`. */
+  readonly signal?: AbortSignal;
+  /** File for checkpoints: written after every epoch and when stopped. */
+  readonly checkpoint?: string;
+  /** Go on from `checkpoint` where it exists. Default false. */
+  readonly resume?: boolean;
+}
+
+export interface Fitted {
+  readonly model: TrainedModel;
+  readonly history: readonly EpochMetrics[];
+}
+
+/**
+ * Trains a model: `epochs` passes over `data.train` in batches, an evaluation on `data.test` after each.
+ * Equal options and seed give equal results to the bit on one backend, whatever the number of threads.
+ */
+export async function fit(model: Layer, data: TrainingData, options: FitOptions): Promise<Fitted> {
+  const { epochs, signal, checkpoint } = options;
+  if (!Number.isInteger(epochs) || epochs < 0) {
+    throw new FlatminError(
+      'FLATMIN_ARGUMENT',
+      `epochs must be a whole number of at least 0, got ${epochs}`,
+    );
+  }
+  const training = new Training(model, data, options);
+  const history: EpochMetrics[] =
+    options.resume && checkpoint !== undefined && existsSync(checkpoint)
+      ? loadCheckpoint(checkpoint, training)
+      : [];
+  const save = () => {
+    if (checkpoint !== undefined) saveCheckpoint(checkpoint, training, history);
+  };
+  while (training.position.epoch < epochs) {
+    const done = await training.epoch({ signal, onStep: options.onStep });
+    if (done === undefined) {
+      save();
+      const { epoch, row } = training.position;
+      throw new FlatminError(
+        'FLATMIN_ABORTED',
+        `Training was stopped in epoch ${epoch + 1} after ${row} of ${training.rows} rows`,
+      );
+    }
+    const test = await training.evaluate();
+    const metrics: EpochMetrics = {
+      epoch: training.position.epoch,
+      trainLoss: done.loss,
+      ...(test && { testLoss: test.loss, testAccuracy: test.accuracy }),
+      epochSeconds: done.seconds,
+    };
+    history.push(metrics);
+    save();
+    options.onEpoch?.(metrics);
+  }
+  return { model: new TrainedModel(training), history };
+}

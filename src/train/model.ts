@@ -1,0 +1,81 @@
+import { FlatminError } from '../errors.ts';
+import { compile } from '../graph/compile.ts';
+import { Graph } from '../graph/graph.ts';
+import { Program } from '../graph/program.ts';
+import { type Shape, sizeOf } from '../graph/types.ts';
+import { parameterKey, Scope } from '../nn/layer.ts';
+import { restore } from '../ops/sam.ts';
+import { writeSafetensors } from './safetensors.ts';
+import type { Training } from './training.ts';
+
+export interface Tensor {
+  readonly data: Float32Array;
+  readonly shape: Shape;
+}
+
+/** A model after training. */
+export class TrainedModel {
+  readonly #training: Training;
+  readonly #programs = new Map<number, { program: Program; output: string; shape: Shape }>();
+
+  constructor(training: Training) {
+    this.#training = training;
+  }
+
+  /** Copies of the trained tensors by name. */
+  parameters(): Record<string, Tensor> {
+    const { params, store } = this.#training;
+    return Object.fromEntries(
+      params.map(({ name, shape }) => [
+        name,
+        { data: store.read(parameterKey(name)) as Float32Array, shape },
+      ]),
+    );
+  }
+
+  /**
+   * Outputs for inputs as the network takes them (normalised): rows of `input.shape` one after the other.
+   * Returns [rows, …].
+   */
+  predict(inputs: Float32Array): Tensor {
+    const { input, store } = this.#training;
+    const width = sizeOf(input.shape.slice(1));
+    const rows = inputs.length / width;
+    if (!Number.isInteger(rows)) {
+      throw new FlatminError(
+        'FLATMIN_ARGUMENT',
+        `predict expects rows of [${input.shape.slice(1).join(', ')}], ${width} numbers each, got ${inputs.length} numbers`,
+      );
+    }
+    const { program, output, shape } = this.#program(rows);
+    store.write(`predict/${rows}/inputs`, inputs);
+    program.runSync([{ step: 1, epoch: 0, seed: 0, offset: 0 }]);
+    return { data: store.read(output) as Float32Array, shape };
+  }
+
+  #program(rows: number) {
+    const known = this.#programs.get(rows);
+    if (known !== undefined) return known;
+    const { input, store, model } = this.#training;
+    const graph = new Graph();
+    const shape = [rows, ...input.shape.slice(1)];
+    const x = graph.stored(`predict/${rows}/inputs`, { dtype: input.dtype, shape });
+    const y = model(x, new Scope(graph, false));
+    const output = `predict/${rows}/outputs`;
+    restore([graph.stored(output, y.type)], [y]);
+    const made = { program: new Program(compile(graph), store), output, shape: y.shape };
+    this.#programs.set(rows, made);
+    return made;
+  }
+
+  /** Writes the weights alone as safetensors; equal runs write equal files. */
+  save(path: string): void {
+    const tensors = Object.fromEntries(
+      Object.entries(this.parameters()).map(([name, tensor]) => [
+        name,
+        { dtype: 'f32' as const, ...tensor },
+      ]),
+    );
+    writeSafetensors(path, { tensors, metadata: {} });
+  }
+}

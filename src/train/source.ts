@@ -1,0 +1,89 @@
+import type { Store } from '../backend/backend.ts';
+import type { Dataset } from '../data/dataset.ts';
+import { FlatminError } from '../errors.ts';
+import type { Graph, Value } from '../graph/graph.ts';
+import type { DType, TensorType } from '../graph/types.ts';
+import type { Numbers } from '../ops/define.ts';
+import { batchIndices, gather, normalise } from '../ops/gather.ts';
+
+const dtypeOf = (data: Numbers): DType =>
+  data instanceof Float32Array ? 'f32' : data instanceof Int32Array ? 'i32' : 'u8';
+
+/** A dataset in the store: uploaded once, batches are rows of an order. */
+export class DatasetSource {
+  readonly dataset: Dataset;
+  readonly #keys: { inputs: string; labels: string; order: string };
+  readonly #store: Store;
+
+  constructor(store: Store, name: string, dataset: Dataset) {
+    checkDataset(name, dataset);
+    this.dataset = dataset;
+    this.#store = store;
+    this.#keys = {
+      inputs: `data/${name}/inputs`,
+      labels: `data/${name}/labels`,
+      order: `data/${name}/order`,
+    };
+    store.declare(this.#keys.inputs, this.#inputsType);
+    store.write(this.#keys.inputs, dataset.inputs.data);
+    store.declare(this.#keys.labels, this.#labelsType);
+    store.write(this.#keys.labels, dataset.labels);
+    store.declare(this.#keys.order, this.#orderType);
+    this.setOrder(Int32Array.from({ length: dataset.count }, (_, i) => i));
+  }
+
+  get #inputsType(): TensorType {
+    const { data, shape } = this.dataset.inputs;
+    return { dtype: dtypeOf(data), shape: [this.dataset.count, ...shape] };
+  }
+
+  get #labelsType(): TensorType {
+    return { dtype: dtypeOf(this.dataset.labels), shape: [this.dataset.count] };
+  }
+
+  get #orderType(): TensorType {
+    return { dtype: 'i32', shape: [this.dataset.count] };
+  }
+
+  /** The order in which rows are visited. */
+  setOrder(order: Int32Array): void {
+    this.#store.write(this.#keys.order, order);
+  }
+
+  /** Type of a batch of the network's inputs. */
+  batchType(rows: number): TensorType {
+    const { dtype } = this.#inputsType;
+    return { dtype: dtype === 'u8' ? 'f32' : dtype, shape: [rows, ...this.dataset.inputs.shape] };
+  }
+
+  /** Traces the batch of `rows` that begins at the moment's offset within the order. */
+  trace(graph: Graph, rows: number): { inputs: Value; targets: Value } {
+    const offset = graph.slot('offset', (moment) => moment.offset);
+    const order = graph.stored(this.#keys.order, this.#orderType);
+    const indices = batchIndices(order, offset, rows);
+    const raw = gather(graph.stored(this.#keys.inputs, this.#inputsType), indices);
+    const affine =
+      this.dataset.normalise ?? (raw.dtype === 'u8' ? { scale: [1], shift: [0] } : undefined);
+    return {
+      inputs: affine === undefined ? raw : normalise(raw, affine),
+      targets: gather(graph.stored(this.#keys.labels, this.#labelsType), indices),
+    };
+  }
+}
+
+function checkDataset(name: string, { inputs, labels, count, classes }: Dataset): void {
+  const width = inputs.shape.reduce((n, d) => n * d, 1);
+  if (inputs.data.length !== count * width || labels.length !== count) {
+    throw new FlatminError(
+      'FLATMIN_DATA',
+      `${name} data: ${count} examples of [${inputs.shape.join(', ')}] need ${count * width} inputs and ${count} labels, got ${inputs.data.length} and ${labels.length}`,
+    );
+  }
+  const bad = labels.findIndex((label) => label < 0 || label >= classes);
+  if (bad !== -1) {
+    throw new FlatminError(
+      'FLATMIN_DATA',
+      `${name} data: label ${labels[bad]} of example ${bad} is outside 0 … ${classes - 1}`,
+    );
+  }
+}

@@ -1,0 +1,204 @@
+import type { RunOptions, RunResult, Store } from '../backend/backend.ts';
+import { type DeviceName, openStore } from '../backend/device.ts';
+import type { Dataset } from '../data/dataset.ts';
+import { FlatminError } from '../errors.ts';
+import type { Moment } from '../graph/graph.ts';
+import type { TensorType } from '../graph/types.ts';
+import { initialise } from '../nn/init.ts';
+import { describeModel, type Layer, type ParameterSpec, parameterKey } from '../nn/layer.ts';
+import { crossEntropy, type Loss } from '../nn/loss.ts';
+import { type NonFinitePolicy, STATUS_KEY } from '../ops/status.ts';
+import type { Optimizer } from '../optim/optimizer.ts';
+import { permutation, STREAM } from '../random/philox.ts';
+import { batches } from './batches.ts';
+import { type Evaluation, Evaluator } from './evaluate.ts';
+import { DatasetSource } from './source.ts';
+import { TrainStep } from './step.ts';
+
+export interface TrainingData {
+  readonly train: Dataset;
+  readonly test?: Dataset;
+}
+
+export interface TrainingOptions {
+  readonly optimizer: Optimizer;
+  /** Default `crossEntropy()`. */
+  readonly loss?: Loss;
+  /** Examples a step; the last batch of an epoch may be smaller. Default 32. */
+  readonly batch?: number;
+  /** Decides initialisation, shuffling, dropout and drawn labels. Default 0. */
+  readonly seed?: number;
+  /** Default `auto`. */
+  readonly device?: DeviceName;
+  /** CPU threads, default every core. */
+  readonly threads?: number;
+  /** Default `throw`. */
+  readonly onNonFinite?: NonFinitePolicy;
+}
+
+/** How far a training has come; everything that is not a tensor of the store. */
+export interface Position {
+  /** Optimizer steps taken. */
+  step: number;
+  /** Whole epochs finished. */
+  epoch: number;
+  /** Rows of the current epoch already seen. */
+  row: number;
+  /** Σ loss × rows over the current epoch. */
+  lossSum: number;
+  /** Seconds spent training in the current epoch. */
+  seconds: number;
+}
+
+const START: Position = { step: 0, epoch: 0, row: 0, lossSum: 0, seconds: 0 };
+
+export interface StepReport {
+  /** From 1. */
+  readonly step: number;
+  readonly epoch: number;
+  readonly loss: number;
+  /** Rows of the epoch seen, this step included. */
+  readonly row: number;
+}
+
+/** A model on a device with its data, its optimizer's state and its place in the training. */
+export class Training {
+  readonly store: Store;
+  readonly params: readonly ParameterSpec[];
+  readonly model: Layer;
+  readonly loss: Loss;
+  readonly seed: number;
+  /** Type of one batch of inputs. */
+  readonly input: TensorType;
+  position: Position = { ...START };
+  /** What a checkpoint must have been written under to be resumed. */
+  readonly configuration: object;
+  readonly #batch: number;
+  readonly #train: DatasetSource;
+  readonly #steps = new Map<number, TrainStep>();
+  readonly #evaluator: Evaluator | undefined;
+
+  constructor(model: Layer, data: TrainingData, options: TrainingOptions) {
+    this.#batch = checkWhole('batch', options.batch ?? 32, 1);
+    this.seed = checkWhole('seed', options.seed ?? 0, 0);
+    if (data.train.count === 0) {
+      throw new FlatminError('FLATMIN_DATA', 'The training data has no examples');
+    }
+    this.model = model;
+    this.loss = options.loss ?? crossEntropy();
+    this.store = openStore(options);
+    this.configuration = {
+      optimizer: { name: options.optimizer.name, ...options.optimizer.options },
+      loss: this.loss.name,
+      batch: this.#batch,
+      seed: this.seed,
+      backend: this.store.backend,
+      rows: data.train.count,
+    };
+    this.#train = new DatasetSource(this.store, 'train', data.train);
+    this.input = this.#train.batchType(Math.min(this.#batch, data.train.count));
+    this.params = describeModel(model, this.input).params;
+    this.params.forEach((spec, index) => {
+      const key = parameterKey(spec.name);
+      this.store.declare(key, { dtype: 'f32', shape: spec.shape });
+      const values = this.store.read(key);
+      initialise(values, spec.init, this.seed, index);
+      this.store.write(key, values);
+    });
+    for (const { rows } of batches(data.train.count, this.#batch)) {
+      if (this.#steps.has(rows)) continue;
+      const step = new TrainStep(this.store, {
+        model,
+        params: this.params,
+        loss: this.loss,
+        optimizer: options.optimizer,
+        onNonFinite: options.onNonFinite ?? 'throw',
+        batch: (graph) => this.#train.trace(graph, rows),
+      });
+      this.#steps.set(rows, step);
+    }
+    if (data.test !== undefined && data.test.count > 0) {
+      const test = new DatasetSource(this.store, 'test', data.test);
+      this.#evaluator = new Evaluator(this.store, model, this.loss, test);
+    }
+  }
+
+  /** Loss and accuracy on the test data; `undefined` without any. */
+  evaluate(): Promise<Evaluation | undefined> {
+    return this.#evaluator?.run() ?? Promise.resolve(undefined);
+  }
+
+  /** Store keys of parameters, optimizer state and the status block: what a checkpoint holds. */
+  trainedKeys(): string[] {
+    const states = [...this.#steps.values()].flatMap((step) => step.stateKeys);
+    return [...new Set([...this.params.map((p) => parameterKey(p.name)), ...states, STATUS_KEY])];
+  }
+
+  /** Rows of one pass over the training data. */
+  get rows(): number {
+    return this.#train.dataset.count;
+  }
+
+  /**
+   * Trains to the end of the current epoch, or to where `signal` stops it (then `position.row` > 0).
+   * Returns the epoch's mean loss and training seconds, or `undefined` when it was stopped.
+   */
+  async epoch(
+    options: { signal?: AbortSignal; onStep?: (report: StepReport) => void } = {},
+  ): Promise<{ loss: number; seconds: number } | undefined> {
+    const { position } = this;
+    const source = { seed: this.seed, stream: STREAM.shuffle, step: position.epoch };
+    this.#train.setOrder(permutation(source, this.rows));
+    const left = batches(this.rows, this.#batch, position.row);
+    const full = left.filter((batch) => batch.rows === this.#batch);
+    const rest = left.slice(full.length);
+    for (const part of [full, rest]) {
+      if (part.length > 0 && !options.signal?.aborted) await this.#run(part, options);
+    }
+    if (position.row < this.rows) return undefined;
+    this.position = { ...START, step: position.step, epoch: position.epoch + 1 };
+    return { loss: position.lossSum / this.rows, seconds: position.seconds };
+  }
+
+  /** Batches of one size. */
+  async #run(
+    part: readonly { offset: number; rows: number }[],
+    { signal, onStep }: { signal?: AbortSignal; onStep?: (report: StepReport) => void },
+  ): Promise<void> {
+    const { position } = this;
+    const { rows } = part[0];
+    const first = { ...position };
+    let seen = 0;
+    const account = ({ reports }: RunResult) => {
+      for (; seen < reports.length; seen++) {
+        position.step += 1;
+        position.row += rows;
+        position.lossSum += reports[seen] * rows;
+        const { step, epoch, row } = position;
+        onStep?.({ step, epoch, loss: reports[seen], row });
+      }
+    };
+    const moments: Moment[] = part.map(({ offset }, i) => ({
+      step: first.step + i + 1,
+      epoch: first.epoch,
+      seed: this.seed,
+      offset,
+    }));
+    const started = performance.now();
+    const run: RunOptions = { signal, onProgress: onStep && account };
+    const step = this.#steps.get(rows) as TrainStep;
+    try {
+      account(await step.run(moments, run));
+    } finally {
+      position.seconds += (performance.now() - started) / 1000;
+    }
+  }
+}
+
+function checkWhole(name: string, value: number, least: number): number {
+  if (Number.isSafeInteger(value) && value >= least) return value;
+  throw new FlatminError(
+    'FLATMIN_ARGUMENT',
+    `${name} must be a whole number of at least ${least}, got ${value}`,
+  );
+}

@@ -1,0 +1,38 @@
+/** The backends that conformance runs on. One that is not there is named with the reason, never left out. */
+import { loadAddon } from '../../src/backend/native/addon.ts';
+import type { NativeExecutor } from '../../src/backend/native/handles.ts';
+import { NativeStore } from '../../src/backend/native/store.ts';
+import type { Store } from '../../src/backend/backend.ts';
+import { JsStore } from '../../src/backend/js/store.ts';
+
+export interface Backend {
+  readonly name: string;
+  /** Why it cannot run here; null when it can. */
+  readonly missing: string | null;
+  /** A fresh store; results must not depend on `threads`. */
+  readonly open: (threads: number) => Store;
+  /** Thread counts to try. */
+  readonly threads: readonly number[];
+}
+
+const js: Backend = {
+  name: 'js',
+  missing: null,
+  open: () => new JsStore(),
+  threads: [1],
+};
+
+function cpu(isa: string): Backend {
+  const { addon, reason } = loadAddon();
+  const open = (threads: number) =>
+    new NativeStore(addon as unknown as NativeExecutor, { threads, isa });
+  let missing = reason === null ? null : `no addon: ${reason}`;
+  try {
+    if (missing === null) open(1);
+  } catch (error) {
+    missing = (error as Error).message;
+  }
+  return { name: `cpu ${isa}`, missing, open, threads: [1, 2, 4] };
+}
+
+export const backends: readonly Backend[] = [js, ...['avx512', 'avx2', 'portable'].map(cpu)];

@@ -1,0 +1,37 @@
+import { expect } from 'vitest';
+import { type Case, MOMENT, weightsOf } from './harness.ts';
+
+/** Elements of each input that are checked. */
+const SAMPLES = 6;
+/** Beyond this many elements of input, evaluating the oracle so often takes too long. */
+const LARGEST = 4096;
+
+/** Compares gradients of Σ weights · outputs with central differences of the oracle. */
+export function checkAgainstDifferences(c: Case, grads: readonly Float64Array[]): void {
+  const inputs = c.inputs.map(({ data }) => Float64Array.from(data));
+  if (inputs.reduce((n, x) => n + x.length, 0) > LARGEST) return; // guard
+  const loss = (): number => {
+    let total = 0;
+    c.oracle(inputs, c.moments ?? [MOMENT]).forEach((y, i) => {
+      const w = weightsOf(i, y.length);
+      for (let k = 0; k < y.length; k++) if (w[k] !== 0) total += w[k] * y[k];
+    });
+    return total;
+  };
+  (c.gradient ?? []).forEach((input, g) => {
+    const x = inputs[input];
+    const stride = Math.max(1, Math.floor(x.length / SAMPLES));
+    for (let k = 0; k < x.length; k += stride) {
+      const middle = x[k];
+      const h = 1e-5 * Math.max(1, Math.abs(middle));
+      x[k] = middle + h;
+      const above = loss();
+      x[k] = middle - h;
+      const below = loss();
+      x[k] = middle;
+      const slope = (above - below) / (2 * h);
+      const error = Math.abs(grads[g][k] - slope) / (1 + Math.abs(slope));
+      expect(error, `input ${input}[${k}]: gradient ${grads[g][k]}, slope ${slope}`).toBeLessThan(1e-6);
+    }
+  });
+}
