@@ -29,15 +29,10 @@ Run op_conv2d(Instruction& in) {
   const int64_t taps = w.taps(), positions = w.positions(), outWidth = w.outWidth();
   const bool pointwise = w.isPointwise();
   const Pieces pieces(w, conv.images, pointwise ? 1 : taps);
-  const int64_t perTask =
-      std::max(pieces.images, std::min(ceilDiv(kTaskProducts, std::max<int64_t>(conv.imageProducts(), 1)),
-                                       conv.images));
-  const int64_t chunks = ceilDiv(conv.images, perTask);
+  const int64_t perTask = conv.imagesPerTask();
+  const int64_t whole = ceilDiv(conv.images, perTask) * pieces.perImage * conv.groups;
   // Too few images: the output channels are cut as well, and windows unfolded for each part.
-  const int64_t whole = chunks * pieces.perImage * conv.groups;
-  const int64_t outParts = std::clamp<int64_t>(
-      std::min({kWantedTasks / whole, conv.images * conv.imageProducts() / whole / kTaskProducts,
-                conv.out / 16}), 1, conv.out);
+  const int64_t outParts = conv.partsOf(whole, conv.out / 16);
   const int64_t outs = ceilDiv(conv.out, outParts);
 
   const GemmShape largest{outs, pieces.width(w), taps};

@@ -32,7 +32,18 @@ struct Convolution {
 
   int64_t positions() const { return windows.positions(); }
   int64_t taps() const { return windows.taps(); }
-  int64_t imageProducts() const { return groups * out * taps() * positions(); }
+  int64_t products() const { return images * groups * out * taps() * positions(); }
+  // How many images a task takes, at least as many as are joined.
+  int64_t imagesPerTask() const {
+    const int64_t joined = kProductWidth / positions();
+    const int64_t perImage = std::max<int64_t>(products() / images, 1);
+    return std::clamp<int64_t>(std::max(joined, kTaskProducts / perImage), 1, images);
+  }
+  // Parts into which each of `tasks` tasks is cut where these are too few.
+  int64_t partsOf(int64_t tasks, int64_t most) const {
+    const int64_t wanted = std::min(kWantedTasks, products() / kTaskProducts);
+    return std::clamp<int64_t>(wanted / tasks, 1, std::max<int64_t>(most, 1));
+  }
   // Each image is one row of a matrix product over the whole batch.
   bool isProduct() const { return groups == 1 && windows.isWhole(); }
   // The part of x that a group of an image reads.
@@ -44,20 +55,19 @@ struct Convolution {
   }
 };
 
-// Output rows in pieces, so that `perPosition` floats for each position of a piece stay in the cache; where
-// images are small, several are joined to one product instead.
+// Output rows in pieces whose unfolded windows stay in the cache, of perPosition floats for each position;
+// small images are one piece, and several are joined to one product.
 struct Pieces {
-  int64_t rows, perImage;  // output rows of a piece, and pieces of an image
-  int64_t images;          // images joined: more than one only if perImage is one
+  int64_t images;  // joined: more than one only if an image is one piece
+  int64_t rows;    // output rows of a piece
+  int64_t perImage;
 
-  Pieces(const Windows& w, int64_t images, int64_t perPosition) {
-    const int64_t most =
-        std::max<int64_t>(kUnfoldedFloats / std::max<int64_t>(perPosition * w.outWidth(), 1), 1);
-    perImage = ceilDiv(w.outHeight(), most);
+  Pieces(const Windows& w, int64_t images, int64_t perPosition)
+      : images(std::clamp<int64_t>(kProductWidth / w.positions(), 1, images)) {
+    const int64_t width = std::max(kUnfoldedFloats / std::max<int64_t>(perPosition, 1), kProductWidth);
+    perImage = ceilDiv(w.outHeight(), std::max<int64_t>(width / w.outWidth(), 1));
     rows = ceilDiv(w.outHeight(), perImage);
     perImage = ceilDiv(w.outHeight(), rows);
-    this->images = perImage > 1 ? 1 : std::clamp<int64_t>(kProductWidth / w.positions(), 1,
-                                                          std::max<int64_t>(images, 1));
   }
   int64_t width(const Windows& w) const { return images * rows * w.outWidth(); }
 };
@@ -77,18 +87,16 @@ class Scratch {
   float* next_;
 };
 
-// to[o * ld + j * width + i] = from[j][o * positions + i]: `count` images side by side, and back.
-static inline void joinImages(const float* from, int64_t imageStride, int64_t count, int64_t rows,
-                              int64_t width, float* to) {
-  for (int64_t o = 0; o < rows; ++o)
-    for (int64_t j = 0; j < count; ++j)
-      copyRow(to + (o * count + j) * width, from + j * imageStride + o * width, width);
+// `rows` rows of `width` of each of `count` images, side by side in `joined`; and back.
+static inline void joinImages(const float* images, int64_t imageStride, int64_t count, int64_t rows,
+                              int64_t width, float* joined) {
+  for (int64_t j = 0; j < count; ++j)
+    copyRows(joined + j * width, count * width, images + j * imageStride, width, rows, width);
 }
-static inline void partImages(const float* from, int64_t imageStride, int64_t count, int64_t rows,
-                              int64_t width, float* to) {
-  for (int64_t o = 0; o < rows; ++o)
-    for (int64_t j = 0; j < count; ++j)
-      copyRow(to + j * imageStride + o * width, from + (o * count + j) * width, width);
+static inline void partImages(const float* joined, int64_t imageStride, int64_t count, int64_t rows,
+                              int64_t width, float* images) {
+  for (int64_t j = 0; j < count; ++j)
+    copyRows(images + j * imageStride, width, joined + j * width, count * width, rows, width);
 }
 
 }  // namespace FLATMIN_ISA

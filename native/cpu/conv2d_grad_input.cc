@@ -24,16 +24,13 @@ Run op_conv2dGradInput(Instruction& in) {
   const int64_t kernel = w.kernelHeight * w.kernelWidth, positions = w.positions();
   const int64_t outWidth = w.outWidth(), plane = w.height * w.width;
   const bool pointwise = w.isPointwise();
-  const int64_t perTask =
-      std::min(ceilDiv(kTaskProducts, std::max<int64_t>(conv.imageProducts(), 1)), conv.images);
-  // Too few images: the input channels are cut as well.
+  const int64_t perTask = conv.imagesPerTask();
   const int64_t whole = ceilDiv(conv.images, perTask) * conv.groups;
-  const int64_t parts = std::clamp<int64_t>(
-      std::min({kWantedTasks / whole, conv.images * conv.imageProducts() / whole / kTaskProducts,
-                w.taps() / 32}), 1, w.channels);
+  // Too few images: the input channels are cut as well.
+  const int64_t parts = conv.partsOf(whole, std::min(w.taps() / 32, w.channels));
   const int64_t channels = ceilDiv(w.channels, parts);
   const Windows most = w.withChannels(channels);
-  const Pieces pieces(w, perTask, pointwise ? 1 : most.taps());
+  const Pieces pieces(w, conv.images, pointwise ? 1 : most.taps());
 
   const GemmShape largest{most.taps(), pieces.width(w), conv.out};
   const int64_t gemmFloats = static_cast<int64_t>(gemmSerialScratchFloats(largest));
@@ -62,7 +59,6 @@ Run op_conv2dGradInput(Instruction& in) {
         const int64_t count = std::min(pieces.images, end - image);
         const float* const from = dy.f32(step) + conv.outputAt(image, group);
         float* const to = dx.f32(step) + conv.inputAt(image, group) + first * plane;
-        const int64_t next = conv.inputAt(1, 0);
         if (count > 1)
           joinImages(from, conv.outputAt(1, 0), count, conv.out, positions, gathered);
         const auto product = [&](int64_t begin, int64_t n, GemmOut c) {
@@ -73,26 +69,17 @@ Run op_conv2dGradInput(Instruction& in) {
           product(0, positions, {to, positions});
           continue;
         }
-        const auto clear = [&](float* image, int64_t floats) {
-          std::memset(image, 0, static_cast<size_t>(floats) * sizeof(float));
-        };
-        float* const sums = w.isPadded() ? border : to;
-        if (count == 1) clear(sums, mine.channels * w.paddedHeight() * w.paddedWidth());
         for (int64_t row = 0; row < w.outHeight(); row += pieces.rows) {
           const int64_t rows = std::min(pieces.rows, w.outHeight() - row), width = rows * outWidth;
           product(row * outWidth, count * width, {columns, count * width});
-          if (count == 1) {
-            fold(mine, columns, width, row, rows, sums);
-            continue;
-          }
           for (int64_t j = 0; j < count; ++j) {
-            float* const own = w.isPadded() ? border : to + j * next;
-            clear(own, mine.channels * w.paddedHeight() * w.paddedWidth());
-            fold(mine, columns + j * width, count * width, row, rows, own);
-            if (w.isPadded()) cropImage(mine, own, to + j * next);
+            float* const own = to + j * conv.inputAt(1, 0);
+            float* const sums = w.isPadded() ? border : own;
+            if (row == 0) clearImage(mine, sums);
+            fold(mine, columns + j * width, count * width, row, rows, sums);
+            if (w.isPadded() && row + rows == w.outHeight()) cropImage(mine, sums, own);
           }
         }
-        if (count == 1 && w.isPadded()) cropImage(mine, sums, to);
       }
     });
   };

@@ -1,6 +1,6 @@
 // Matrix product C = alpha A B + beta C in float32, and its symmetric form C = alpha A Aᵀ + beta C.
-// The result is the same to the bit for every number of threads and every alignment: the order in which
-// an element's products are added follows from the shape and the strides alone.
+// The result is the same to the bit for every number of threads and every alignment: the order in
+// which an element's products are added follows from the shape and the strides alone.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +11,8 @@
 namespace flatmin {
 namespace FLATMIN_ISA {
 
-// Element (i, j) at data[i * rowStride + j * colStride]: a transpose or a slice is a change of strides.
+// Element (i, j) at data[i * rowStride + j * colStride]: a transpose or a slice is a change of
+// strides.
 struct Matrix {
   const float* data;
   int64_t rowStride, colStride;
@@ -45,8 +46,8 @@ void gemm(GemmShape shape, Matrix a, Matrix b, GemmOut c, float* scratch, Thread
 size_t gemmSerialScratchFloats(GemmShape shape);
 void gemmSerial(GemmShape shape, Matrix a, Matrix b, GemmOut c, float* scratch);
 
-// C (n x n) = alpha A Aᵀ + beta C with A n x k: the lower triangle is computed (and, with beta, read) and
-// mirrored. Takes no biases; scratch as for gemm with the shape {n, n, k}.
+// C (n x n) = alpha A Aᵀ + beta C with A n x k: the lower triangle is computed (and, with beta,
+// read) and mirrored. Takes no biases; scratch as for gemm with the shape {n, n, k}.
 void syrk(int64_t n, int64_t k, Matrix a, GemmOut c, float* scratch, ThreadPool& pool);
 
 }  // namespace FLATMIN_ISA

@@ -1,5 +1,5 @@
-// The inner kernels of the matrix product, each for a small tile of C held in registers: `tile` adds outer
-// products (vectors along the columns of B), `dots` adds inner products (vectors along k).
+// The inner kernels of the matrix product, for a small tile of C held in registers: `tile` adds
+// outer products (vectors along the columns of B), `dots` inner products (vectors along k).
 #pragma once
 
 #include <algorithm>
@@ -12,16 +12,20 @@
 #include "simd.h"
 
 #define FLATMIN_INLINE inline __attribute__((always_inline))
+#if defined(__clang__)
+#define FLATMIN_UNROLL _Pragma("unroll")
+#else
 #define FLATMIN_UNROLL _Pragma("GCC unroll 16")
+#endif
 
 namespace flatmin {
 namespace FLATMIN_ISA {
 
-// The largest tiles: their accumulators, a row of B and an element of A fill the registers. A single row
-// takes more vectors, to read longer pieces of B; a single column of inner products more rows.
+// The largest tiles: their accumulators, a row of B and an element of A fill the registers. A
+// single row takes more vectors, a single column of inner products more rows.
 #if defined(__AVX512F__)
 inline constexpr int kTileRows = 8, kTileVectors = 3, kDotRows = 6, kDotCols = 4;
-inline constexpr int kSingleRowVectors = 12, kSingleColumnDots = 16;
+inline constexpr int kSingleRowVectors = 12, kSingleColumnDots = 8;
 #elif defined(__AVX2__)
 inline constexpr int kTileRows = 6, kTileVectors = 2, kDotRows = 3, kDotCols = 3;
 inline constexpr int kSingleRowVectors = 8, kSingleColumnDots = 8;
@@ -39,12 +43,15 @@ struct Target {
   const float* colBias;
 
   Target from(int64_t i, int64_t j) const {
-    return {data + i * rowStride + j * colStride, rowStride, colStride, alpha, beta,
-            rowBias ? rowBias + i : nullptr, colBias ? colBias + j : nullptr};
+    return {data + i * rowStride + j * colStride,
+            rowStride,
+            colStride,
+            alpha,
+            beta,
+            rowBias ? rowBias + i : nullptr,
+            colBias ? colBias + j : nullptr};
   }
-  Target transposed() const {
-    return {data, colStride, rowStride, alpha, beta, colBias, rowBias};
-  }
+  Target transposed() const { return {data, colStride, rowStride, alpha, beta, colBias, rowBias}; }
 };
 
 // The lanes of a vector that belong to the matrix: begin <= lane < end.
@@ -54,12 +61,10 @@ class Lanes {
   int64_t begin() const { return begin_; }
   int64_t end() const { return end_; }
 
-#if defined(__AVX512F__)  // in one instruction, also in an inner loop
-  static constexpr bool kMasked = true;
+#if defined(__AVX512F__)
   vf load(const float* p) const { return (vf)_mm512_maskz_loadu_ps(mask(), p); }
   void store(float* p, vf v) const { _mm512_mask_storeu_ps(p, mask(), (__m512)v); }
 #else
-  static constexpr bool kMasked = false;
   vf load(const float* p) const {
     if (end_ - begin_ == kLanes) return FLATMIN_ISA::load(p);
     float lanes[kLanes] = {};
@@ -148,17 +153,15 @@ __attribute__((noinline)) inline void finishTransposed(int64_t m, Lanes lanes, c
   }
 }
 
-// One tile's operands. A(i, p) is at a[i + p * aStep] (kColumnsOfA) or a[i * aStep + p]. Vectors follow
-// one another, in row p of B from b[p * bStep] on, but for the last, which begins at bLast in B and cLast
-// in C. It may overlap its neighbour, or reach beyond the columns: of C, only cLanes are touched; of B,
-// bLanes where lanes can be masked.
+// One tile's operands. A(i, p) is at a[i + p * aStep] (kColumnsOfA) or a[i * aStep + p]. Vectors
+// follow one another, in row p of B from b[p * bStep] on, but for the last, which begins at bLast
+// in B and cLast in C. It may overlap its neighbour, or reach beyond C: only cLanes are touched.
 struct TileOperands {
   int64_t k;
   const float* a;
   int64_t aStep;
   const float* b;
   int64_t bStep, bLast;
-  Lanes bLanes{0, kLanes};
   int64_t cLast;
   Lanes cLanes{0, kLanes};
 };
@@ -169,15 +172,11 @@ void tile(const TileOperands& t, const Target& c) {
   const float* a = t.a;
   const float* b = t.b;
   const int64_t aStep = t.aStep, bStep = t.bStep, bLast = t.bLast;
-  const Lanes bLanes = t.bLanes, lanes = t.cLanes;
-  const auto getB = [&](const float* row, int v) {
-    if (v < V - 1) return load(row + v * kLanes);
-    return Lanes::kMasked ? bLanes.load(row + bLast) : load(row + bLast);
-  };
+  const Lanes lanes = t.cLanes;
   for (int64_t p = 0; p < t.k; ++p) {
     vf row[V];
     FLATMIN_UNROLL
-    for (int v = 0; v < V; ++v) row[v] = getB(b, v);
+    for (int v = 0; v < V; ++v) row[v] = load(b + (v == V - 1 ? bLast : v * kLanes));
     FLATMIN_UNROLL
     for (int i = 0; i < M; ++i) {
       const float x = kColumnsOfA ? a[i] : a[i * aStep];
@@ -188,40 +187,36 @@ void tile(const TileOperands& t, const Target& c) {
     b += bStep;
   }
 
-  const int64_t last = t.cLast;
+  const auto each = [&, last = t.cLast ](auto&& apply) __attribute__((always_inline)) {
+    FLATMIN_UNROLL
+    for (int i = 0; i < M; ++i) {
+      FLATMIN_UNROLL
+      for (int v = 0; v < V; ++v) apply(acc[i][v], i, v, v == V - 1 ? last : v * kLanes);
+    }
+  };
   if (c.colStride != 1) {  // C is the transpose of a matrix in rows
     float sums[M * V * kLanes];
-    FLATMIN_UNROLL
-    for (int i = 0; i < M; ++i)
-      FLATMIN_UNROLL
-      for (int v = 0; v < V; ++v) store(sums + (i * V + v) * kLanes, acc[i][v]);
+    each([&](vf x, int i, int v, int64_t) { store(sums + (i * V + v) * kLanes, x); });
     for (int v = 0; v < V; ++v)
       finishTransposed(M, v == V - 1 ? lanes : Lanes(0, kLanes), sums + v * kLanes, V * kLanes,
-                       c.from(0, v == V - 1 ? last : v * kLanes));
+                       c.from(0, v == V - 1 ? t.cLast : v * kLanes));
     return;
   }
-#define FLATMIN_EACH(expression)                                    \
-  FLATMIN_UNROLL                                                    \
-  for (int i = 0; i < M; ++i) {                                     \
-    FLATMIN_UNROLL                                                  \
-    for (int v = 0; v < V; ++v) {                                   \
-      const int64_t at = v == V - 1 ? last : v * kLanes;            \
-      expression;                                                   \
-    }                                                               \
-  }
   const auto get = [&](const float* p, int v) { return v == V - 1 ? lanes.load(p) : load(p); };
-  if (c.alpha != 1) FLATMIN_EACH((void)at; acc[i][v] *= c.alpha)
-  if (c.beta != 0) FLATMIN_EACH(acc[i][v] += c.beta * get(c.data + i * c.rowStride + at, v))
-  if (c.rowBias) FLATMIN_EACH((void)at; acc[i][v] += c.rowBias[i])
-  if (c.colBias) FLATMIN_EACH(acc[i][v] += get(c.colBias + at, v))
-  FLATMIN_EACH(float* out = c.data + i * c.rowStride + at;
-               v == V - 1 ? lanes.store(out, acc[i][v]) : store(out, acc[i][v]))
-#undef FLATMIN_EACH
+  const auto out = [&](int i, int64_t j) { return c.data + i * c.rowStride + j; };
+  if (c.alpha != 1) each([&](vf& x, int, int, int64_t) { x *= c.alpha; });
+  if (c.beta != 0) each([&](vf& x, int i, int v, int64_t j) { x += c.beta * get(out(i, j), v); });
+  if (c.rowBias) each([&](vf& x, int i, int, int64_t) { x += c.rowBias[i]; });
+  if (c.colBias) each([&](vf& x, int, int v, int64_t j) { x += get(c.colBias + j, v); });
+  each([&](vf x, int i, int v, int64_t j) {
+    v == V - 1 ? lanes.store(out(i, j), x) : store(out(i, j), x);
+  });
 }
 
 // M x N inner products: A(i, p) at a[i * aStep + p], B(p, j) at b[j * bStep + p].
 template <int M, int N>
-void dots(int64_t k, const float* a, int64_t aStep, const float* b, int64_t bStep, const Target& c) {
+void dots(int64_t k, const float* a, int64_t aStep, const float* b, int64_t bStep,
+          const Target& c) {
   vf acc[M][N] = {};
   const auto add = [&](auto&& get) __attribute__((always_inline)) {
     vf cols[N];

@@ -6,6 +6,42 @@
 // clang-format off
 #define FLATMIN_KERNELS(KERNEL) \
   KERNEL(fill) \
+  KERNEL(relu) \
+  KERNEL(tanh) \
+  KERNEL(sigmoid) \
+  KERNEL(exp) \
+  KERNEL(log) \
+  KERNEL(sqrt) \
+  KERNEL(square) \
+  KERNEL(sign) \
+  KERNEL(abs) \
+  KERNEL(affine) \
+  KERNEL(reluGrad) \
+  KERNEL(tanhGrad) \
+  KERNEL(sigmoidGrad) \
+  KERNEL(add) \
+  KERNEL(sub) \
+  KERNEL(mul) \
+  KERNEL(div) \
+  KERNEL(maximum) \
+  KERNEL(minimum) \
+  KERNEL(greaterEqual) \
+  KERNEL(less) \
+  KERNEL(sum) \
+  KERNEL(expand) \
+  KERNEL(max) \
+  KERNEL(maxGrad) \
+  KERNEL(softmax) \
+  KERNEL(softmaxGrad) \
+  KERNEL(crossEntropy) \
+  KERNEL(crossEntropyGrad) \
+  KERNEL(countCorrect) \
+  KERNEL(gather) \
+  KERNEL(scatterAdd) \
+  KERNEL(batchIndices) \
+  KERNEL(normalise) \
+  KERNEL(dropout) \
+  KERNEL(sampleLabels) \
   KERNEL(checkFinite) \
   KERNEL(sgd) \
   KERNEL(adamw) \
@@ -14,7 +50,24 @@
   KERNEL(samPerturb) \
   KERNEL(restore) \
   KERNEL(linear) \
-  KERNEL(matmul)
+  KERNEL(matmul) \
+  KERNEL(conv2d) \
+  KERNEL(conv2dGradInput) \
+  KERNEL(conv2dGradWeight) \
+  KERNEL(maxPool2d) \
+  KERNEL(maxPool2dGrad) \
+  KERNEL(avgPool2d) \
+  KERNEL(avgPool2dGrad) \
+  KERNEL(modeGram) \
+  KERNEL(modeApply) \
+  KERNEL(inverseRoots) \
+  KERNEL(kfacInverses) \
+  KERNEL(countUpdate) \
+  KERNEL(kfacInputFactor) \
+  KERNEL(kfacGradFactor) \
+  KERNEL(kfacJoin) \
+  KERNEL(kfacSplit) \
+  KERNEL(klClip)
 // clang-format on
 
 namespace flatmin {

@@ -46,7 +46,7 @@ static inline void storeTail(float* p, vf v, int64_t n) {
   std::memcpy(p, &v, static_cast<size_t>(n) * sizeof(float));
 }
 
-static inline vf splat(float x) { return vf{} + x; }
+static inline vf splat(float x) { return x - vf{}; }  // 0 + x would lose the sign of −0
 
 // Sum of the lanes in a fixed pairwise order.
 static inline float sumLanes(vf v) {

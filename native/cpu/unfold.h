@@ -1,11 +1,7 @@
 // The windows that a convolution slides over an image, as the columns of a matrix (im2col), and back (col2im).
 #pragma once
 
-#include <algorithm>
-#include <cstring>
-#include <type_traits>
-
-#include "simd.h"
+#include "rows.h"
 
 namespace flatmin {
 namespace FLATMIN_ISA {
@@ -38,48 +34,32 @@ struct Windows {
   }
 };
 
-// Calls piece(offset, width) for pieces of [0, n) of constant width, widest first.
-template <class Piece>
-static inline void forPieces(int64_t n, Piece piece) {
-  int64_t i = 0;
-  for (; i + 16 <= n; i += 16) piece(i, std::integral_constant<int, 16>());
-  if (n & 8) piece(i, std::integral_constant<int, 8>()), i += 8;
-  if (n & 4) piece(i, std::integral_constant<int, 4>()), i += 4;
-  if (n & 2) piece(i, std::integral_constant<int, 2>()), i += 2;
-  if (n & 1) piece(i, std::integral_constant<int, 1>());
-}
-
-static inline void copyRow(float* to, const float* from, int64_t n) {
-  forPieces(n, [=](int64_t i, auto width) {
-    std::memcpy(to + i, from + i, sizeof(float) * decltype(width)::value);
-  });
-}
-
-static inline void addRow(float* to, const float* from, int64_t n) {
-  forPieces(n, [=](int64_t i, auto width) {
-    typedef float V __attribute__((vector_size(sizeof(float) * decltype(width)::value)));
-    V a, b;
-    std::memcpy(&a, to + i, sizeof a);
-    std::memcpy(&b, from + i, sizeof b);
-    a += b;
-    std::memcpy(to + i, &a, sizeof a);
-  });
-}
-
 static inline int64_t paddedFloats(const Windows& w) {
   return w.isPadded() ? w.channels * w.paddedHeight() * w.paddedWidth() : 0;
+}
+
+static inline void clearImage(const Windows& w, float* padded) {
+  const int64_t floats = w.channels * w.paddedHeight() * w.paddedWidth();
+  std::memset(padded, 0, static_cast<size_t>(floats) * sizeof(float));
 }
 
 // The image with its border of zeros: in `scratch` (paddedFloats), or the image itself without padding.
 static inline const float* padImage(const Windows& w, const float* x, float* scratch) {
   if (!w.isPadded()) return x;
   const int64_t width = w.paddedWidth(), plane = w.paddedHeight() * width;
-  std::memset(scratch, 0, static_cast<size_t>(w.channels * plane) * sizeof(float));
+  clearImage(w, scratch);
   for (int64_t c = 0; c < w.channels; ++c)
-    for (int64_t y = 0; y < w.height; ++y)
-      copyRow(scratch + c * plane + (y + w.padY) * width + w.padX, x + (c * w.height + y) * w.width,
-              w.width);
+    copyRows(scratch + c * plane + w.padY * width + w.padX, width, x + c * w.height * w.width, w.width,
+             w.height, w.width);
   return scratch;
+}
+
+// Copies a padded image without its border.
+static inline void cropImage(const Windows& w, const float* padded, float* x) {
+  const int64_t width = w.paddedWidth(), plane = w.paddedHeight() * width;
+  for (int64_t c = 0; c < w.channels; ++c)
+    copyRows(x + c * w.height * w.width, w.width, padded + c * plane + w.padY * width + w.padX, width,
+             w.height, w.width);
 }
 
 // body(row, at) for every row of the unfolded matrix, that is channel and place in the window: `at` is
@@ -97,42 +77,41 @@ static inline void forTaps(const Windows& w, int64_t firstRow, Body body) {
 // Columns for the output rows [firstRow, firstRow + rows): to[tap * ld + position], from a padded image.
 static inline void unfold(const Windows& w, const float* padded, int64_t firstRow, int64_t rows,
                           float* to, int64_t ld) {
-  const int64_t outWidth = w.outWidth(), stride = w.strideX, down = w.strideY * w.paddedWidth();
+  const int64_t n = w.outWidth(), stride = w.strideX, down = w.strideY * w.paddedWidth();
+  if (stride == 1) {
+    withWidth(n, [&](auto width) {
+      forTaps(w, firstRow, [=](int64_t tap, int64_t at) {
+        for (int64_t y = 0; y < rows; ++y)
+          copyRow<decltype(width)::value>(to + tap * ld + y * n, padded + at + y * down, n);
+      });
+    });
+    return;
+  }
   forTaps(w, firstRow, [=](int64_t tap, int64_t at) {
-    const float* from = padded + at;
-    float* out = to + tap * ld;
-    for (int64_t y = 0; y < rows; ++y, from += down, out += outWidth) {
-      if (stride == 1)
-        copyRow(out, from, outWidth);
-      else
-        for (int64_t x = 0; x < outWidth; ++x) out[x] = from[x * stride];
-    }
+    for (int64_t y = 0; y < rows; ++y)
+      for (int64_t x = 0; x < n; ++x)
+        to[tap * ld + y * n + x] = padded[at + y * down + x * stride];
   });
 }
 
 // The adjoint: adds columns back to where they were taken from.
 static inline void fold(const Windows& w, const float* columns, int64_t ld, int64_t firstRow,
                         int64_t rows, float* padded) {
-  const int64_t outWidth = w.outWidth(), stride = w.strideX, down = w.strideY * w.paddedWidth();
+  const int64_t n = w.outWidth(), stride = w.strideX, down = w.strideY * w.paddedWidth();
+  if (stride == 1) {
+    withWidth(n, [&](auto width) {
+      forTaps(w, firstRow, [=](int64_t tap, int64_t at) {
+        for (int64_t y = 0; y < rows; ++y)
+          addRow<decltype(width)::value>(padded + at + y * down, columns + tap * ld + y * n, n);
+      });
+    });
+    return;
+  }
   forTaps(w, firstRow, [=](int64_t tap, int64_t at) {
-    float* to = padded + at;
-    const float* from = columns + tap * ld;
-    for (int64_t y = 0; y < rows; ++y, to += down, from += outWidth) {
-      if (stride == 1)
-        addRow(to, from, outWidth);
-      else
-        for (int64_t x = 0; x < outWidth; ++x) to[x * stride] += from[x];
-    }
+    for (int64_t y = 0; y < rows; ++y)
+      for (int64_t x = 0; x < n; ++x)
+        padded[at + y * down + x * stride] += columns[tap * ld + y * n + x];
   });
-}
-
-// Copies a padded image without its border.
-static inline void cropImage(const Windows& w, const float* padded, float* x) {
-  const int64_t width = w.paddedWidth(), plane = w.paddedHeight() * width;
-  for (int64_t c = 0; c < w.channels; ++c)
-    for (int64_t y = 0; y < w.height; ++y)
-      copyRow(x + (c * w.height + y) * w.width, padded + c * plane + (y + w.padY) * width + w.padX,
-              w.width);
 }
 
 }  // namespace FLATMIN_ISA

@@ -1,5 +1,5 @@
-// Lists the CUDA devices and runs one kernel on the first: a driver may be older than the runtime that
-// is linked in, and a card older than the architectures compiled for.
+// Lists the CUDA devices and runs one kernel on the first: a driver may be older than the runtime
+// that is linked in, and a card older than the architectures compiled for.
 #include <cuda_runtime.h>
 
 #include "cuda/probe.h"
@@ -27,7 +27,8 @@ std::string runKernel() {
     cudaFree(out);
   }
   if (error != cudaSuccess)
-    return std::string("the first device runs no kernel of this build: ") + cudaGetErrorString(error);
+    return std::string("the first device runs no kernel of this build: ") +
+           cudaGetErrorString(error);
   return got == kAnswer ? "" : "the first device returned a wrong result";
 }
 

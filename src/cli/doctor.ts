@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { addonPath, readRecord, sourcesHash, version } from '../../scripts/record.mjs';
 import { findTools, toolVersion } from '../../scripts/tools.mjs';
 import type { BackendName } from '../backend/backend.ts';
-import { type CudaReport, loadAddon } from '../backend/native/addon.ts';
+import { type CudaReport, type LoadedAddon, loadAddon } from '../backend/native/addon.ts';
 import { type CudaState, cudaState } from './cuda-state.ts';
 
 interface Tool {
@@ -34,29 +34,19 @@ export interface Diagnosis {
 const builders = { gyp: 'node-gyp', cmake: 'cmake-js', js: 'unknown' } as const;
 
 export function diagnose(): Diagnosis {
-  const { addon, reason, remedy } = loadAddon();
-  const tools = tool();
-  const report = addon?.cuda ?? null;
+  const loaded = loadAddon();
+  const tools = findVersions();
+  const report = loaded.addon?.cuda ?? null;
   const driver = report?.driver ?? driverVersion();
   const nvcc = tools.nvcc?.version ?? null;
   const cuda = cudaState(report, { nvcc, driver });
-  const record = readRecord();
-  const absent = { path: null, builder: null, isa: null, reason, remedy };
   return {
     version,
     node: process.version,
     platform: `${process.platform}-${process.arch}`,
-    backend: addon === null ? 'js' : 'native',
-    auto: addon === null ? 'js' : cuda.state === 'ready' ? 'cuda' : 'cpu',
-    native:
-      addon === null
-        ? absent
-        : {
-            path: addonPath,
-            builder: builders[record?.builder ?? 'js'],
-            isa: addon.isa,
-            ...shortcoming(record),
-          },
+    backend: loaded.addon === null ? 'js' : 'native',
+    auto: loaded.addon === null ? 'js' : cuda.state === 'ready' ? 'cuda' : 'cpu',
+    native: nativeBuild(loaded),
     tools,
     cuda: {
       ...cuda,
@@ -97,16 +87,18 @@ const autoNames: Record<BackendName, string> = {
   cuda: '',
 };
 
-/** What is amiss with an addon that loads. */
-function shortcoming(record: ReturnType<typeof readRecord>) {
+function nativeBuild({ addon, reason, remedy }: LoadedAddon): Diagnosis['native'] {
+  if (addon === null) return { path: null, builder: null, isa: null, reason, remedy };
+  const record = readRecord();
+  const build = { path: addonPath, builder: builders[record?.builder ?? 'js'], isa: addon.isa };
   const rebuild = 'run "npx flatmin build"';
   if (record !== null && record.hash !== sourcesHash())
-    return { reason: 'the sources have changed since', remedy: rebuild };
-  const remedy = record?.remedy ? `${record.remedy}, then ${rebuild}` : null;
-  return { reason: record?.reason ?? null, remedy };
+    return { ...build, reason: 'the sources have changed since', remedy: rebuild };
+  const help = record?.remedy ? `${record.remedy}, then ${rebuild}` : null;
+  return { ...build, reason: record?.reason ?? null, remedy: help };
 }
 
-function tool(): Diagnosis['tools'] {
+function findVersions(): Diagnosis['tools'] {
   const { compiler, make, python, cmake, nvcc } = findTools();
   const versioned = (path: string | null) =>
     path === null ? null : { path, version: toolVersion(path) };

@@ -1,9 +1,10 @@
 /** The backends that conformance runs on. One that is not there is named with the reason, never left out. */
+
+import type { Store } from '../../src/backend/backend.ts';
+import { JsStore } from '../../src/backend/js/store.ts';
 import { loadAddon } from '../../src/backend/native/addon.ts';
 import type { NativeExecutor } from '../../src/backend/native/handles.ts';
 import { NativeStore } from '../../src/backend/native/store.ts';
-import type { Store } from '../../src/backend/backend.ts';
-import { JsStore } from '../../src/backend/js/store.ts';
 
 export interface Backend {
   readonly name: string;

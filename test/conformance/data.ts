@@ -1,5 +1,5 @@
-import { STREAM, uniforms } from '../../src/random/philox.ts';
 import type { Shape } from '../../src/graph/types.ts';
+import { STREAM, uniforms } from '../../src/random/philox.ts';
 import type { Tensor } from './harness.ts';
 
 /** Elements of one task of the C++ kernels. */
@@ -42,6 +42,30 @@ export const u8 = (shape: Shape, data: ArrayLike<number>): Tensor => ({
 
 /** A value that every f32 function must survive: ±0, denormals, extremes, ±∞, NaN. */
 export const SPECIAL = [
-  0, -0, 1e-45, -1e-45, 1e-39, -1e-39, 1.17549435e-38, 1e-10, -1e-10, 0.5, 1, -1, 2, 87.3, 88.7,
-  88.73, -87.4, -103.9, -104.5, 1e10, -1e10, 3.4028235e38, -3.4028235e38, Infinity, -Infinity, NaN,
+  0,
+  -0,
+  1e-45,
+  -1e-45,
+  1e-39,
+  -1e-39,
+  1.17549435e-38,
+  1e-10,
+  -1e-10,
+  0.5,
+  1,
+  -1,
+  2,
+  87.3,
+  88.7,
+  88.73,
+  -87.4,
+  -103.9,
+  -104.5,
+  1e10,
+  -1e10,
+  3.4028235e38,
+  -3.4028235e38,
+  Infinity,
+  -Infinity,
+  NaN,
 ];

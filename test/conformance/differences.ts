@@ -31,7 +31,9 @@ export function checkAgainstDifferences(c: Case, grads: readonly Float64Array[])
       x[k] = middle;
       const slope = (above - below) / (2 * h);
       const error = Math.abs(grads[g][k] - slope) / (1 + Math.abs(slope));
-      expect(error, `input ${input}[${k}]: gradient ${grads[g][k]}, slope ${slope}`).toBeLessThan(1e-6);
+      expect(error, `input ${input}[${k}]: gradient ${grads[g][k]}, slope ${slope}`).toBeLessThan(
+        1e-6,
+      );
     }
   });
 }

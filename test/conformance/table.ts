@@ -13,7 +13,8 @@ export function coverageTable(backends: readonly string[]) {
       note(op, backend, error);
       // Ops that only gradients reach have no case of their own.
       for (const instruction of spec.instructions) {
-        if (/Grad$|^scatterAdd$|^expand$/.test(instruction.op)) note(instruction.op, backend, error);
+        if (/Grad$|^scatterAdd$|^expand$/.test(instruction.op))
+          note(instruction.op, backend, error);
       }
     },
     write(): void {

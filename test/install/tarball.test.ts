@@ -82,3 +82,23 @@ describe('a machine without a compiler', () => {
     expect(flatmin(project, ['build'], env).status).toBe(1);
   });
 });
+
+describe('a compiler that fails', () => {
+  it('leaves a log, JavaScript, and one line that a second install repeats', () => {
+    const env = { FLATMIN_BUILD: 'gyp', CXX: 'false' };
+    const log = join(installed, 'build', 'build.log');
+    const { status, output } = npm(project, ['rebuild', 'flatmin'], env);
+    expect(status).toBe(0);
+    const [line, ...others] = flatminLines(output);
+    expect(line).toContain(
+      'flatmin: no native build, JavaScript will do the work: node-gyp failed',
+    );
+    expect(line).toContain(`see ${log}, then run "npx flatmin build"`);
+    expect(others).toEqual([]);
+    expect(doctor(project)).toMatchObject({ backend: 'js' });
+
+    const { ctimeMs } = statSync(log);
+    expect(flatminLines(npm(project, ['rebuild', 'flatmin'], env).output)).toEqual([line]);
+    expect(statSync(log).ctimeMs).toBe(ctimeMs);
+  });
+});

@@ -1,5 +1,5 @@
-// The matrix product against a float64 loop, and against itself over threads and alignments. From the
-// repository's root, for the portable instruction set (others: FLATMIN_ISA and their -m flags):
+// The matrix product against a float64 loop, and against itself over threads and alignments. From
+// the repository's root, for the portable instruction set (others: FLATMIN_ISA and their -m flags):
 //   g++ -std=c++17 -O3 -DFLATMIN_ISA=portable -Inative test/native/gemm_test.cc native/cpu/gemm.cc
 //     native/program/thread_pool.cc -pthread -o gemm_test && ./gemm_test
 // `./gemm_test --bench` measures its speed on one thread instead.
@@ -7,10 +7,10 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <limits>
 #include <memory>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -37,24 +37,30 @@ std::string name(const char* what, GemmShape s, int variant) {
          std::to_string(s.k) + " variant " + std::to_string(variant);
 }
 
-// Exactly `size` floats, so that a sanitizer sees the first access beyond; `offset` floats past alignment.
+// Exactly `size` floats, so that a sanitizer sees the first access beyond; `offset` floats past
+// alignment.
 class Floats {
  public:
   explicit Floats(size_t size, int offset = 0, float value = kUntouched)
-      : memory_(static_cast<float*>(std::aligned_alloc(64, (size + offset) * sizeof(float))), std::free),
+      : memory_(static_cast<float*>(operator new((size + offset) * sizeof(float), kAlignment))),
         data_(memory_.get() + offset) {
     std::fill_n(data_, size, value);
   }
   float* data() { return data_; }
 
  private:
-  std::unique_ptr<float, decltype(&std::free)> memory_;
+  static constexpr std::align_val_t kAlignment{64};
+  struct Delete {
+    void operator()(float* p) const { operator delete(p, kAlignment); }
+  };
+  std::unique_ptr<float, Delete> memory_;
   float* data_;
 };
 
 // A value in [-1, 1) for every element, the same in every layout.
 float value(int64_t i, int64_t j, uint32_t seed) {
-  uint32_t x = static_cast<uint32_t>(i) * 2654435761u ^ static_cast<uint32_t>(j) * 2246822519u ^ seed;
+  uint32_t x =
+      static_cast<uint32_t>(i) * 2654435761u ^ static_cast<uint32_t>(j) * 2246822519u ^ seed;
   x ^= x >> 15;
   x *= 2246822519u;
   x ^= x >> 13;
@@ -67,8 +73,8 @@ struct Operand {
   Floats floats;
   Matrix matrix;
   Operand(int64_t m, int64_t n, Layout layout, uint32_t seed, int offset = 0)
-      : floats(size(m, n, layout), offset), matrix{floats.data(), strides(m, n, layout)[0],
-                                                   strides(m, n, layout)[1]} {
+      : floats(size(m, n, layout), offset),
+        matrix{floats.data(), strides(m, n, layout)[0], strides(m, n, layout)[1]} {
     for (int64_t i = 0; i < m; ++i)
       for (int64_t j = 0; j < n; ++j)
         floats.data()[i * matrix.rowStride + j * matrix.colStride] = value(i, j, seed);
@@ -135,10 +141,14 @@ std::vector<float> product(GemmShape s, Layout la, Layout lb, const Variant& v, 
   Floats c(s.m * ld, offset);
   for (int64_t i = 0; i < s.m; ++i)
     for (int64_t j = 0; j < s.n; ++j) c.data()[i * ld + j] = v.beta == 0 ? kNaN : value(i, j, 3);
-  const GemmOut out = {c.data(), ld, v.alpha, v.beta, v.rowBias ? bias.row.data() : nullptr,
+  const GemmOut out = {c.data(),
+                       ld,
+                       v.alpha,
+                       v.beta,
+                       v.rowBias ? bias.row.data() : nullptr,
                        v.colBias ? bias.col.data() : nullptr};
-  Floats scratch(call == kSerial ? gemmSerialScratchFloats(s) : gemmScratchFloats(s, pool.threads()),
-                 0, kNaN);
+  Floats scratch(
+      call == kSerial ? gemmSerialScratchFloats(s) : gemmScratchFloats(s, pool.threads()), 0, kNaN);
   if (call == kSerial) {
     gemmSerial(s, a.matrix, b.matrix, out, scratch.data());
   } else {
@@ -151,9 +161,10 @@ bool close(const std::vector<float>& c, const Reference& r, GemmShape s, const V
   const int64_t ld = s.n + v.padding;
   for (int64_t i = 0; i < s.m; ++i) {
     for (int64_t j = 0; j < s.n; ++j) {
-      const double extra[] = {v.beta == 0 ? 0 : v.beta * value(i, j, 3), v.rowBias ? value(i, 0, 4) : 0,
-                              v.colBias ? value(0, j, 5) : 0};
-      double expected = v.alpha * r.sum[i * s.n + j], bound = std::fabs(v.alpha) * r.bound[i * s.n + j];
+      const double extra[] = {v.beta == 0 ? 0 : v.beta * value(i, j, 3),
+                              v.rowBias ? value(i, 0, 4) : 0, v.colBias ? value(0, j, 5) : 0};
+      double expected = v.alpha * r.sum[i * s.n + j],
+             bound = std::fabs(v.alpha) * r.bound[i * s.n + j];
       for (double x : extra) expected += x, bound += std::fabs(x);
       if (!(std::fabs(c[i * ld + j] - expected) <= kTolerance * bound)) return false;
     }
@@ -164,7 +175,8 @@ bool close(const std::vector<float>& c, const Reference& r, GemmShape s, const V
 }
 
 bool equal(const std::vector<float>& x, const std::vector<float>& y) {
-  return x.size() == y.size() && std::memcmp(x.data(), y.data(), x.size() * sizeof(float)) == 0;
+  if (x.size() != y.size()) return false;
+  return x.empty() || std::memcmp(x.data(), y.data(), x.size() * sizeof(float)) == 0;
 }
 
 std::vector<GemmShape> smallShapes() {
@@ -178,9 +190,10 @@ std::vector<GemmShape> smallShapes() {
 
 // LeNet-5's convolutions and their gradients, split k, several blocks in every direction.
 const std::vector<GemmShape> kLargeShapes = {
-    {6, 784, 25},   {16, 100, 150}, {150, 100, 16}, {16, 150, 100},   {6, 25, 784},   {6, 25, 9001},
-    {16, 150, 3000}, {120, 400, 100}, {1, 512, 700}, {512, 1, 1100},  {100, 10, 84},  {257, 131, 300},
-    {70, 1000, 20}, {513, 70, 530}, {33, 47, 4099}, {1031, 18, 67},   {130, 450, 270}};
+    {6, 784, 25},   {16, 100, 150},  {150, 100, 16},  {16, 150, 100}, {6, 25, 784},
+    {6, 25, 9001},  {16, 150, 3000}, {120, 400, 100}, {1, 512, 700},  {512, 1, 1100},
+    {100, 10, 84},  {257, 131, 300}, {70, 1000, 20},  {513, 70, 530}, {33, 47, 4099},
+    {1031, 18, 67}, {130, 450, 270}};
 
 void testProducts(ThreadPool& pool) {
   std::vector<GemmShape> shapes = smallShapes();
@@ -194,8 +207,9 @@ void testProducts(ThreadPool& pool) {
           const int variant = turn++ % kVariantCount;
           const Variant& v = kVariants[variant];
           const auto c = product(s, Layout(la), Layout(lb), v, call, pool, turn % 3);
-          check(close(c, reference, s, v), name(call == kSerial ? "gemmSerial" : "gemm", s, variant) +
-                                               " layouts " + std::to_string(la) + std::to_string(lb));
+          check(close(c, reference, s, v),
+                name(call == kSerial ? "gemmSerial" : "gemm", s, variant) + " layouts " +
+                    std::to_string(la) + std::to_string(lb));
         }
   }
 }
@@ -207,8 +221,10 @@ void testDeterminism() {
       const Layout la = Layout(layouts / kLayouts), lb = Layout(layouts % kLayouts);
       const Variant& v = kVariants[layouts % kVariantCount];
       const auto parallel = product(s, la, lb, v, kParallel, one);
-      check(equal(parallel, product(s, la, lb, v, kParallel, two, 1)), name("two threads", s, layouts));
-      check(equal(parallel, product(s, la, lb, v, kParallel, four, 3)), name("four threads", s, layouts));
+      check(equal(parallel, product(s, la, lb, v, kParallel, two, 1)),
+            name("two threads", s, layouts));
+      check(equal(parallel, product(s, la, lb, v, kParallel, four, 3)),
+            name("four threads", s, layouts));
       check(equal(product(s, la, lb, v, kSerial, one), product(s, la, lb, v, kSerial, one, 5)),
             name("alignment", s, layouts));
     }
@@ -218,7 +234,8 @@ void testDeterminism() {
 void testSpread(ThreadPool& pool) {
   for (const GemmShape& s : kLargeShapes)
     for (int layouts = 0; layouts < kLayouts * kLayouts; ++layouts) {
-      Operand a(s.m, s.k, Layout(layouts / kLayouts), 1), b(s.k, s.n, Layout(layouts % kLayouts), 2);
+      Operand a(s.m, s.k, Layout(layouts / kLayouts), 1),
+          b(s.k, s.n, Layout(layouts % kLayouts), 2);
       a.floats.data()[0] = b.floats.data()[0] = kNaN;
       Floats c(s.m * s.n), scratch(gemmScratchFloats(s, pool.threads()), 0, kNaN);
       gemm(s, a.matrix, b.matrix, {c.data(), s.n}, scratch.data(), pool);
@@ -233,14 +250,15 @@ void testSpread(ThreadPool& pool) {
 // The lower triangle alone is read; the result is symmetric to the bit.
 void testSyrk() {
   ThreadPool one(1), four(4);
-  for (int64_t n : {0, 1, 2, kLanes - 1, kLanes, kLanes + 1, 2 * kLanes + 3, 151, 310})
+  for (int64_t n : {0, 1, 2, kLanes - 1, kLanes, kLanes + 1, 2 * kLanes + 3, 60, 151, 310})
     for (int64_t k : {0, 1, 17, 300, 5003})
       for (int layout = 0; layout < kLayouts; ++layout)
         for (float beta : {0.0f, 0.5f}) {
           const auto run = [&, n = n, k = k](ThreadPool& pool, int offset) {
             Operand a(n, k, Layout(layout), 1, offset);
             const int64_t ld = n + 2;
-            Floats c(n * ld, offset), scratch(gemmScratchFloats({n, n, k}, pool.threads()), 0, kNaN);
+            Floats c(n * ld, offset),
+                scratch(gemmScratchFloats({n, n, k}, pool.threads()), 0, kNaN);
             for (int64_t i = 0; i < n; ++i)
               for (int64_t j = 0; j < n; ++j)
                 c.data()[i * ld + j] = beta == 0 || j > i ? kNaN : value(i, j, 3);
@@ -251,7 +269,8 @@ void testSyrk() {
           bool ok = true;
           for (int64_t i = 0; i < n; ++i)
             for (int64_t j = 0; j < n; ++j) ok &= c[i * (n + 2) + j] == c[j * (n + 2) + i];
-          const bool sample = n > 100 && k > 1000;  // of the elements, where all would take too long
+          const bool sample =
+              n > 100 && k > 1000;  // of the elements, where all would take too long
           for (int64_t i = 0; i < n; i += sample ? 7 : 1)
             for (int64_t j = 0; j <= i; j += sample ? 5 : 1) {
               double sum = 0, bound = 0;
@@ -271,8 +290,14 @@ void testSyrk() {
 
 void bench() {
   ThreadPool pool(1);
-  for (const GemmShape& s : {GemmShape{64, 64, 64}, {256, 256, 256}, {1024, 1024, 1024}, {6, 784, 25},
-                             {16, 100, 150}, {150, 100, 16}, {6, 25, 78400}, {120, 400, 100}}) {
+  for (const GemmShape& s : {GemmShape{64, 64, 64},
+                             {256, 256, 256},
+                             {1024, 1024, 1024},
+                             {6, 784, 25},
+                             {16, 100, 150},
+                             {150, 100, 16},
+                             {6, 25, 78400},
+                             {120, 400, 100}}) {
     Operand a(s.m, s.k, kRows, 1), b(s.k, s.n, kRows, 2);
     Floats c(s.m * s.n), scratch(gemmScratchFloats(s, 1));
     const double flops = 2.0 * s.m * s.n * s.k;

@@ -40,7 +40,8 @@ function tanh(x: number): number {
 }
 
 /** e^x over the whole range, where 1/(1 + e^−x) would lose the tail. */
-const sigmoid = (x: number): number => (x < 0 ? Math.exp(x) / (1 + Math.exp(x)) : 1 / (1 + Math.exp(-x)));
+const sigmoid = (x: number): number =>
+  x < 0 ? Math.exp(x) / (1 + Math.exp(x)) : 1 / (1 + Math.exp(-x));
 
 export const cases: Case[] = [
   ...unary('relu', ops.relu, (x) => Math.max(0, x)),
@@ -52,7 +53,12 @@ export const cases: Case[] = [
   ...unary('square', ops.square, (x) => x ** 2),
   ...unary('sign', ops.sign, (x) => (x > 0 ? 1 : x < 0 ? -1 : x), { smooth: false }),
   ...unary('abs', ops.abs, (x) => (x < 0 ? -x : x)),
-  ...unary('affine', (x) => ops.affine(x, -1.75, 0.125), (x) => -1.75 * x + 0.125, {
-    tolerance: { abs: 1e-7 },
-  }),
+  ...unary(
+    'affine',
+    (x) => ops.affine(x, -1.75, 0.125),
+    (x) => -1.75 * x + 0.125,
+    {
+      tolerance: { abs: 1e-7 },
+    },
+  ),
 ];

@@ -1,0 +1,122 @@
+// Rows of a table by index, their gradient, the indices of a batch, and bytes or floats as
+// normalised floats.
+#include <cstring>
+
+#include "kernels.h"
+#include "row_tasks.h"
+
+namespace flatmin {
+namespace FLATMIN_ISA {
+
+static int64_t rowWidth(const TensorType& table) {
+  int64_t width = 1;
+  for (size_t d = 1; d < table.shape.size(); ++d) width *= table.shape[d];
+  return width;
+}
+
+// A row outside the table is NaN, or 0 for integers.
+Run op_gather(Instruction& in) {
+  const Operand table = in.inputs.at(0);
+  const Operand indices = in.inputs.at(1);
+  const Operand y = in.outputs.at(0);
+  const int64_t count = table.dim(0);
+  const int64_t width = rowWidth(table.type);
+  const size_t bytes = static_cast<size_t>(width * bytesPer(table.type.dtype));
+  return [=](const Step& step) {
+    forRows(step.pool, indices.size(), width, [&](int64_t begin, int64_t end, int64_t) {
+      for (int64_t r = begin; r < end; ++r) {
+        const int64_t index = indices.i32(step)[r];
+        char* const row = y.data<char>(step) + static_cast<size_t>(r) * bytes;
+        if (index >= 0 && index < count)
+          std::memcpy(row, table.data<char>(step) + static_cast<size_t>(index) * bytes, bytes);
+        else if (table.type.dtype == DType::f32)
+          std::fill_n(y.f32(step) + r * width, width, __builtin_nanf(""));
+        else
+          std::memset(row, 0, bytes);
+      }
+    });
+  };
+}
+
+// A task owns a range of the table's rows and reads all indices, so that equal ones are added in
+// order.
+Run op_scatterAdd(Instruction& in) {
+  const Operand dy = in.inputs.at(0);
+  const Operand indices = in.inputs.at(1);
+  const Operand dtable = in.outputs.at(0);
+  const int64_t count = dtable.dim(0);
+  const int64_t width = rowWidth(dtable.type);
+  constexpr int64_t kTasks = 16;
+  const int64_t perTask = std::max((count + kTasks - 1) / kTasks, rowsPerTask(width));
+  return [=](const Step& step) {
+    step.pool.parallel((count + perTask - 1) / perTask, [&](int64_t task, int) {
+      const int64_t first = task * perTask;
+      const int64_t last = std::min(count, first + perTask);
+      float* const sums = dtable.f32(step);
+      std::fill(sums + first * width, sums + last * width, 0.0f);
+      for (int64_t r = 0; r < indices.size(); ++r) {
+        const int64_t index = indices.i32(step)[r];
+        if (index < first || index >= last) continue;
+        const float* const row = dy.f32(step) + r * width;
+        for (int64_t j = 0; j < width; ++j) sums[index * width + j] += row[j];
+      }
+    });
+  };
+}
+
+Run op_batchIndices(Instruction& in) {
+  const Operand order = in.inputs.at(0);
+  const Operand y = in.outputs.at(0);
+  const int64_t offsetSlot = in.integer("offsetSlot");
+  return [=](const Step& step) {
+    const int64_t offset = static_cast<int64_t>(step.row[offsetSlot]);
+    for (int64_t r = 0; r < y.size(); ++r) {
+      const int64_t at = offset + r;
+      y.i32(step)[r] = at >= 0 && at < order.size() ? order.i32(step)[at] : -1;
+    }
+  };
+}
+
+// y = x · scale + shift, both written out for one period of the elements: an image, or kUniform of
+// them.
+template <class T>
+static Run normaliseFrom(const Instruction& in) {
+  constexpr int64_t kUniform = 1024;
+  const Operand x = in.inputs.at(0);
+  const Operand y = in.outputs.at(0);
+  const std::vector<double>& scales = in.list("scale");
+  const std::vector<double>& shifts = in.list("shift");
+  int64_t plane = kUniform;
+  if (scales.size() > 1) {
+    plane = 1;
+    for (size_t d = 2; d < x.type.shape.size(); ++d) plane *= x.type.shape[d];
+  }
+  std::vector<float> scale, shift;
+  for (size_t c = 0; c < scales.size(); ++c) {
+    scale.insert(scale.end(), static_cast<size_t>(plane), static_cast<float>(scales[c]));
+    shift.insert(shift.end(), static_cast<size_t>(plane), static_cast<float>(shifts[c]));
+  }
+  const int64_t period = static_cast<int64_t>(scale.size());
+  return [=](const Step& step) {
+    forChunks(step.pool, y.size(), [&](int64_t begin, int64_t end, int64_t) {
+      for (int64_t at = begin; at < end;) {
+        const int64_t phase = at % period;
+        const int64_t count = std::min(end - at, period - phase);
+        const T* const from = x.data<T>(step) + at;
+        const float* const a = scale.data() + phase;
+        const float* const b = shift.data() + phase;
+        float* const to = y.f32(step) + at;
+        for (int64_t i = 0; i < count; ++i) to[i] = static_cast<float>(from[i]) * a[i] + b[i];
+        at += count;
+      }
+    });
+  };
+}
+
+Run op_normalise(Instruction& in) {
+  return in.inputs.at(0).type.dtype == DType::u8 ? normaliseFrom<uint8_t>(in)
+                                                 : normaliseFrom<float>(in);
+}
+
+}  // namespace FLATMIN_ISA
+}  // namespace flatmin

@@ -1,0 +1,176 @@
+// K-FAC's factors A = E[Σ āāᵀ] and G = E[Σ s′s′ᵀ]/T as running means, and the step's small pieces (Grosse & Martens
+// 2016; src/ops/kfac.ts).
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "gemm.h"
+#include "kernels.h"
+#include "status.h"
+#include "unfold.h"
+
+namespace flatmin {
+namespace FLATMIN_ISA {
+
+// Columns of a factor's matrix X that are gathered before they are multiplied: 4 MiB of them.
+static constexpr int64_t kGathered = 1 << 20;
+
+static double factorDecay(int32_t updates) { return std::min(1.0 - 1.0 / updates, 0.95); }
+
+// How many examples of `columns` columns each are gathered at a time.
+static int64_t examplesAtOnce(int64_t dim, int64_t columns, int64_t examples) {
+  return std::max<int64_t>(1, std::min(examples, kGathered / std::max<int64_t>(1, dim * columns)));
+}
+
+// factor ← decay · factor + (1 − decay) · scale · X Xᵀ, X of dim × (examples · columns) gathered part by part:
+// gather(example, to, ld) writes the columns of one example to to[row * ld + column].
+template <class Gather>
+static void updateFactor(float* factor, int64_t dim, int64_t examples, int64_t columns,
+                         double scale, int32_t updates, float* gathered, float* scratch,
+                         ThreadPool& pool, Gather gather) {
+  const double decay = factorDecay(updates);
+  const int64_t part = examplesAtOnce(dim, columns, examples);
+  GemmOut out{factor, dim, static_cast<float>((1 - decay) * scale), static_cast<float>(decay)};
+  for (int64_t begin = 0; begin < examples; begin += part) {
+    const int64_t count = std::min(part, examples - begin);
+    const int64_t ld = count * columns;
+    pool.parallel(count, [&](int64_t i, int thread) {
+      gather(begin + i, gathered + i * columns, ld, thread);
+    });
+    syrk(dim, ld, Matrix{gathered, ld, 1}, out, scratch, pool);
+    out.beta = 1;
+  }
+}
+
+static int64_t gatheredFloats(int64_t dim, int64_t examples, int64_t columns) {
+  return (dim * examplesAtOnce(dim, columns, examples) * columns + 15) / 16 * 16;
+}
+
+Run op_kfacInputFactor(Instruction& in) {
+  const Operand status = in.inputs.at(0);
+  const Operand factor = in.inputs.at(1);
+  const Operand updates = in.inputs.at(2);
+  const Operand x = in.inputs.at(3);
+  const bool bias = in.integer("bias") != 0;
+  const int64_t dim = factor.dim(0);
+  const int64_t examples = x.dim(0);
+  const bool convolution = !in.list("kernel").empty();
+  Windows windows{};
+  if (convolution) {
+    auto pair = [&](const char* name, size_t i) { return static_cast<int64_t>(in.list(name).at(i)); };
+    windows = Windows{x.dim(1),           x.dim(2),           x.dim(3),
+                      pair("kernel", 0),  pair("kernel", 1),  pair("stride", 0),
+                      pair("stride", 1),  pair("padding", 0), pair("padding", 1)};
+  }
+  const int64_t columns = convolution ? windows.positions() : 1;
+  const int64_t exampleSize = examples == 0 ? 0 : x.size() / examples;
+  const int64_t gathered = gatheredFloats(dim, examples, columns);
+  const int64_t padded = convolution ? (paddedFloats(windows) + 15) / 16 * 16 : 0;
+  const GemmShape product{dim, dim, examplesAtOnce(dim, columns, examples) * columns};
+  in.scratchBytes =
+      (gathered + padded * in.threads + static_cast<int64_t>(gemmScratchFloats(product, in.threads))) *
+      static_cast<int64_t>(sizeof(float));
+  return [=](const Step& step) {
+    if (standsStill(status.i32(step)) || examples == 0) return;
+    float* columnsOf = reinterpret_cast<float*>(step.scratch);
+    float* images = columnsOf + gathered;
+    float* scratch = images + padded * step.pool.threads();
+    auto gather = [&](int64_t example, float* to, int64_t ld, int thread) {
+      const float* from = x.f32(step) + example * exampleSize;
+      if (convolution) {
+        unfold(windows, padImage(windows, from, images + thread * padded), 0, windows.outHeight(),
+               to, ld);
+      } else {
+        for (int64_t i = 0; i < exampleSize; ++i) to[i * ld] = from[i];
+      }
+      if (bias) std::fill(to + (dim - 1) * ld, to + (dim - 1) * ld + columns, 1.0f);
+    };
+    updateFactor(factor.f32(step), dim, examples, columns, 1.0 / static_cast<double>(examples),
+                 *updates.i32(step), columnsOf, scratch, step.pool, gather);
+  };
+}
+
+Run op_kfacGradFactor(Instruction& in) {
+  const Operand status = in.inputs.at(0);
+  const Operand factor = in.inputs.at(1);
+  const Operand updates = in.inputs.at(2);
+  const Operand dy = in.inputs.at(3);
+  const int64_t dim = factor.dim(0);
+  const int64_t examples = dy.dim(0);
+  const int64_t columns = examples * dim == 0 ? 0 : dy.size() / (examples * dim);
+  const int64_t gathered = gatheredFloats(dim, examples, columns);
+  const GemmShape product{dim, dim, examplesAtOnce(dim, columns, examples) * columns};
+  in.scratchBytes = (gathered + static_cast<int64_t>(gemmScratchFloats(product, in.threads))) *
+                    static_cast<int64_t>(sizeof(float));
+  return [=](const Step& step) {
+    if (standsStill(status.i32(step)) || columns == 0) return;
+    float* columnsOf = reinterpret_cast<float*>(step.scratch);
+    auto gather = [&](int64_t example, float* to, int64_t ld, int) {
+      const float* from = dy.f32(step) + example * dim * columns;
+      for (int64_t o = 0; o < dim; ++o)
+        std::memcpy(to + o * ld, from + o * columns, static_cast<size_t>(columns) * sizeof(float));
+    };
+    // s′ = examples · dy: the batch mean put 1/examples into every row.
+    updateFactor(factor.f32(step), dim, examples, columns,
+                 static_cast<double>(examples) / static_cast<double>(columns), *updates.i32(step),
+                 columnsOf, columnsOf + gathered, step.pool, gather);
+  };
+}
+
+Run op_kfacJoin(Instruction& in) {
+  const std::vector<Operand> inputs = in.inputs;
+  const bool bias = inputs.size() > 2;
+  const Operand v = in.outputs.at(0);
+  const float decay = static_cast<float>(in.number("weightDecay"));
+  const int64_t rows = v.dim(0), width = v.dim(1), weights = bias ? width - 1 : width;
+  return [=](const Step& step) {
+    const float* weight = inputs[0].f32(step);
+    const float* dweight = inputs[1].f32(step);
+    for (int64_t o = 0; o < rows; ++o) {
+      float* row = v.f32(step) + o * width;
+      for (int64_t i = 0; i < weights; ++i)
+        row[i] = dweight[o * weights + i] + decay * weight[o * weights + i];
+      if (bias) row[weights] = inputs[3].f32(step)[o] + decay * inputs[2].f32(step)[o];
+    }
+  };
+}
+
+Run op_kfacSplit(Instruction& in) {
+  const Operand u = in.inputs.at(0);
+  const Operand nu = in.inputs.at(1);
+  const Operand weight = in.outputs.at(0);
+  const Operand bias = in.outputs.at(1);
+  const int64_t rows = u.dim(0), width = u.dim(1);
+  const int64_t weights = rows == 0 ? 0 : weight.size() / rows;
+  return [=](const Step& step) {
+    const float scale = *nu.f32(step);
+    for (int64_t o = 0; o < rows; ++o) {
+      const float* row = u.f32(step) + o * width;
+      for (int64_t i = 0; i < weights; ++i) weight.f32(step)[o * weights + i] = scale * row[i];
+      bias.f32(step)[o] = weights < width ? scale * row[weights] : 0.0f;
+    }
+  };
+}
+
+Run op_klClip(Instruction& in) {
+  const std::vector<Operand> pairs = in.inputs;
+  const Operand nu = in.outputs.at(0);
+  const double kappa = in.number("kappa");
+  const int64_t lrSlot = in.integer("lrSlot");
+  return [=](const Step& step) {
+    double dot = 0;
+    for (size_t k = 0; k + 1 < pairs.size(); k += 2) {
+      const float* u = pairs[k].f32(step);
+      const float* v = pairs[k + 1].f32(step);
+      double lanes[8] = {};
+      const int64_t n = pairs[k].size();
+      for (int64_t i = 0; i < n; ++i) lanes[i % 8] += static_cast<double>(u[i]) * v[i];
+      for (double lane : lanes) dot += lane;
+    }
+    const double size = step.row[lrSlot] * step.row[lrSlot] * dot;
+    *nu.f32(step) = size > kappa ? static_cast<float>(std::sqrt(kappa / size)) : 1.0f;
+  };
+}
+
+}  // namespace FLATMIN_ISA
+}  // namespace flatmin

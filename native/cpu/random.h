@@ -1,0 +1,71 @@
+// Random words for the CPU kernels, kWordsPerRound elements at a time; formulas/philox.h.
+#pragma once
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+#include "../formulas/philox.h"
+#include "kernels.h"
+#include "simd.h"
+
+namespace flatmin {
+namespace FLATMIN_ISA {
+
+typedef uint64_t vq
+    __attribute__((vector_size(kLanes * 4)));  // kLanes / 2 words in their low halves
+inline constexpr int kBlocksPerRound = kLanes / 2;
+inline constexpr int kWordsPerRound = 4 * kBlocksPerRound;
+
+// A compiler would multiply all 64 bits. (The unmasked AVX-512 form makes GCC 12 warn of its own
+// header.)
+static inline vq lowProduct(vq a, uint32_t b) {
+#if defined(__AVX512F__)
+  return (vq)_mm512_maskz_mul_epu32(0xff, (__m512i)a, _mm512_set1_epi64(b));
+#elif defined(__AVX2__)
+  return (vq)_mm256_mul_epu32((__m256i)a, _mm256_set1_epi64x(b));
+#elif defined(__x86_64__)
+  return (vq)_mm_mul_epu32((__m128i)a, _mm_set1_epi64x(b));
+#else
+  return (a & 0xffffffffu) * b;
+#endif
+}
+
+// Words of the elements 4 · block … 4 · block + kWordsPerRound − 1.
+static inline void randomWords(const formulas::RandomSource& source, uint64_t block,
+                               uint32_t* out) {
+  vq blocks;
+  for (int l = 0; l < kBlocksPerRound; ++l) blocks[l] = block + static_cast<uint64_t>(l);
+  vq w[4];
+  formulas::philox(blocks, source, w, lowProduct);
+  const vq low = (w[0] & 0xffffffffu) | (w[1] << 32);
+  const vq high = (w[2] & 0xffffffffu) | (w[3] << 32);
+  uint64_t pairs[2 * kBlocksPerRound];
+  for (int l = 0; l < kBlocksPerRound; ++l) {
+    pairs[2 * l] = low[l];
+    pairs[2 * l + 1] = high[l];
+  }
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "words are laid out for little-endian machines"
+#endif
+  std::memcpy(out, pairs, sizeof pairs);
+}
+
+// The source of an instruction with the attributes stream, seedSlot and stepSlot.
+struct RandomSlots {
+  uint32_t stream;
+  int64_t seedSlot, stepSlot;
+
+  explicit RandomSlots(const Instruction& in)
+      : stream(static_cast<uint32_t>(in.integer("stream"))),
+        seedSlot(in.integer("seedSlot")),
+        stepSlot(in.integer("stepSlot")) {}
+
+  formulas::RandomSource at(const Step& step) const {
+    return {static_cast<uint64_t>(step.row[seedSlot]), stream,
+            static_cast<uint32_t>(static_cast<int64_t>(step.row[stepSlot]))};
+  }
+};
+
+}  // namespace FLATMIN_ISA
+}  // namespace flatmin

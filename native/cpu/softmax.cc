@@ -1,0 +1,184 @@
+// softmax over the last dimension, cross-entropy of it with labels, their gradients, and the count
+// of hits.
+#include <cmath>
+
+#include "../formulas/elementary.h"
+#include "kernels.h"
+#include "row_tasks.h"
+
+namespace flatmin {
+namespace FLATMIN_ISA {
+
+static const float kInfinity = __builtin_inff();
+
+// Lanes 0 … n − 1 of v, the others `rest`.
+static inline vf keepLanes(vf v, int64_t n, float rest) {
+  for (int l = 0; l < kLanes; ++l) v[l] = l < n ? v[l] : rest;
+  return v;
+}
+
+// NaN when any element is.
+static inline float maxOf(const float* x, int64_t n) {
+  const auto larger = [](vf a, vf b) { return a != a ? a : (b <= a ? a : b); };
+  vf top = splat(-kInfinity);
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) top = larger(top, load(x + i));
+  if (i < n) top = larger(top, keepLanes(loadTail(x + i, n - i), n - i, -kInfinity));
+  float best = top[0];
+  for (int l = 1; l < kLanes; ++l) best = best != best ? best : (top[l] <= best ? best : top[l]);
+  return best;
+}
+
+struct Normaliser {
+  float top, total;  // Σ e^(x − top)
+};
+
+// y ← softmax of one row; y may be x.
+static Normaliser softmaxRow(const float* x, float* y, int64_t n) {
+  const float top = maxOf(x, n);
+  const auto exp = [&](vf v) { return formulas::exp<vf, vu>(v - top); };
+  vf sum = {};
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    const vf e = exp(load(x + i));
+    store(y + i, e);
+    sum += e;
+  }
+  if (i < n) {
+    const vf e = exp(loadTail(x + i, n - i));
+    storeTail(y + i, e, n - i);
+    sum += keepLanes(e, n - i, 0);
+  }
+  const float total = sumLanes(sum);
+  for (i = 0; i + kLanes <= n; i += kLanes) store(y + i, load(y + i) / total);
+  if (i < n) storeTail(y + i, loadTail(y + i, n - i) / total, n - i);
+  return {top, total};
+}
+
+static int64_t lastDim(const Operand& x) { return x.type.shape.back(); }
+static int64_t rowCount(const Operand& x) { return lastDim(x) == 0 ? 0 : x.size() / lastDim(x); }
+
+Run op_softmax(Instruction& in) {
+  const Operand x = in.inputs.at(0);
+  const Operand y = in.outputs.at(0);
+  const int64_t length = lastDim(y);
+  const int64_t rows = rowCount(y);
+  return [=](const Step& step) {
+    forRows(step.pool, rows, length, [&](int64_t begin, int64_t end, int64_t) {
+      for (int64_t at = begin * length; at < end * length; at += length)
+        softmaxRow(x.f32(step) + at, y.f32(step) + at, length);
+    });
+  };
+}
+
+// dx = y (dy − y·dy)
+Run op_softmaxGrad(Instruction& in) {
+  const Operand y = in.inputs.at(0);
+  const Operand dy = in.inputs.at(1);
+  const Operand dx = in.outputs.at(0);
+  const int64_t length = lastDim(dx);
+  const int64_t rows = rowCount(dx);
+  return [=](const Step& step) {
+    forRows(step.pool, rows, length, [&](int64_t begin, int64_t end, int64_t) {
+      for (int64_t at = begin * length; at < end * length; at += length) {
+        const float* const p = y.f32(step) + at;
+        const float* const g = dy.f32(step) + at;
+        float* const out = dx.f32(step) + at;
+        vf products = {};
+        int64_t i = 0;
+        for (; i + kLanes <= length; i += kLanes) products += load(p + i) * load(g + i);
+        if (i < length) products += loadTail(p + i, length - i) * loadTail(g + i, length - i);
+        const float dot = sumLanes(products);
+        for (i = 0; i < length; ++i) out[i] = p[i] * (g[i] - dot);
+      }
+    });
+  };
+}
+
+static int64_t labelAt(const Operand& labels, const Step& step, int64_t row) {
+  return labels.type.dtype == DType::u8 ? labels.data<uint8_t>(step)[row] : labels.i32(step)[row];
+}
+
+Run op_crossEntropy(Instruction& in) {
+  const Operand logits = in.inputs.at(0);
+  const Operand labels = in.inputs.at(1);
+  const Operand loss = in.outputs.at(0);
+  const Operand probabilities = in.outputs.at(1);
+  const int64_t rows = logits.dim(0);
+  const int64_t classes = logits.dim(1);
+  const int64_t tasks = rowTasks(rows, classes);
+  in.scratchBytes = tasks * static_cast<int64_t>(sizeof(double));
+  return [=](const Step& step) {
+    double* const partial = reinterpret_cast<double*>(step.scratch);
+    forRows(step.pool, rows, classes, [&](int64_t begin, int64_t end, int64_t task) {
+      double total = 0;
+      for (int64_t r = begin; r < end; ++r) {
+        const float* const x = logits.f32(step) + r * classes;
+        const int64_t label = labelAt(labels, step, r);
+        const double own = label >= 0 && label < classes ? x[label] : __builtin_nan("");
+        const Normaliser n = softmaxRow(x, probabilities.f32(step) + r * classes, classes);
+        total += (n.top - own) + std::log(static_cast<double>(n.total));
+      }
+      partial[task] = total;
+    });
+    double total = 0;
+    for (int64_t task = 0; task < tasks; ++task) total += partial[task];
+    *loss.f32(step) = static_cast<float>(total / static_cast<double>(rows));
+  };
+}
+
+// dlogits = dloss / rows · (probabilities − onehot(label))
+Run op_crossEntropyGrad(Instruction& in) {
+  const Operand probabilities = in.inputs.at(0);
+  const Operand labels = in.inputs.at(1);
+  const Operand dloss = in.inputs.at(2);
+  const Operand dx = in.outputs.at(0);
+  const int64_t rows = dx.dim(0);
+  const int64_t classes = dx.dim(1);
+  return [=](const Step& step) {
+    const float scale = *dloss.f32(step) / static_cast<float>(rows);
+    forRows(step.pool, rows, classes, [&](int64_t begin, int64_t end, int64_t) {
+      const float* const p = probabilities.f32(step);
+      float* const out = dx.f32(step);
+      for (int64_t r = begin; r < end; ++r) {
+        const int64_t label = labelAt(labels, step, r);
+        const int64_t at = r * classes;
+        const bool valid = label >= 0 && label < classes;
+        const float own = valid ? scale * (p[at + label] - 1) : 0;
+        for (int64_t c = at; c < at + classes; ++c) out[c] = scale * p[c];
+        if (valid) out[at + label] = own;
+      }
+    });
+  };
+}
+
+// Rows whose first largest logit is the label's.
+Run op_countCorrect(Instruction& in) {
+  const Operand logits = in.inputs.at(0);
+  const Operand labels = in.inputs.at(1);
+  const Operand count = in.outputs.at(0);
+  const int64_t rows = logits.dim(0);
+  const int64_t classes = logits.dim(1);
+  const int64_t tasks = rowTasks(rows, classes);
+  in.scratchBytes = tasks * static_cast<int64_t>(sizeof(int64_t));
+  return [=](const Step& step) {
+    int64_t* const partial = reinterpret_cast<int64_t*>(step.scratch);
+    forRows(step.pool, rows, classes, [&](int64_t begin, int64_t end, int64_t task) {
+      int64_t correct = 0;
+      for (int64_t r = begin; r < end; ++r) {
+        const float* const x = logits.f32(step) + r * classes;
+        int64_t best = 0;
+        for (int64_t c = 1; c < classes; ++c)
+          if (x[c] > x[best]) best = c;
+        correct += best == labelAt(labels, step, r);
+      }
+      partial[task] = correct;
+    });
+    int64_t total = 0;
+    for (int64_t task = 0; task < tasks; ++task) total += partial[task];
+    *count.f32(step) = static_cast<float>(total);
+  };
+}
+
+}  // namespace FLATMIN_ISA
+}  // namespace flatmin

@@ -1,0 +1,75 @@
+import type { EpochMetrics } from '../train/checkpoint.ts';
+import type { Reading } from './meter.ts';
+import type { RunSettings } from './settings.ts';
+
+const NAME_WIDTH = 8;
+const BAR_WIDTH = { least: 8, most: 40 };
+
+export type LineSettings = Pick<RunSettings, 'optimizer' | 'epochs'>;
+
+export interface BarState {
+  /** From 1. */
+  readonly epoch: number;
+  /** Of the whole run, 0 … 1. */
+  readonly done: number;
+  readonly reading?: Reading;
+  /** After the last epoch. */
+  readonly testAccuracy?: number;
+}
+
+/** A finished epoch. */
+export function epochLine(settings: LineSettings, metrics: EpochMetrics): string {
+  const { epoch, trainLoss, testLoss, testAccuracy, epochSeconds } = metrics;
+  return [
+    head(settings, epoch),
+    `train loss ${figure(trainLoss)}`,
+    `test loss ${figure(testLoss)}`,
+    `test accuracy ${figure(testAccuracy)}`,
+    `${epochSeconds.toFixed(1)} s`,
+  ].join('  ');
+}
+
+/** A run under way, at most `columns` − 1 wide: the bar takes what the figures leave. */
+export function barLine(settings: LineSettings, state: BarState, columns: number): string {
+  const { epoch, done, reading, testAccuracy } = state;
+  const figures = [
+    `loss ${figure(reading?.loss)}`,
+    `accuracy ${figure(testAccuracy)}`,
+    `${count(reading?.samplesPerSecond).padStart(7)} samples/s`,
+    `${clock(reading?.secondsLeft).padStart(5)} left`,
+  ].join('  ');
+  const begin = head(settings, epoch);
+  const room = columns - 1 - begin.length - figures.length - 4;
+  const width = Math.min(BAR_WIDTH.most, room);
+  const parts = width < BAR_WIDTH.least ? [begin, figures] : [begin, bar(done, width), figures];
+  return parts.join('  ').slice(0, columns - 1);
+}
+
+function head({ optimizer, epochs }: LineSettings, epoch: number): string {
+  const of = String(epochs);
+  return `${optimizer.padEnd(NAME_WIDTH)} epoch ${String(epoch).padStart(of.length)}/${of}`;
+}
+
+function bar(done: number, width: number): string {
+  const full = Math.round(done * width);
+  return '█'.repeat(full) + '░'.repeat(width - full);
+}
+
+const UNKNOWN = '–';
+
+const figure = (value: number | undefined): string =>
+  (value === undefined ? UNKNOWN : value.toFixed(4)).padStart(6);
+
+/** Speeds have three digits that mean something. */
+const count = (value: number | undefined): string =>
+  value === undefined || !Number.isFinite(value)
+    ? UNKNOWN
+    : Number(value.toPrecision(3)).toLocaleString('en');
+
+export function clock(seconds: number | undefined): string {
+  if (seconds === undefined || !Number.isFinite(seconds)) return UNKNOWN;
+  const whole = Math.ceil(seconds);
+  const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  const two = (n: number) => String(n).padStart(2, '0');
+  return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
+}

@@ -1,0 +1,76 @@
+import { cosine } from '../optim/schedule.ts';
+import { makeOptimizer } from '../tasks/methods.ts';
+import type { Task } from '../tasks/task.ts';
+import type { EpochMetrics } from '../train/checkpoint.ts';
+import { fit } from '../train/fit.ts';
+import type { TrainingData } from '../train/training.ts';
+import type { Progress } from './progress.ts';
+import { type Result, summarise } from './result.ts';
+import type { RunEvent, RunFolder } from './run-folder.ts';
+import { type RunSettings, requireSameSettings, type TrainOptions } from './settings.ts';
+
+export interface RunOptions extends Pick<TrainOptions, 'device' | 'threads' | 'resume'> {
+  readonly folder: RunFolder | undefined;
+  /** Gets every event, those of a resumed run's past included. */
+  readonly emit: (event: RunEvent) => void;
+  readonly progress: Progress;
+  readonly signal: AbortSignal;
+}
+
+/** Trains one method to the end, or as far as `signal` lets it; a finished run is only told again. */
+export async function runMethod(
+  task: Task,
+  data: Required<TrainingData>,
+  settings: RunSettings,
+  { folder, emit, progress, signal, device, threads, resume = false }: RunOptions,
+): Promise<Result> {
+  const { optimizer, lr, weightDecay, rho, batch, epochs, seed, synthetic } = settings;
+  const saved = folder !== undefined && resume ? folder.events() : [];
+  if (saved.length > 0) requireSameSettings(settings, saved[0], (folder as RunFolder).metrics);
+  const last = saved.at(-1);
+  if (last?.event === 'result') {
+    saved.forEach(emit);
+    return last;
+  }
+  const toEvent = (metrics: EpochMetrics): RunEvent => ({
+    event: 'epoch',
+    optimizer,
+    synthetic,
+    ...metrics,
+  });
+  const record = (event: RunEvent) => {
+    folder?.append(event);
+    emit(event);
+  };
+  const rate = settings.schedule === 'cosine' ? cosine(lr, { epochs }) : lr;
+  try {
+    const { model, history } = await fit(task.model(), data, {
+      optimizer: makeOptimizer(optimizer, { lr: rate, weightDecay, rho }),
+      batch,
+      epochs,
+      seed,
+      device,
+      threads,
+      signal,
+      checkpoint: folder?.checkpoint,
+      resume,
+      onStart: (past) => {
+        const events: RunEvent[] = [{ event: 'start', ...settings }, ...past.map(toEvent)];
+        folder?.begin(events);
+        events.forEach(emit);
+        progress.start(settings, past);
+      },
+      onStep: progress.step,
+      onEpoch: (metrics) => {
+        record(toEvent(metrics));
+        progress.epoch(metrics);
+      },
+    });
+    const result = summarise(settings, task.target, history);
+    if (folder !== undefined) model.save(folder.model);
+    record({ event: 'result', ...result });
+    return result;
+  } finally {
+    progress.stop();
+  }
+}

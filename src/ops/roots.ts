@@ -1,0 +1,207 @@
+import type { Value } from '../graph/graph.ts';
+import { choleskyInverse } from '../linalg/cholesky.ts';
+import { inverseRoot } from '../linalg/inverse-root.ts';
+import type { MatrixStatus, Real } from '../linalg/matrix.ts';
+import { defineOp, expectSameShape, expectType, type Operand } from './define.ts';
+import { STATUS, standsStill } from './status.ts';
+
+/** Failures in a row that end the run. */
+const PATIENCE = 3;
+
+/**
+ * The failure policy of roots and inverses: a failure keeps the last good matrix and counts; three in a row of
+ * one matrix, or an entry that is not finite, stop the run and name the tensor.
+ */
+export function settleRoot(
+  status: Operand,
+  failures: Operand,
+  index: number,
+  result: MatrixStatus,
+  tensor: number,
+  step: number,
+): void {
+  if (result === 'ok') {
+    failures.data[index] = 0;
+    return;
+  }
+  failures.data[index] += 1;
+  status.data[STATUS.rootFailures] += 1;
+  if (result !== 'notFinite' && failures.data[index] < PATIENCE) return;
+  if (status.data[STATUS.stop] !== 0) return;
+  status.data[STATUS.stop] = 2;
+  status.data[STATUS.tensor] = tensor;
+  status.data[STATUS.step] = step;
+}
+
+type RootAttrs = Readonly<{
+  p: readonly number[];
+  tensors: readonly number[];
+  epsilon: number;
+  ridge: number;
+  newton: number;
+  beta: number;
+  stepSlot: number;
+}>;
+
+const inverseRootsOp = defineOp<RootAttrs>({
+  name: 'inverseRoots',
+  infer: ([status, failures, updates, ...matrices], { p }) => {
+    expectType('inverseRoots', 'a status block', status, 'i32', [8]);
+    expectType('inverseRoots', 'failure counters', failures, 'i32', [p.length]);
+    expectType('inverseRoots', 'an update counter', updates, 'i32', [1]);
+    for (let i = 0; i < matrices.length; i += 2) {
+      expectSameShape('inverseRoots', matrices[i].shape, matrices[i + 1].shape);
+    }
+    return [];
+  },
+  mutates: true,
+  kernel: ({ inputs: [status, failures, updates, ...matrices], attrs }) => {
+    const { p, tensors, epsilon, ridge, newton, beta, stepSlot } = attrs;
+    return (row) => {
+      if (standsStill(status)) return;
+      const correction = beta === 1 ? 1 : 1 / (1 - beta ** updates.data[0]);
+      p.forEach((power, i) => {
+        const statistic = matrices[2 * i];
+        const a = (statistic.data as Real).map((x) => x * correction) as Real;
+        const method = newton ? 'newton' : 'eigh';
+        const result = inverseRoot(a, statistic.shape[0], power, matrices[2 * i + 1].data as Real, {
+          ridge,
+          epsilon,
+          method,
+        });
+        settleRoot(status, failures, i, result.status, tensors[i], row[stepSlot]);
+      });
+    };
+  },
+});
+
+export interface RootRequest {
+  readonly statistic: Value;
+  /** Holds the last good root. */
+  readonly root: Value;
+  /** root ← statistic^(−1/p). */
+  readonly p: number;
+  /** Index of the parameter, for messages. */
+  readonly tensor: number;
+}
+
+/**
+ * Inverse roots of many statistics in one call, under the failure policy. With β < 1 the statistics are EMAs, divided
+ * by 1 − β^updates first. `failures` is i32 [requests.length], `updates` i32 [1].
+ */
+export function inverseRoots(
+  status: Value,
+  counters: { failures: Value; updates: Value },
+  requests: readonly RootRequest[],
+  options: { epsilon: number; ridge: number; method: 'eigh' | 'newton'; beta: number },
+): void {
+  status.graph.add(
+    inverseRootsOp,
+    [
+      status,
+      counters.failures,
+      counters.updates,
+      ...requests.flatMap(({ statistic, root }) => [statistic, root]),
+    ],
+    {
+      p: requests.map((r) => r.p),
+      tensors: requests.map((r) => r.tensor),
+      epsilon: options.epsilon,
+      ridge: options.ridge,
+      newton: options.method === 'newton' ? 1 : 0,
+      beta: options.beta,
+      stepSlot: status.graph.step.index,
+    },
+  );
+}
+
+type InverseAttrs = Readonly<{ tensors: readonly number[]; damping: number; stepSlot: number }>;
+
+const kfacInversesOp = defineOp<InverseAttrs>({
+  name: 'kfacInverses',
+  infer: ([status, failures, ...matrices], { tensors }) => {
+    expectType('kfacInverses', 'a status block', status, 'i32', [8]);
+    expectType('kfacInverses', 'failure counters', failures, 'i32', [2 * tensors.length]);
+    for (let i = 0; i < matrices.length; i += 2) {
+      expectSameShape('kfacInverses', matrices[i].shape, matrices[i + 1].shape);
+    }
+    return [];
+  },
+  mutates: true,
+  kernel: ({ inputs: [status, failures, ...matrices], attrs }) => {
+    const { tensors, damping, stepSlot } = attrs;
+    return (row) => {
+      if (standsStill(status)) return;
+      tensors.forEach((tensor, layer) => {
+        const [a, aInverse, g, gInverse] = matrices.slice(4 * layer, 4 * layer + 4);
+        const ratio = meanTrace(a) / meanTrace(g);
+        const pi = ratio > 0 && Number.isFinite(ratio) ? Math.sqrt(ratio) : 1;
+        const root = Math.sqrt(damping);
+        const invert = (m: Operand, out: Operand, shift: number, index: number) =>
+          settleRoot(
+            status,
+            failures,
+            index,
+            choleskyInverse(m.data as Real, m.shape[0], shift, out.data as Real),
+            tensor,
+            row[stepSlot],
+          );
+        invert(a, aInverse, pi * root, 2 * layer);
+        invert(g, gInverse, root / pi, 2 * layer + 1);
+      });
+    };
+  },
+});
+
+/** tr M / dim M. */
+function meanTrace({ data, shape: [n] }: Operand): number {
+  let trace = 0;
+  for (let i = 0; i < n; i++) trace += data[i * n + i];
+  return trace / n;
+}
+
+export interface FactorPair {
+  readonly a: Value;
+  readonly aInverse: Value;
+  readonly g: Value;
+  readonly gInverse: Value;
+  /** Index of the weight among the parameters, for messages. */
+  readonly tensor: number;
+}
+
+/**
+ * (A + π√λ I)⁻¹ and (G + √λ/π I)⁻¹ of every layer, π = √((tr A/dim A)/(tr G/dim G)), 1 where a trace is 0; under
+ * the failure policy. `failures` is i32 [2 · layers].
+ */
+export function kfacInverses(
+  status: Value,
+  failures: Value,
+  layers: readonly FactorPair[],
+  damping: number,
+): void {
+  status.graph.add(
+    kfacInversesOp,
+    [status, failures, ...layers.flatMap((l) => [l.a, l.aInverse, l.g, l.gInverse])],
+    { tensors: layers.map((l) => l.tensor), damping, stepSlot: status.graph.step.index },
+  );
+}
+
+const countUpdateOp = defineOp({
+  name: 'countUpdate',
+  infer: ([status, counter]) => {
+    expectType('countUpdate', 'a status block', status, 'i32', [8]);
+    expectType('countUpdate', 'a counter', counter, 'i32', [1]);
+    return [];
+  },
+  mutates: true,
+  kernel:
+    ({ inputs: [status, counter] }) =>
+    () => {
+      if (!standsStill(status)) counter.data[0] += 1;
+    },
+});
+
+/** counter ← counter + 1, unless the status block is set. */
+export function countUpdate(status: Value, counter: Value): void {
+  status.graph.add(countUpdateOp, [status, counter], {});
+}

@@ -1,0 +1,141 @@
+import { z } from 'zod';
+import type { Value } from '../graph/graph.ts';
+import type { Numbers } from '../ops/define.ts';
+import { inputFactorDim, kfacFactors, kfacJoin, kfacSplit, klClip } from '../ops/kfac.ts';
+import { matmul } from '../ops/linear.ts';
+import { countUpdate, kfacInverses } from '../ops/roots.ts';
+import { sgdOp } from '../ops/sgd.ts';
+import { defineOptimizer, type OptimizerTrace, rateSlot, type TapGradient } from './optimizer.ts';
+import { count, decay, nonNegative, positive, rate } from './options.ts';
+
+const schema = z.strictObject({
+  /** Learning rate η, or a schedule. */
+  lr: rate,
+  /** λ, part of the gradient before preconditioning. Default 0. */
+  weightDecay: nonNegative.default(0),
+  /** Damping λd, split between the two factors. Default 1e-3. */
+  damping: positive.default(1e-3),
+  /** κ of the KL clip min(1, √(κ / (η² Σ U·V))). Default 1e-3. */
+  klClip: positive.default(1e-3),
+  /** Momentum μ: v ← μv + νU. Default 0. */
+  momentum: decay.default(0),
+  /** Labels of the Fisher: drawn from the model's own output (an extra backward pass), or the data's. Default `true`. */
+  fisher: z.enum(['true', 'empirical']).default('true'),
+  /** Steps between two updates of the factors. Default 10. */
+  statisticsEvery: count.default(10),
+  /** Steps between two rounds of inverses. Default 10. */
+  inversesEvery: count.default(10),
+});
+
+export type KfacOptions = z.input<typeof schema>;
+
+/**
+ * K-FAC (Martens & Grosse 2015; convolutions: Grosse & Martens 2016). A layer with input ā (a 1 for the bias) and
+ * pre-activation gradient s′ of one example has A = E[āāᵀ], G = E[s′s′ᵀ], kept as running means, and
+ * U = (G + √λd/π I)⁻¹ V (A + π√λd I)⁻¹ for its gradient V; θ ← θ − ηνU with the KL clip ν.
+ * Parameters outside linear and ungrouped convolution layers step by SGD.
+ * State: 2·((in + 1)² + out²) numbers a layer.
+ */
+export const kfac = defineOptimizer('kfac', schema, (t, options) => {
+  const { graph, status } = t;
+  const pass = t.gradient();
+  t.checkFinite(pass.grads);
+  const every = (period: number) => (step: number) => (step - 1) % period === 0;
+  const indexOf = new Map(t.params.map(({ value }, i) => [value, i]));
+
+  const updates = t.state('updates', { dtype: 'i32', shape: [1] });
+  const layers = graph.inSection(
+    { name: 'statistics', due: every(options.statisticsEvery) },
+    () => {
+      const tapped = eligible(pass.tapGradients(options.fisher), indexOf);
+      countUpdate(status, updates);
+      return tapped.map(({ tap, gradient }) => {
+        const factors = factorsOf(t, tap.weight, inputFactorDim(tap), indexOf);
+        kfacFactors(status, updates, factors, tap, gradient);
+        return { tap, ...factors };
+      });
+    },
+  );
+  graph.inSection({ name: 'inverses', due: every(options.inversesEvery) }, () => {
+    const failures = t.state('failures', { dtype: 'i32', shape: [2 * layers.length] });
+    kfacInverses(status, failures, layers, options.damping);
+  });
+
+  const lrSlot = rateSlot(graph, options.lr).index;
+  const withGrad = (value: Value) => ({ value, grad: pass.grads[indexOf.get(value) as number] });
+  const steps = layers.map(({ tap, aInverse, gInverse }) => {
+    const bias = tap.bias && withGrad(tap.bias);
+    const v = kfacJoin(withGrad(tap.weight), bias, options.weightDecay);
+    return { tap, v, u: matmul(matmul(gInverse, v), aInverse) };
+  });
+  const directions = new Map<Value, Value>();
+  if (steps.length > 0) {
+    const nu = klClip(steps, options.klClip, lrSlot);
+    for (const { tap, u } of steps) {
+      const { weight, bias } = kfacSplit(u, nu, tap.weight.shape);
+      directions.set(tap.weight, weight);
+      if (tap.bias !== undefined) directions.set(tap.bias, bias);
+    }
+  }
+  const update = (preconditioned: boolean) => {
+    const chosen = t.params.filter(({ value }) => directions.has(value) === preconditioned);
+    if (chosen.length === 0) return;
+    const { momentum } = options;
+    graph.add(
+      sgdOp,
+      [
+        status,
+        ...chosen.flatMap(({ name, value }) => [
+          value,
+          directions.get(value) ?? withGrad(value).grad,
+          ...(momentum === 0 ? [] : [t.state(`momentum/${name}`, value.type)]),
+        ]),
+      ],
+      {
+        lrSlot,
+        momentum,
+        nesterov: 0,
+        // V has its weight decay already.
+        weightDecay: preconditioned ? 0 : options.weightDecay,
+        decoupled: 0,
+      },
+    );
+  };
+  update(true);
+  update(false);
+});
+
+/** Layers whose weight is trained and used once, without groups: those that the factors are right for. */
+function eligible(
+  taps: readonly TapGradient[],
+  indexOf: ReadonlyMap<Value, number>,
+): TapGradient[] {
+  return taps.filter(({ tap }) => {
+    const uses = taps.filter((other) => other.tap.weight === tap.weight).length;
+    const trained = indexOf.has(tap.weight) && (tap.bias === undefined || indexOf.has(tap.bias));
+    return trained && uses === 1 && (tap.attrs.groups ?? 1) === 1;
+  });
+}
+
+function factorsOf(
+  t: OptimizerTrace,
+  weight: Value,
+  inputs: number,
+  indexOf: ReadonlyMap<Value, number>,
+) {
+  const tensor = indexOf.get(weight) as number;
+  const { name } = t.params[tensor];
+  const square = (n: number) => ({ dtype: 'f32' as const, shape: [n, n] });
+  const [out] = weight.shape;
+  return {
+    tensor,
+    a: t.state(`a/${name}`, square(inputs)),
+    g: t.state(`g/${name}`, square(out)),
+    aInverse: t.state(`aInverse/${name}`, square(inputs), identity(inputs)),
+    gInverse: t.state(`gInverse/${name}`, square(out), identity(out)),
+  };
+}
+
+const identity = (n: number) => (data: Numbers) => {
+  for (let i = 0; i < n; i++) data[i * n + i] = 1;
+};

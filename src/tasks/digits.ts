@@ -1,0 +1,43 @@
+import type { Dataset } from '../data/dataset.ts';
+import { syntheticDigits } from '../data/digits.ts';
+import { findFile } from '../data/locate.ts';
+import { loadMnist, type Split } from '../data/mnist.ts';
+import { lenet5 } from '../nn/models.ts';
+import { firstExamples } from './examples.ts';
+import type { Task } from './task.ts';
+
+/** Pixels of background on each side: LeNet-5 takes images of 32 × 32. */
+const PAD = 2;
+const SYNTHETIC = { size: 28 + 2 * PAD, seed: 0 };
+const COUNT: Record<Split, number> = { train: 60_000, test: 10_000 };
+
+/** LeNet-5 on MNIST; settings of the published five-method study, AdamW's its usual ones. */
+export const digits: Task = {
+  name: 'digits',
+  network: 'LeNet-5',
+  batch: 100,
+  epochs: 20,
+  target: 0.985,
+  settings: {
+    sgd: { lr: 0.1, weightDecay: 0 },
+    sam: { lr: 0.03, weightDecay: 0, rho: 0.1 },
+    lion: { lr: 1e-4, weightDecay: 0 },
+    kfac: { lr: 0.01, weightDecay: 3e-4 },
+    shampoo: { lr: 0.1, weightDecay: 1e-4 },
+    adamw: { lr: 1e-3, weightDecay: 0.01 },
+  },
+  model: () => lenet5(),
+  isIn: (dir) => findFile(dir, 'mnist', 'train-images-idx3-ubyte') !== undefined,
+  load: ({ dir, examples, testExamples }) => ({
+    train: load(dir, 'train', examples),
+    test: load(dir, 'test', testExamples),
+  }),
+};
+
+function load(dir: string | undefined, split: Split, count: number | undefined): Dataset {
+  if (dir === undefined) {
+    return syntheticDigits({ ...SYNTHETIC, split, count: count ?? COUNT[split] });
+  }
+  const mnist = loadMnist(dir, split, { pad: PAD });
+  return count === undefined ? mnist : firstExamples(mnist, count);
+}

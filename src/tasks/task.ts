@@ -1,0 +1,27 @@
+import type { Layer } from '../nn/layer.ts';
+import type { TrainingData } from '../train/training.ts';
+import type { MethodName, Setting } from './methods.ts';
+
+/** A network, its data, and a setting for every method. */
+export interface Task {
+  readonly name: string;
+  /** Of the network, for people. */
+  readonly network: string;
+  readonly batch: number;
+  readonly epochs: number;
+  /** The test accuracy to which methods are timed. */
+  readonly target: number;
+  readonly settings: Readonly<Record<MethodName, Setting>>;
+  model(): Layer;
+  /** Whether a folder looks as if it held the task's files. */
+  isIn(dir: string): boolean;
+  load(source: DataSource): Required<TrainingData>;
+}
+
+export interface DataSource {
+  /** Folder of the task's files; generated data where there is none. */
+  readonly dir?: string;
+  /** Only the first training, test examples. */
+  readonly examples?: number;
+  readonly testExamples?: number;
+}

@@ -1,0 +1,122 @@
+import { countCorrect, crossEntropy, softmax } from '../../../src/ops/softmax.ts';
+import { f32, i32, random, randomIntegers, u8 } from '../data.ts';
+import type { Case } from '../harness.ts';
+
+/** [rows, classes] */
+const SIZES = [
+  [0, 3],
+  [1, 1],
+  [1, 2],
+  [5, 3],
+  [4, 4],
+  [3, 5],
+  [9, 7],
+  [9, 8],
+  [9, 9],
+  [33, 10],
+  [8, 15],
+  [8, 16],
+  [8, 17],
+  [5, 101],
+  [2000, 10],
+  [3, 17000],
+] as const;
+
+const rowsOf = (x: Float64Array, classes: number): Float64Array[] =>
+  Array.from({ length: x.length / classes }, (_, r) => x.slice(r * classes, (r + 1) * classes));
+
+/** log Σ e^x of a row. */
+function logSum(row: Float64Array): number {
+  const top = row.reduce((a, b) => Math.max(a, b), -Infinity);
+  return top + Math.log(row.reduce((s, v) => s + Math.exp(v - top), 0));
+}
+
+const probabilities = (x: Float64Array, classes: number): number[] =>
+  rowsOf(x, classes).flatMap((row) => {
+    const all = logSum(row);
+    return Array.from(row, (v) => Math.exp(v - all));
+  });
+
+const loss = (x: Float64Array, classes: number, labels: Float64Array): number =>
+  rowsOf(x, classes).reduce((s, row, r) => s + logSum(row) - row[labels[r]], 0) / labels.length;
+
+const logits = (rows: number, classes: number) =>
+  f32([rows, classes], random(rows * classes, { seed: 8, low: -9, high: 9 }));
+
+const softmaxes = SIZES.map(
+  ([rows, classes]): Case => ({
+    op: 'softmax',
+    name: `[${rows}, ${classes}]`,
+    inputs: [logits(rows, classes)],
+    build: ([x]) => [softmax(x)],
+    oracle: ([x]) => [probabilities(x, classes)],
+    gradient: [0],
+    // e^(x − top) carries the rounding of x − top.
+    tolerance: { rel: 3e-6, abs: 1e-12 },
+  }),
+);
+
+const entropies = SIZES.flatMap(([rows, classes]) =>
+  [i32, u8].map(
+    (integers): Case => ({
+      op: 'crossEntropy',
+      name: `[${rows}, ${classes}] with ${integers.name} labels`,
+      inputs: [
+        logits(rows, classes),
+        integers([rows], randomIntegers(rows, Math.min(classes, 256), 9)),
+      ],
+      build: ([x, labels]) => [crossEntropy(x, labels)],
+      oracle: ([x, labels]) => [[loss(x, classes, labels)]],
+      gradient: [0],
+      tolerance: { rel: 2e-6 },
+      gradientTolerance: { rel: 1e-5, abs: 1e-7 },
+    }),
+  ),
+);
+
+const counts = SIZES.map(
+  ([rows, classes]): Case => ({
+    op: 'countCorrect',
+    name: `[${rows}, ${classes}]`,
+    inputs: [logits(rows, classes), i32([rows], randomIntegers(rows, Math.min(3, classes), 9))],
+    build: ([x, labels]) => [countCorrect(x, labels)],
+    oracle: ([x, labels]) => [
+      [rowsOf(x, classes).filter((row, r) => row.indexOf(Math.max(...row)) === labels[r]).length],
+    ],
+    tolerance: { rel: 0 },
+  }),
+);
+
+const far = f32([4, 3], [1000, 999, -1000, 1, 2, -Infinity, NaN, 1, 2, Infinity, 1, 2]);
+
+export const cases: Case[] = [
+  ...softmaxes,
+  ...entropies,
+  ...counts,
+  {
+    op: 'softmax',
+    name: 'large, infinite and NaN logits',
+    inputs: [far],
+    build: ([x]) => [softmax(x)],
+    oracle: () => {
+      const e = 1 / (1 + Math.exp(-1));
+      return [[e, 1 - e, 0, 1 - e, e, 0, NaN, NaN, NaN, NaN, NaN, NaN]];
+    },
+  },
+  ...[-1, 3].map(
+    (label): Case => ({
+      op: 'crossEntropy',
+      name: `label ${label} outside the classes`,
+      inputs: [f32([2, 3], [1, 2, 3, 4, 5, 6]), i32([2], [1, label])],
+      build: ([x, labels]) => [crossEntropy(x, labels)],
+      oracle: () => [[NaN]],
+    }),
+  ),
+  {
+    op: 'countCorrect',
+    name: 'the first of equals counts',
+    inputs: [f32([2, 3], [1, 7, 7, 2, 2, 2]), u8([2], [1, 1])],
+    build: ([x, labels]) => [countCorrect(x, labels)],
+    oracle: () => [[1]],
+  },
+];

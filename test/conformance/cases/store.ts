@@ -1,0 +1,172 @@
+/** Ops on whole models: fill, checkFinite, and SAM's norm, perturbation and return. */
+
+import { fill } from '../../../src/ops/fill.ts';
+import { reshape } from '../../../src/ops/reshape.ts';
+import { globalNorm, restore, samPerturb } from '../../../src/ops/sam.ts';
+import { checkFinite } from '../../../src/ops/status.ts';
+import { CHUNK, f32, i32, random, SIZES } from '../data.ts';
+import type { Case, Tensor } from '../harness.ts';
+
+const fills = SIZES.map(
+  (n): Case => ({
+    op: 'fill',
+    name: `[${n}]`,
+    inputs: [],
+    build: (_, graph) => [fill(graph, [n], 0.1)],
+    oracle: () => [Array(n).fill(0.1)],
+  }),
+);
+
+const tensors = (sizes: readonly number[], seed: number): Tensor[] =>
+  sizes.map((n, t) => f32([n], random(n, { seed: seed + t })));
+
+const length = (xs: readonly Float64Array[]): number => Math.hypot(...xs.map((x) => norm(x)));
+const norm = (x: Float64Array): number => Math.sqrt(x.reduce((s, v) => s + v * v, 0));
+
+const norms = [[], [0], [1], [3, 4, 5], SIZES].map(
+  (sizes): Case => ({
+    op: 'globalNorm',
+    name: `of ${sizes.length} tensors, ${sizes}`,
+    inputs: [f32([2], [0.5, -3]), ...tensors(sizes, 40)],
+    build: (xs) => [globalNorm(xs)],
+    oracle: (xs) => [[length(xs)]],
+  }),
+);
+
+const big = (values: readonly number[], want: number): Case => ({
+  op: 'globalNorm',
+  name: `of ${values}`,
+  inputs: [f32([values.length], values)],
+  build: ([x]) => [globalNorm([x])],
+  oracle: () => [[want]],
+});
+
+/** θ and g alternate after the norm. */
+function perturbation(name: string, sizes: readonly number[], scale: number, rho: number): Case {
+  const n = sizes.length;
+  return {
+    op: 'samPerturb',
+    name,
+    inputs: [
+      ...tensors(sizes, 50),
+      ...tensors(sizes, 60).map((t) =>
+        f32(
+          t.shape,
+          Float32Array.from(t.data, (v) => v * scale),
+        ),
+      ),
+    ],
+    build: (xs) => {
+      const params = xs.slice(0, n);
+      const saved = samPerturb(params, xs.slice(n), globalNorm(xs.slice(n)), rho);
+      return [...params, ...saved];
+    },
+    oracle: (xs) => {
+      const params = xs.slice(0, n);
+      const grads = xs.slice(n);
+      const total = length(grads);
+      const factor = total === 0 ? 0 : rho / total;
+      return [...params.map((p, t) => p.map((v, i) => v + factor * grads[t][i])), ...params];
+    },
+    tolerance: { rel: 1e-6, abs: 1e-7 },
+  };
+}
+
+const restored = [[1], SIZES].map(
+  (sizes): Case => ({
+    op: 'restore',
+    name: `${sizes.length} tensors, NaN included`,
+    inputs: [
+      ...tensors(sizes, 70),
+      ...tensors(sizes, 80).map((t, k) => {
+        if (k % 2 === 0 && t.data.length > 0) t.data[0] = NaN;
+        return t;
+      }),
+    ],
+    build: (xs) => {
+      const params = xs.slice(0, sizes.length);
+      restore(params, xs.slice(sizes.length));
+      return params;
+    },
+    oracle: (xs) => xs.slice(sizes.length),
+    tolerance: { rel: 0, abs: 0 },
+  }),
+);
+
+const FINITE = tensors([0, 1, 17, 2 * CHUNK + 5], 90);
+
+function finiteness(
+  name: string,
+  policy: 'throw' | 'skip',
+  before: readonly number[],
+  bad: readonly (readonly [tensor: number, index: number, value: number])[],
+  after: readonly number[],
+): Case {
+  const data = FINITE.map((t) => f32(t.shape, t.data));
+  for (const [tensor, index, value] of bad) data[tensor].data[index] = value;
+  return {
+    op: 'checkFinite',
+    name,
+    inputs: [i32([8], before), ...data],
+    build: ([status, ...xs]) => {
+      checkFinite(status, xs, policy);
+      return [status];
+    },
+    oracle: () => [after],
+    moments: [{ step: 41, epoch: 0, seed: 0, offset: 0 }],
+    tolerance: { rel: 0 },
+  };
+}
+
+const ZERO = [0, 0, 0, 0, 0, 0, 0, 0];
+const LAST = 2 * CHUNK + 4;
+
+export const cases: Case[] = [
+  ...fills,
+  {
+    op: 'reshape',
+    name: 'keeps the elements',
+    inputs: [f32([2, 6], random(12))],
+    build: ([x]) => [reshape(x, [3, -1])],
+    oracle: ([x]) => [x],
+    gradient: [0],
+  },
+  ...norms,
+  big([1e30, -1e30], Math.SQRT2 * 1e30),
+  big([1e-30, 0], 1e-30),
+  big([1, NaN], NaN),
+  big([1, -Infinity], Infinity),
+  perturbation('every size', SIZES.slice(1), 1, 0.05),
+  perturbation('a gradient of zeros', [1, 5], 0, 0.05),
+  perturbation('a NaN gradient', [5], NaN, 0.05),
+  ...restored,
+  finiteness('all finite', 'throw', ZERO, [], ZERO),
+  finiteness('the largest float is finite', 'throw', ZERO, [[2, 3, 3.4028235e38]], ZERO),
+  finiteness('NaN at the end', 'throw', ZERO, [[3, LAST, NaN]], [1, 0, 3, 41, 0, 0, 0, 0]),
+  finiteness('infinity, skipping', 'skip', ZERO, [[2, 16, -Infinity]], [0, 1, 2, 41, 1, 0, 0, 0]),
+  finiteness(
+    'the first tensor is named',
+    'throw',
+    ZERO,
+    [
+      [3, 9, NaN],
+      [1, 0, Infinity],
+      [3, LAST, NaN],
+    ],
+    [1, 0, 1, 41, 0, 0, 0, 0],
+  ),
+  finiteness(
+    'a skip ends with its step',
+    'skip',
+    [0, 1, 2, 3, 4, 5, 0, 0],
+    [],
+    [0, 0, 2, 3, 4, 5, 0, 0],
+  ),
+  finiteness(
+    'a stop stays',
+    'throw',
+    [1, 0, 2, 3, 0, 0, 0, 0],
+    [[1, 0, NaN]],
+    [1, 0, 2, 3, 0, 0, 0, 0],
+  ),
+];

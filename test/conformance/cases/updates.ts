@@ -1,0 +1,152 @@
+/** Optimizer updates: several steps of several tensors against formulas in doubles. */
+import type { Graph, Moment, Value } from '../../../src/graph/graph.ts';
+import { adamwOp } from '../../../src/ops/adamw.ts';
+import { lionOp } from '../../../src/ops/lion.ts';
+import { sgdOp } from '../../../src/ops/sgd.ts';
+import { f32, i32, random, SIZES } from '../data.ts';
+import type { Case, Tolerance } from '../harness.ts';
+
+const MOMENTS: readonly Moment[] = Array.from({ length: 8 }, (_, i) => ({
+  step: i + 1,
+  epoch: 0,
+  seed: 0,
+  offset: 0,
+}));
+const lrAt = (step: number): number => 0.05 / step;
+
+/** A few roundings of each step. */
+const TOLERANCE: Tolerance = { rel: 2e-6, abs: 1e-6 };
+
+/** One element's parameter, gradient and state → new parameter and state. */
+type Rule = (p: number, g: number, state: number[], lr: number, t: number) => number;
+
+interface Update {
+  readonly op: string;
+  readonly name: string;
+  readonly state: number;
+  readonly trace: (graph: Graph, inputs: readonly Value[], lrSlot: number) => void;
+  readonly rule: Rule;
+}
+
+function updateCases({ op, name, state, trace, rule }: Update): Case[] {
+  const width = 2 + state;
+  const tensors = (sizes: readonly number[], bad?: number) =>
+    sizes.flatMap((n, t) =>
+      Array.from({ length: width }, (_, k) => {
+        const data = k < 2 ? random(n, { seed: 20 + 4 * t + k, gap: 0.01 }) : new Float32Array(n);
+        if (k === 1 && bad !== undefined && n > 0) data[0] = bad;
+        return f32([n], data);
+      }),
+    );
+  const one = (
+    label: string,
+    sizes: readonly number[],
+    status: readonly number[],
+    bad?: number,
+  ): Case => ({
+    op,
+    name: `${name}, ${label}`,
+    inputs: [i32([8], status), ...tensors(sizes, bad)],
+    build: (inputs, graph) => {
+      trace(graph, inputs, graph.slot('lr', (m) => lrAt(m.step)).index);
+      return inputs;
+    },
+    oracle: (inputs, moments) => {
+      const out = inputs.map((x) => x.slice());
+      if (status[0] !== 0 || status[1] !== 0) return out;
+      for (const { step } of moments) {
+        for (let t = 1; t < out.length; t += width) {
+          out[t].forEach((p, i) => {
+            const values = out.slice(t + 2, t + width).map((s) => s[i]);
+            out[t][i] = rule(p, out[t + 1][i], values, lrAt(step), step - status[4]);
+            values.forEach((v, k) => {
+              out[t + 2 + k][i] = v;
+            });
+          });
+        }
+      }
+      return out;
+    },
+    moments: MOMENTS,
+    tolerance: TOLERANCE,
+  });
+  const going = [0, 0, 0, 0, 0, 0, 0, 0];
+  return [
+    one('one tensor of every size', SIZES, going),
+    one('no tensor', [], going),
+    one('an infinite gradient', [5], going, Infinity),
+    one('a NaN gradient', [5], going, NaN),
+    one('stopped', [5], [1, 0, 0, 0, 0, 0, 0, 0]),
+    one('a skipped step', [5], [0, 1, 0, 0, 1, 0, 0, 0]),
+  ];
+}
+
+const sgd = (momentum: number, nesterov: number, weightDecay: number, decoupled: number): Case[] =>
+  updateCases({
+    op: 'sgd',
+    name: `momentum ${momentum}, nesterov ${nesterov}, decay ${weightDecay}, decoupled ${decoupled}`,
+    state: momentum === 0 ? 0 : 1,
+    trace: (graph, inputs, lrSlot) =>
+      graph.add(sgdOp, inputs, { lrSlot, momentum, nesterov, weightDecay, decoupled }),
+    rule: (p, g, state, lr) => {
+      const d = decoupled ? g : g + weightDecay * p;
+      if (momentum !== 0) state[0] = momentum * state[0] + d;
+      const plain = momentum === 0 ? d : state[0];
+      const direction = momentum !== 0 && nesterov ? d + momentum * state[0] : plain;
+      return (decoupled ? p - lr * weightDecay * p : p) - lr * direction;
+    },
+  });
+
+const adamw = (weightDecay: number, decoupled: number): Case[] =>
+  updateCases({
+    op: 'adamw',
+    name: `decay ${weightDecay}, decoupled ${decoupled}`,
+    state: 2,
+    trace: (graph, inputs, lrSlot) =>
+      graph.add(adamwOp, inputs, {
+        lrSlot,
+        stepSlot: graph.step.index,
+        beta1: 0.9,
+        beta2: 0.99,
+        eps: 1e-8,
+        weightDecay,
+        decoupled,
+      }),
+    rule: (p, g, state, lr, t) => {
+      const d = decoupled ? g : g + weightDecay * p;
+      state[0] += (1 - 0.9) * (d - state[0]);
+      state[1] += (1 - 0.99) * (d ** 2 - state[1]);
+      const mean = state[0] / (1 - 0.9 ** t);
+      const deviation = (state[1] / (1 - 0.99 ** t)) ** 0.5;
+      const shrunk = decoupled ? p * (1 - lr * weightDecay) : p;
+      return shrunk - (lr * mean) / (deviation + 1e-8);
+    },
+  });
+
+const lion = (weightDecay: number): Case[] =>
+  updateCases({
+    op: 'lion',
+    name: `decay ${weightDecay}`,
+    state: 1,
+    trace: (graph, inputs, lrSlot) =>
+      graph.add(lionOp, inputs, { lrSlot, beta1: 0.9, beta2: 0.99, weightDecay }),
+    rule: (p, g, state, lr) => {
+      const c = 0.9 * state[0] + 0.1 * g;
+      const direction = c > 0 ? 1 : c < 0 ? -1 : c;
+      state[0] += 0.01 * (g - state[0]);
+      return p * (1 - lr * weightDecay) - lr * direction;
+    },
+  });
+
+export const cases: Case[] = [
+  ...sgd(0, 0, 0, 0),
+  ...sgd(0, 0, 0.1, 0),
+  ...sgd(0.9, 0, 0.1, 0),
+  ...sgd(0.9, 1, 0.1, 0),
+  ...sgd(0.9, 0, 0.1, 1),
+  ...adamw(0, 1),
+  ...adamw(0.1, 1),
+  ...adamw(0.1, 0),
+  ...lion(0),
+  ...lion(0.1),
+];
