@@ -64,7 +64,7 @@ struct Pool {
 
 // Whether `candidate` takes the place of `best`: a NaN wins, else the first of equals.
 static inline bool wins(float candidate, float best) {
-  return (candidate > best) | ((candidate != candidate) & (best == best));
+  return !(candidate <= best) && best == best;
 }
 
 // Elements 0, 2, 4 … and 1, 3, 5 … of 2 W floats.
@@ -104,7 +104,7 @@ static void maxHalving(const Windows& w, const float* x, float* y, int32_t* inde
         auto best = upper.even;
         auto place = P::places(at);
         const auto offer = [&](auto candidate, int64_t where) {
-          const auto take = (candidate > best) | ((candidate != candidate) & (best == best));
+          const auto take = ~(candidate <= best) & (best == best);
           best = take ? candidate : best;
           place = take ? P::places(where) : place;
         };

@@ -135,8 +135,10 @@ Run op_kfacInverses(Instruction& in) {
                                    i == a ? pi * root : root / pi, inverses[i].f32(step),
                                    step.scratch + header + thread * perThread);
     });
-    for (size_t i = 0; i < factors.size(); ++i)
-      settle(words, failures.i32(step)[i], results[i], tensors[i / 2], step.row[stepSlot]);
+    for (size_t i = 0; i < factors.size(); ++i) {
+      const int64_t counter = 2 * static_cast<int64_t>(tensors[i / 2]) + static_cast<int64_t>(i % 2);
+      settle(words, failures.i32(step)[counter], results[i], tensors[i / 2], step.row[stepSlot]);
+    }
   };
 }
 

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "../formulas/elementary.h"
+#include "elementwise.h"
 #include "kernels.h"
 #include "row_tasks.h"
 
@@ -29,13 +30,8 @@ static inline float maxOf(const float* x, int64_t n) {
   return best;
 }
 
-struct Normaliser {
-  float top, total;  // Σ e^(x − top)
-};
-
-// y ← softmax of one row; y may be x.
-static Normaliser softmaxRow(const float* x, float* y, int64_t n) {
-  const float top = maxOf(x, n);
+// y ← e^(x − top), and their sum.
+static float shiftedExp(const float* x, float* y, int64_t n, float top) {
   const auto exp = [&](vf v) { return formulas::exp<vf, vu>(v - top); };
   vf sum = {};
   int64_t i = 0;
@@ -49,9 +45,23 @@ static Normaliser softmaxRow(const float* x, float* y, int64_t n) {
     storeTail(y + i, e, n - i);
     sum += keepLanes(e, n - i, 0);
   }
-  const float total = sumLanes(sum);
-  for (i = 0; i + kLanes <= n; i += kLanes) store(y + i, load(y + i) / total);
-  if (i < n) storeTail(y + i, loadTail(y + i, n - i) / total, n - i);
+  return sumLanes(sum);
+}
+
+struct Normaliser {
+  float top;
+  double total;  // Σ e^(x − top)
+};
+
+// y ← softmax of one row; y may be x.
+static Normaliser softmaxRow(const float* x, float* y, int64_t n) {
+  constexpr int64_t kFloatRun = 1024;  // elements that are added in float
+  const float top = maxOf(x, n);
+  double total = 0;
+  for (int64_t at = 0; at < n; at += kFloatRun)
+    total += shiftedExp(x + at, y + at, std::min(kFloatRun, n - at), top);
+  const float divisor = static_cast<float>(total);
+  mapRange(y, y, n, [=](vf v) { return v / divisor; });
   return {top, total};
 }
 
@@ -117,7 +127,7 @@ Run op_crossEntropy(Instruction& in) {
         const int64_t label = labelAt(labels, step, r);
         const double own = label >= 0 && label < classes ? x[label] : __builtin_nan("");
         const Normaliser n = softmaxRow(x, probabilities.f32(step) + r * classes, classes);
-        total += (n.top - own) + std::log(static_cast<double>(n.total));
+        total += (n.top - own) + std::log(n.total);
       }
       partial[task] = total;
     });

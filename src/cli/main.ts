@@ -1,11 +1,17 @@
 import { Command } from 'commander';
 import { version } from '../../scripts/record.mjs';
 import { build } from './build.ts';
+import { dataCommand } from './data-command.ts';
 import { describe, diagnose } from './doctor.ts';
+import { fail } from './fail.ts';
+import { trainCommand } from './train-command.ts';
+
+const WRONG_USAGE = 2;
 
 const program = new Command('flatmin')
   .description('Trains neural networks with sharpness- and curvature-aware optimizers')
-  .version(version);
+  .version(version)
+  .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : WRONG_USAGE));
 
 program
   .command('doctor')
@@ -23,4 +29,14 @@ program
     process.exitCode = await build();
   });
 
-await program.parseAsync();
+trainCommand(program);
+dataCommand(program);
+
+// A reader that went away, or a full disk behind a redirection.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE')
+    process.stderr.write(`flatmin: cannot write results: ${error.message}\n`);
+  process.exit(1);
+});
+
+await program.parseAsync().catch((error) => fail(error));

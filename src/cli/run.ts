@@ -54,11 +54,11 @@ export async function runMethod(
       signal,
       checkpoint: folder?.checkpoint,
       resume,
-      onStart: (past) => {
+      onStart: (past, { row }) => {
         const events: RunEvent[] = [{ event: 'start', ...settings }, ...past.map(toEvent)];
         folder?.begin(events);
         events.forEach(emit);
-        progress.start(settings, past);
+        progress.start(past, row);
       },
       onStep: progress.step,
       onEpoch: (metrics) => {

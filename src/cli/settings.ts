@@ -1,6 +1,6 @@
-import { openStore } from '../backend/device.ts';
 import type { BackendName } from '../backend/backend.ts';
 import type { DeviceName } from '../backend/device.ts';
+import { openStore } from '../backend/device.ts';
 import { FlatminError } from '../errors.ts';
 import { COMPARED, type MethodName } from '../tasks/methods.ts';
 import type { Task } from '../tasks/task.ts';

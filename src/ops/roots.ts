@@ -2,7 +2,7 @@ import type { Value } from '../graph/graph.ts';
 import { choleskyInverse } from '../linalg/cholesky.ts';
 import { inverseRoot } from '../linalg/inverse-root.ts';
 import type { MatrixStatus, Real } from '../linalg/matrix.ts';
-import { defineOp, expectSameShape, expectType, type Operand } from './define.ts';
+import { defineOp, expectSameShape, expectType, type Operand, shapeError } from './define.ts';
 import { STATUS, standsStill } from './status.ts';
 
 /** Failures in a row that end the run. */
@@ -121,7 +121,11 @@ const kfacInversesOp = defineOp<InverseAttrs>({
   name: 'kfacInverses',
   infer: ([status, failures, ...matrices], { tensors }) => {
     expectType('kfacInverses', 'a status block', status, 'i32', [8]);
-    expectType('kfacInverses', 'failure counters', failures, 'i32', [2 * tensors.length]);
+    expectType('kfacInverses', 'failure counters', failures, 'i32', [null]);
+    const counters = 2 * (1 + Math.max(-1, ...tensors));
+    if (failures.shape[0] < counters) {
+      throw shapeError(`kfacInverses expects ${counters} failure counters, got ${failures.shape[0]}`);
+    }
     for (let i = 0; i < matrices.length; i += 2) {
       expectSameShape('kfacInverses', matrices[i].shape, matrices[i + 1].shape);
     }
@@ -146,8 +150,8 @@ const kfacInversesOp = defineOp<InverseAttrs>({
             tensor,
             row[stepSlot],
           );
-        invert(a, aInverse, pi * root, 2 * layer);
-        invert(g, gInverse, root / pi, 2 * layer + 1);
+        invert(a, aInverse, pi * root, 2 * tensor);
+        invert(g, gInverse, root / pi, 2 * tensor + 1);
       });
     };
   },
@@ -171,7 +175,7 @@ export interface FactorPair {
 
 /**
  * (A + π√λ I)⁻¹ and (G + √λ/π I)⁻¹ of every layer, π = √((tr A/dim A)/(tr G/dim G)), 1 where a trace is 0; under
- * the failure policy. `failures` is i32 [2 · layers].
+ * the failure policy. `failures` is i32, two for each parameter: those of tensor i at 2i and 2i + 1.
  */
 export function kfacInverses(
   status: Value,

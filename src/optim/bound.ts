@@ -4,7 +4,8 @@ import { FlatminError } from '../errors.ts';
 import { type Compiled, compile } from '../graph/compile.ts';
 import { Graph, type Moment } from '../graph/graph.ts';
 import { Program } from '../graph/program.ts';
-import type { Numbers } from '../ops/define.ts';
+import type { Shape } from '../graph/types.ts';
+import type { Numbers, Tap } from '../ops/define.ts';
 import { checkFinite, type NonFinitePolicy, statusBlock } from '../ops/status.ts';
 import { throwOnStop } from '../train/stop.ts';
 import { checkApart, checkGrads, checkParams, type Grads, type Params } from './arrays.ts';
@@ -23,6 +24,15 @@ export interface Evaluated {
   readonly grads: Grads;
 }
 
+/** Rows of a layer's inputs and of the gradients by its outputs. */
+export interface Observation {
+  readonly rows: number;
+  readonly inputs: Float32Array;
+  readonly outputGrads: Float32Array;
+}
+
+const inputsKey = (layer: string) => `observed/${layer}/inputs`;
+const outputGradsKey = (layer: string) => `observed/${layer}/outputGrads`;
 const paramKey = (name: string) => `bound/${name}`;
 const gradKey = (name: string) => `grad/${name}`;
 
@@ -32,28 +42,25 @@ const gradKey = (name: string) => `grad/${name}`;
  */
 export class BoundOptimizer {
   readonly optimizer: Optimizer;
-  readonly #params: Params;
-  readonly #program: Program;
+  protected readonly params: Params;
+  /** What was observed of each layer, copied; K-FAC's program depends on the rows. */
+  protected readonly observations = new Map<string, Observation>();
   readonly #store: Store;
-  readonly #phases: number;
+  readonly #programs = new Map<string, Program>();
   readonly #seed: number;
+  readonly #policy: NonFinitePolicy;
   #step = 0;
   #busy = false;
 
   constructor(optimizer: Optimizer, params: Params, options: BindOptions = {}) {
     checkParams(params);
     this.optimizer = optimizer;
-    this.#params = params;
+    this.params = params;
     this.#seed = options.seed ?? 0;
+    this.#policy = options.onNonFinite ?? 'throw';
     this.#store = openStore(options);
-    const { compiled, init } = traceBound(optimizer, params, options.onNonFinite ?? 'throw');
-    this.#program = new Program(compiled, this.#store);
-    this.#phases = compiled.graph.phases - 1;
-    for (const [key, fill] of init) {
-      const data = this.#store.read(key);
-      fill(data);
-      this.#store.write(key, data);
-    }
+    // Errors of shape and device belong to the construction.
+    this.program();
   }
 
   /** One update from gradients; throws `FLATMIN_NUMERICS` when one is not finite. */
@@ -67,11 +74,13 @@ export class BoundOptimizer {
     if (this.#busy) {
       throw new FlatminError('FLATMIN_BUSY', 'A step is in progress; await it first');
     }
+    this.beforeStep();
     if (typeof given === 'function') return this.#stepWith(given);
-    if (this.#phases > 1) {
+    const phases = this.program().compiled.graph.phases - 1;
+    if (phases > 1) {
       throw new FlatminError(
         'FLATMIN_ARGUMENT',
-        `${this.optimizer.name} needs the gradient at ${this.#phases} points of each step. Help: call step(async () => ({ loss, grads })).`,
+        `${this.optimizer.name} needs the gradient at ${phases} points of each step. Help: call step(async () => ({ loss, grads })).`,
       );
     }
     const moment = this.#next();
@@ -82,13 +91,14 @@ export class BoundOptimizer {
 
   async #stepWith(closure: () => Evaluated | Promise<Evaluated>): Promise<number> {
     this.#busy = true;
+    const phases = this.program().compiled.graph.phases - 1;
     // Between two gradients the parameters may stand elsewhere: a closure that fails must not leave them there.
     const before =
-      this.#phases > 1 ? Object.values(this.#params).map(({ data }) => data.slice()) : [];
+      phases > 1 ? Object.values(this.params).map(({ data }) => data.slice()) : [];
     try {
       const moment = this.#next();
       let first: number | undefined;
-      for (let phase = 1; phase <= this.#phases; phase++) {
+      for (let phase = 1; phase <= phases; phase++) {
         const { loss, grads } = await closure();
         first ??= loss;
         if (phase === 1) this.#run(moment, 0, grads);
@@ -97,7 +107,7 @@ export class BoundOptimizer {
       this.#step += 1;
       return first ?? 0;
     } catch (error) {
-      for (const [i, { data }] of Object.values(this.#params).entries()) {
+      for (const [i, { data }] of Object.values(this.params).entries()) {
         if (data.length === before[i]?.length) data.set(before[i]);
       }
       throw error;
@@ -110,48 +120,94 @@ export class BoundOptimizer {
     return { step: this.#step + 1, epoch: 0, seed: this.#seed, offset: 0 };
   }
 
+  /** Throws when the coming step lacks something. */
+  protected beforeStep(): void {}
+
+  /** The step about to be taken, from 1. */
+  protected get nextStep(): number {
+    return this.#step + 1;
+  }
+
+  /** The program for the rows that were observed; all of them share the state. */
+  protected program(): Program {
+    const rows = [...this.observations].map(([name, o]) => `${name}:${o.rows}`).join();
+    let program = this.#programs.get(rows);
+    if (program === undefined) {
+      const traced = traceBound(this.optimizer, this.params, this.observations, this.#policy);
+      const fresh = traced.init.filter(([key]) => !this.#store.has(key));
+      program = new Program(traced.compiled, this.#store);
+      for (const [key, fill] of fresh) {
+        const data = this.#store.read(key);
+        fill(data);
+        this.#store.write(key, data);
+      }
+      this.#programs.set(rows, program);
+    }
+    return program;
+  }
+
   #run(moment: Moment, phase: number, grads: Grads): RunResult {
-    checkParams(this.#params);
-    checkGrads(this.#params, grads);
-    const names = Object.keys(this.#params);
+    checkParams(this.params);
+    checkGrads(this.params, grads);
+    const names = Object.keys(this.params);
     checkApart([
-      ...names.map((name) => ({ what: `Parameter "${name}"`, data: this.#params[name].data })),
+      ...names.map((name) => ({ what: `Parameter "${name}"`, data: this.params[name].data })),
       ...names.map((name) => ({ what: `The gradient of "${name}"`, data: grads[name] })),
     ]);
     const arrays = new Map<string, Numbers>();
     for (const name of names) {
-      arrays.set(paramKey(name), this.#params[name].data);
+      arrays.set(paramKey(name), this.params[name].data);
       arrays.set(gradKey(name), grads[name]);
     }
-    const bindings = this.#program.bound.map((key) => arrays.get(key) as Numbers);
-    const result = this.#program.runSync([moment], bindings, phase);
+    for (const [layer, { inputs, outputGrads }] of this.observations) {
+      arrays.set(inputsKey(layer), inputs);
+      arrays.set(outputGradsKey(layer), outputGrads);
+    }
+    const program = this.program();
+    const bindings = program.bound.map((key) => arrays.get(key) as Numbers);
+    const result = program.runSync([moment], bindings, phase);
     throwOnStop(this.#store, names);
     return result;
   }
 }
 
 /** The optimizer's program with bound arrays: phase 0 is what comes before the first gradient. */
-function traceBound(optimizer: Optimizer, params: Params, policy: NonFinitePolicy) {
+function traceBound(
+  optimizer: Optimizer,
+  params: Params,
+  observations: ReadonlyMap<string, Observation>,
+  policy: NonFinitePolicy,
+) {
   const graph = new Graph();
   const status = statusBlock(graph);
   const names = Object.keys(params);
   const init: [string, (data: Numbers) => void][] = [];
+  const f32 = (key: string, shape: Shape) => graph.bound(key, { dtype: 'f32', shape });
+  const parameter = (name: string) => f32(paramKey(name), params[name].shape);
   const gradient = (): Pass => {
     graph.nextPhase();
     return {
-      grads: names.map((name) =>
-        graph.bound(gradKey(name), { dtype: 'f32', shape: params[name].shape }),
-      ),
-      tapGradients: () => [],
+      grads: names.map((name) => f32(gradKey(name), params[name].shape)),
+      tapGradients: () =>
+        [...observations].map(([layer, { rows }]) => {
+          const [out, features] = params[`${layer}.weight`].shape;
+          const gradient = f32(outputGradsKey(layer), [rows, out]);
+          const tap: Tap = {
+            kind: 'linear',
+            input: f32(inputsKey(layer), [rows, features]),
+            preActivation: gradient,
+            weight: parameter(`${layer}.weight`),
+            bias: `${layer}.bias` in params ? parameter(`${layer}.bias`) : undefined,
+            attrs: {},
+          };
+          return { tap, gradient };
+        }),
     };
   };
   optimizer.trace({
     graph,
     status,
-    params: names.map((name) => ({
-      name,
-      value: graph.bound(paramKey(name), { dtype: 'f32', shape: params[name].shape }),
-    })),
+    params: names.map((name) => ({ name, value: parameter(name) })),
     gradient,
     state: (name, type, fill) => {
       const key = `state/${name}`;

@@ -1,10 +1,13 @@
 import { z } from 'zod';
+import { FlatminError } from '../errors.ts';
 import type { Value } from '../graph/graph.ts';
 import type { Numbers } from '../ops/define.ts';
 import { inputFactorDim, kfacFactors, kfacJoin, kfacSplit, klClip } from '../ops/kfac.ts';
 import { matmul } from '../ops/linear.ts';
 import { countUpdate, kfacInverses } from '../ops/roots.ts';
 import { sgdOp } from '../ops/sgd.ts';
+import { checkArray } from './arrays.ts';
+import { BoundOptimizer } from './bound.ts';
 import { defineOptimizer, type OptimizerTrace, rateSlot, type TapGradient } from './optimizer.ts';
 import { count, decay, nonNegative, positive, rate } from './options.ts';
 
@@ -29,6 +32,60 @@ const schema = z.strictObject({
 
 export type KfacOptions = z.input<typeof schema>;
 
+/** K-FAC on the caller's arrays: `observe` shows it what its layers saw, then `step` takes the gradients. */
+export class BoundKfac extends BoundOptimizer {
+  readonly #fresh = new Set<string>();
+
+  /**
+   * Shows a linear layer's last batch: `inputs` [rows, in] and `outputGrads` [rows, out], the gradients of the batch-mean
+   * loss by the layer's outputs, row after row. Its parameters are `${layer}.weight` [out, in] and, where there is
+   * one, `${layer}.bias`. Needed before each step that updates the statistics; the Fisher is then that of the labels
+   * behind these gradients. Parameters of layers never shown step by SGD.
+   */
+  observe(layer: string, given: { inputs: Float32Array; outputGrads: Float32Array }): void {
+    const weight = this.params[`${layer}.weight`];
+    if (weight?.shape.length !== 2) {
+      throw new FlatminError(
+        'FLATMIN_ARGUMENT',
+        `observe expects a linear layer with a parameter "${layer}.weight" of shape [out, in]; parameters are ${Object.keys(this.params).join(', ')}`,
+      );
+    }
+    const [out, features] = weight.shape;
+    const rows = given.outputGrads.length / out;
+    if (!Number.isInteger(rows) || rows === 0) {
+      throw new FlatminError(
+        'FLATMIN_ARGUMENT',
+        `The outputGrads of "${layer}" must hold rows of ${out}, got ${given.outputGrads.length} numbers`,
+      );
+    }
+    checkArray(`The inputs of "${layer}"`, given.inputs, rows * features);
+    checkArray(`The outputGrads of "${layer}"`, given.outputGrads, rows * out);
+    this.observations.set(layer, {
+      rows,
+      inputs: given.inputs.slice(),
+      outputGrads: given.outputGrads.slice(),
+    });
+    this.#fresh.add(layer);
+  }
+
+  protected override beforeStep(): void {
+    const due = this.program().compiled.graph.sections.some(
+      ({ name, due }) => name === STATISTICS && due(this.nextStep),
+    );
+    const stale = [...this.observations.keys()].filter((layer) => !this.#fresh.has(layer));
+    if (due && (this.observations.size === 0 || stale.length > 0)) {
+      const which = stale.length === 0 ? 'at least one layer' : stale.join(', ');
+      throw new FlatminError(
+        'FLATMIN_ARGUMENT',
+        `Step ${this.nextStep} updates K-FAC's statistics: call observe() for ${which} first`,
+      );
+    }
+    this.#fresh.clear();
+  }
+}
+
+const STATISTICS = 'statistics';
+
 /**
  * K-FAC (Martens & Grosse 2015; convolutions: Grosse & Martens 2016). A layer with input ā (a 1 for the bias) and
  * pre-activation gradient s′ of one example has A = E[āāᵀ], G = E[s′s′ᵀ], kept as running means, and
@@ -36,7 +93,9 @@ export type KfacOptions = z.input<typeof schema>;
  * Parameters outside linear and ungrouped convolution layers step by SGD.
  * State: 2·((in + 1)² + out²) numbers a layer.
  */
-export const kfac = defineOptimizer('kfac', schema, (t, options) => {
+export const kfac = defineOptimizer('kfac', schema, trace, BoundKfac);
+
+function trace(t: OptimizerTrace, options: z.output<typeof schema>): void {
   const { graph, status } = t;
   const pass = t.gradient();
   t.checkFinite(pass.grads);
@@ -45,7 +104,7 @@ export const kfac = defineOptimizer('kfac', schema, (t, options) => {
 
   const updates = t.state('updates', { dtype: 'i32', shape: [1] });
   const layers = graph.inSection(
-    { name: 'statistics', due: every(options.statisticsEvery) },
+    { name: STATISTICS, due: every(options.statisticsEvery) },
     () => {
       const tapped = eligible(pass.tapGradients(options.fisher), indexOf);
       countUpdate(status, updates);
@@ -57,7 +116,7 @@ export const kfac = defineOptimizer('kfac', schema, (t, options) => {
     },
   );
   graph.inSection({ name: 'inverses', due: every(options.inversesEvery) }, () => {
-    const failures = t.state('failures', { dtype: 'i32', shape: [2 * layers.length] });
+    const failures = t.state('failures', { dtype: 'i32', shape: [2 * t.params.length] });
     kfacInverses(status, failures, layers, options.damping);
   });
 
@@ -103,7 +162,7 @@ export const kfac = defineOptimizer('kfac', schema, (t, options) => {
   };
   update(true);
   update(false);
-});
+}
 
 /** Layers whose weight is trained and used once, without groups: those that the factors are right for. */
 function eligible(

@@ -58,17 +58,21 @@ export type { NonFinitePolicy };
 /**
  * A method: `lion({ lr })` is an optimizer for `fit`, `lion(params, { lr })` one bound to the caller's arrays.
  */
-export interface Method<O> {
+export interface Method<O, B extends BoundOptimizer = BoundOptimizer> {
   (options: O): Optimizer;
-  (params: Params, options: O & BindOptions): BoundOptimizer;
+  (params: Params, options: O & BindOptions): B;
 }
 
 /** Makes a method from its options' schema, which fills in defaults, and its trace. */
-export function defineOptimizer<S extends z.ZodType<object>>(
+export function defineOptimizer<
+  S extends z.ZodType<object>,
+  B extends BoundOptimizer = BoundOptimizer,
+>(
   name: string,
   schema: S,
   trace: (context: OptimizerTrace, options: z.output<S>) => void,
-): Method<z.input<S>> {
+  Bound?: new (optimizer: Optimizer, params: Params, options: BindOptions) => B,
+): Method<z.input<S>, B> {
   const make = (given: unknown): Optimizer => {
     const options = checkOptions(name, schema, given);
     return {
@@ -78,14 +82,14 @@ export function defineOptimizer<S extends z.ZodType<object>>(
     };
   };
   function method(options: z.input<S>): Optimizer;
-  function method(params: Params, options: z.input<S> & BindOptions): BoundOptimizer;
+  function method(params: Params, options: z.input<S> & BindOptions): B;
   function method(first: z.input<S> | Params, second?: z.input<S> & BindOptions) {
     if (second === undefined) return make(first);
     const { device, threads, seed, onNonFinite, ...options } = second as BindOptions;
     const bind = { device, threads, seed, onNonFinite };
-    return new BoundOptimizer(make(options), first as Params, bind);
+    return new (Bound ?? BoundOptimizer)(make(options), first as Params, bind);
   }
-  return method;
+  return method as Method<z.input<S>, B>;
 }
 
 /** Parses options or throws `FLATMIN_ARGUMENT` with every complaint. */

@@ -15,6 +15,7 @@ const COUNT: Record<Split, number> = { train: 60_000, test: 10_000 };
 export const digits: Task = {
   name: 'digits',
   network: 'LeNet-5',
+  dataset: 'mnist',
   batch: 100,
   epochs: 20,
   target: 0.985,

@@ -7,6 +7,8 @@ export interface Task {
   readonly name: string;
   /** Of the network, for people. */
   readonly network: string;
+  /** What `load` reads, by its name in the catalogue. */
+  readonly dataset: string;
   readonly batch: number;
   readonly epochs: number;
   /** The test accuracy to which methods are timed. */

@@ -4,6 +4,7 @@ import type { Layer } from '../nn/layer.ts';
 import { type EpochMetrics, loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
 import { TrainedModel } from './model.ts';
 import {
+  type Position,
   type StepReport,
   Training,
   type TrainingData,
@@ -13,6 +14,8 @@ import {
 export interface FitOptions extends TrainingOptions {
   /** Passes over the training data. */
   readonly epochs: number;
+  /** Called before the first step with what the checkpoint brought back: finished epochs, and where to go on. */
+  readonly onStart?: (history: readonly EpochMetrics[], position: Readonly<Position>) => void;
   /** Called in order for every step, some time after it was taken. */
   readonly onStep?: (report: StepReport) => void;
   /** Called after every epoch's evaluation. */
@@ -50,6 +53,7 @@ export async function fit(model: Layer, data: TrainingData, options: FitOptions)
   const save = () => {
     if (checkpoint !== undefined) saveCheckpoint(checkpoint, training, history);
   };
+  options.onStart?.(history, training.position);
   while (training.position.epoch < epochs) {
     const done = await training.epoch({ signal, onStep: options.onStep });
     if (done === undefined) {

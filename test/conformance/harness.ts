@@ -98,7 +98,9 @@ function finish(c: Case, graph: Graph, outputs: readonly Value[]): Traced {
   // Outputs stand as reports, which keeps them alive, and then move from the arena to the store.
   const roots = outputs.map(withoutAliases);
   const compiled = compile(graph, { reports: roots });
-  const keys = roots.map((root, i) => (root.place === 'store' ? root.key : `out.${i}`));
+  const keys = roots.map((root) =>
+    root.place === 'store' ? root.key : `out.${roots.indexOf(root)}`,
+  );
   const buffers: BufferSpec[] = [...compiled.spec.buffers];
   compiled.spec.reports.forEach((id, i) => {
     buffers[id] = { ...buffers[id], place: { kind: 'store', key: keys[i] } };

@@ -33,12 +33,12 @@ const norms = [[], [0], [1], [3, 4, 5], SIZES].map(
   }),
 );
 
-const big = (values: readonly number[], want: number): Case => ({
+const extreme = (values: readonly number[]): Case => ({
   op: 'globalNorm',
   name: `of ${values}`,
   inputs: [f32([values.length], values)],
   build: ([x]) => [globalNorm([x])],
-  oracle: () => [[want]],
+  oracle: (xs) => [[length(xs)]],
 });
 
 /** θ and g alternate after the norm. */
@@ -132,10 +132,10 @@ export const cases: Case[] = [
     gradient: [0],
   },
   ...norms,
-  big([1e30, -1e30], Math.SQRT2 * 1e30),
-  big([1e-30, 0], 1e-30),
-  big([1, NaN], NaN),
-  big([1, -Infinity], Infinity),
+  extreme([1e30, -1e30]),
+  extreme([1e-30, 0]),
+  extreme([1, NaN]),
+  extreme([1, -Infinity]),
   perturbation('every size', SIZES.slice(1), 1, 0.05),
   perturbation('a gradient of zeros', [1, 5], 0, 0.05),
   perturbation('a NaN gradient', [5], NaN, 0.05),

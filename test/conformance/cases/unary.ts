@@ -3,6 +3,11 @@ import * as ops from '../../../src/ops/unary.ts';
 import { f32, random, SIZES, SPECIAL } from '../data.ts';
 import type { Case, Tolerance } from '../harness.ts';
 
+/** Every 65537th bit pattern: both signs, all exponents, denormals, NaN. */
+const EVERY_MAGNITUDE = new Float32Array(
+  Uint32Array.from({ length: 65535 }, (_, i) => i * 65537).buffer,
+);
+
 /** An elementwise function at every size, and at the special values. */
 function unary(
   op: string,
@@ -30,6 +35,7 @@ function unary(
   return [
     ...SIZES.map((n) => one(`[${n}]`, random(n, { low, high, gap: 0.01 }), gradient)),
     one('special values', special),
+    one('floats of every magnitude', EVERY_MAGNITUDE),
   ];
 }
 

@@ -67,7 +67,8 @@ function updateCases({ op, name, state, trace, rule }: Update): Case[] {
       }
       return out;
     },
-    moments: MOMENTS,
+    // After an infinite step all is lost in one way or another.
+    moments: bad === undefined ? MOMENTS : MOMENTS.slice(0, 1),
     tolerance: TOLERANCE,
   });
   const going = [0, 0, 0, 0, 0, 0, 0, 0];

@@ -1,0 +1,72 @@
+import { FlatminError } from '../errors.ts';
+import type { Task } from '../tasks/task.ts';
+import type { TrainingData } from '../train/training.ts';
+import { describeResults } from './describe.ts';
+import { fail } from './fail.ts';
+import { barProgress, lineProgress, type Progress } from './progress.ts';
+import type { Result } from './result.ts';
+import { runMethod } from './run.ts';
+import { type RunFolder, toLine } from './run-folder.ts';
+import type { RunSettings, TrainOptions } from './settings.ts';
+import { resultTable } from './table.ts';
+
+export interface Run {
+  readonly settings: RunSettings;
+  readonly folder: RunFolder | undefined;
+}
+
+/**
+ * Runs one after the other and tables their results. A method whose numbers are no longer finite is
+ * reported and left out.
+ */
+export async function compare(
+  task: Task,
+  data: Required<TrainingData>,
+  runs: readonly Run[],
+  options: TrainOptions & { readonly signal: AbortSignal },
+): Promise<void> {
+  const { json } = options;
+  const results: Result[] = [];
+  for (const { settings, folder } of runs) {
+    try {
+      const result = await runMethod(task, data, settings, {
+        ...options,
+        folder,
+        progress: progressFor(settings, json),
+        emit: (event) => json && process.stdout.write(toLine(event)),
+      });
+      results.push(result);
+    } catch (error) {
+      if (!(error instanceof FlatminError)) throw error;
+      if (error.code === 'FLATMIN_ABORTED') throw howToGoOn(error, options);
+      if (error.code !== 'FLATMIN_NUMERICS') throw error;
+      fail(error, settings.optimizer);
+    }
+  }
+  if (json || results.length === 0) return;
+  const title = describeResults(
+    task,
+    runs.map(({ settings }) => settings),
+  );
+  process.stdout.write(`${resultTable(title, results)}\n`);
+}
+
+/** A bar where it stands alone: JSON lines on the same terminal would cut through it. */
+function progressFor(settings: RunSettings, json: boolean | undefined): Progress {
+  const { stdout, stderr } = process;
+  const alone = stderr.isTTY && !(json && stdout.isTTY);
+  return alone ? barProgress(settings, stderr) : lineProgress(settings, stderr);
+}
+
+function howToGoOn(error: FlatminError, { out, resume }: TrainOptions): FlatminError {
+  const words = [...process.argv.slice(2), ...(resume ? [] : ['--resume'])].map(quoted);
+  const help =
+    out === undefined
+      ? 'nothing was kept, as no --out was given'
+      : `go on with: flatmin ${words.join(' ')}`;
+  return new FlatminError('FLATMIN_ABORTED', `${error.message}; help: ${help}`, { cause: error });
+}
+
+/** For a POSIX shell. */
+const quoted = (word: string): string =>
+  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;

@@ -1,0 +1,56 @@
+import { type Command, Option } from 'commander';
+import { DEVICES } from '../backend/device.ts';
+import { METHOD_NAMES } from '../tasks/methods.ts';
+import type { Task } from '../tasks/task.ts';
+import { TASKS } from '../tasks/tasks.ts';
+import { nonNegative, oneOf, wholeFrom } from './arguments.ts';
+import { SCHEDULES, type TrainOptions } from './settings.ts';
+import { train } from './train.ts';
+
+const taskNames = TASKS.map(({ name }) => name);
+const methods = ['all', ...METHOD_NAMES];
+/** As many as the thread pool takes. */
+const MOST_THREADS = 1024;
+
+export function trainCommand(program: Command): void {
+  program
+    .command('train')
+    .description('train a network; what is not given is the published setting of the task')
+    .argument('<task>', `one of: ${taskNames.join(', ')}`, oneOf(taskNames))
+    .option(
+      '--optimizer <name>',
+      `one of: ${methods.join(', ')} (compares)`,
+      oneOf(methods),
+      'lion',
+    )
+    .option('--device <name>', `one of: ${DEVICES.join(', ')}`, oneOf(DEVICES), 'auto')
+    .option('--epochs <n>', 'passes over the training data', wholeFrom(1))
+    .option('--batch <n>', 'examples a step', wholeFrom(1))
+    .option('--lr <x>', 'learning rate', nonNegative)
+    .option('--weight-decay <x>', 'weight decay', nonNegative)
+    .option('--rho <x>', "SAM's radius", nonNegative)
+    .option(
+      '--schedule <name>',
+      `learning rate over the epochs, one of: ${SCHEDULES.join(', ')}`,
+      oneOf(SCHEDULES),
+      'constant',
+    )
+    .option('--data <dir>', 'folder of the data (default: FLATMIN_DATA, or ./data if it is there)')
+    .addOption(
+      new Option('--synthetic', 'generate the data instead of reading it').conflicts('data'),
+    )
+    .option('--examples <n>', 'use the first n training examples', wholeFrom(1))
+    .option('--test-examples <n>', 'use the first n test examples', wholeFrom(1))
+    .option('--seed <n>', 'decides initialisation and shuffling', wholeFrom(0), 0)
+    .option('--threads <n>', 'CPU threads (default: every core)', wholeFrom(1, MOST_THREADS))
+    .option('--out <dir>', 'folder for metrics, checkpoint and model')
+    .option('--resume', 'go on with the run in --out, if there is one')
+    .option('--json', 'print one JSON object a line instead of a table')
+    .action((name: string, options: TrainOptions, command: Command) => {
+      if (options.resume && options.out === undefined) {
+        command.error("error: option '--resume' needs the folder of the run: --out <dir>");
+      }
+      const task = TASKS.find((known) => known.name === name) as Task;
+      return train(task, options);
+    });
+}
