@@ -236,6 +236,7 @@ class AsyncRun {
     } catch (const std::exception& error) {
       failure_ = error.what();
     }
+    stopped_ = program_->stopped();
     program_->store().busy = false;
     settle_.NonBlockingCall(this, [](Napi::Env env, Napi::Function, AsyncRun* run) {
       run->settle(env);
@@ -253,6 +254,7 @@ class AsyncRun {
   std::vector<float> reports_;
   std::atomic<int64_t> done_{0};
   std::string failure_;
+  bool stopped_ = false;
   Napi::ThreadSafeFunction settle_;
   std::thread thread_;
 };
@@ -279,7 +281,8 @@ class ProgramObject : public Napi::ObjectWrap<ProgramObject> {
   void ended() { running_ = nullptr; }
 
  private:
-  // (rows: Float64Array, bindings: TypedArray[], phase: number, reports: Float32Array) → steps done
+  // (rows: Float64Array, bindings: TypedArray[], phase: number, reports: Float32Array, outcome: Int32Array);
+  // writes the steps done to outcome[0] and whether the status block stopped the run to outcome[1]
   Napi::Value runSync(const Napi::CallbackInfo& info) {
     Napi::Env env = info.Env();
     return guarded(env, [&] {
@@ -287,8 +290,10 @@ class ProgramObject : public Napi::ObjectWrap<ProgramObject> {
       Napi::Array bindings = info[1].As<Napi::Array>();
       const int phase = info[2].As<Napi::Number>();
       Napi::Float32Array reports = info[3].As<Napi::Float32Array>();
+      Napi::Int32Array outcome = info[4].As<Napi::Int32Array>();
       const int64_t steps = static_cast<int64_t>(rows.ElementLength()) / program_->rowWidth();
       if (bindings.Length() != program_->boundCount() || phase >= program_->phases() ||
+          outcome.ElementLength() < 2 ||
           static_cast<int64_t>(reports.ElementLength()) < steps * program_->reportCount())
         throw codedError(env, "FLATMIN_ARGUMENT", "runSync with the wrong arrays");
       for (uint32_t i = 0; i < bindings.Length(); ++i) {
@@ -307,11 +312,13 @@ class ProgramObject : public Napi::ObjectWrap<ProgramObject> {
         throw;
       }
       program_->store().busy = false;
-      return Napi::Number::New(env, static_cast<double>(done.load()));
+      outcome[0] = static_cast<int32_t>(done.load());
+      outcome[1] = program_->stopped();
+      return env.Undefined();
     });
   }
 
-  // (rows: Float64Array) → Promise<{ steps, reports }>
+  // (rows: Float64Array) → Promise<{ steps, reports, stopped }>
   Napi::Value run(const Napi::CallbackInfo& info) {
     Napi::Env env = info.Env();
     return guarded(env, [&]() -> Napi::Value {
@@ -324,7 +331,7 @@ class ProgramObject : public Napi::ObjectWrap<ProgramObject> {
     });
   }
 
-  // () → { steps, reports } of the run in flight, or undefined
+  // () → { steps, reports, stopped } of the run in flight, or undefined
   Napi::Value progress(const Napi::CallbackInfo& info) {
     if (!running_) return info.Env().Undefined();
     Napi::Object result = Napi::Object::New(info.Env());
@@ -333,6 +340,7 @@ class ProgramObject : public Napi::ObjectWrap<ProgramObject> {
     result.Set("steps", width > 0 ? static_cast<double>(reports.ElementLength() / width)
                                   : static_cast<double>(running_->done()));
     result.Set("reports", reports);
+    result.Set("stopped", false);
     return result;
   }
 
@@ -353,6 +361,7 @@ void AsyncRun::settle(Napi::Env env) {
     Napi::Object result = Napi::Object::New(env);
     result.Set("steps", static_cast<double>(done()));
     result.Set("reports", reports(env));
+    result.Set("stopped", stopped_);
     deferred.Resolve(result);
   } else {
     deferred.Reject(codedError(env, "FLATMIN_PROGRAM", failure_).Value());

@@ -26,15 +26,17 @@ Run op_dropout(Instruction& in) {
       const float* const from = x.f32(step);
       float* const to = y.f32(step);
       uint32_t words[kWordsPerRound];
-      for (int64_t at = begin; at < end; at += kWordsPerRound) {
+      int64_t at = begin;
+      for (; at + kWordsPerRound <= end; at += kWordsPerRound) {
         randomWords(source, static_cast<uint64_t>(at) / 4, words);
-        for (int64_t i = 0; i < kWordsPerRound && at + i < end; i += kLanes) {
-          const int64_t j = at + i;
-          if (j + kLanes <= end)
-            store(to + j, load(from + j) * mask(words + i));
-          else
-            storeTail(to + j, loadTail(from + j, end - j) * mask(words + i), end - j);
-        }
+        for (int i = 0; i < kWordsPerRound; i += kLanes)
+          store(to + at + i, load(from + at + i) * mask(words + i));
+      }
+      if (at == end) return;
+      randomWords(source, static_cast<uint64_t>(at) / 4, words);
+      for (const uint32_t* w = words; at < end; at += kLanes, w += kLanes) {
+        const int64_t n = std::min<int64_t>(kLanes, end - at);
+        storeTail(to + at, loadTail(from + at, n) * mask(w), n);
       }
     });
   };

@@ -3,7 +3,7 @@
 #include <cstring>
 
 #include "kernels.h"
-#include "row_tasks.h"
+#include "rows.h"
 
 namespace flatmin {
 namespace FLATMIN_ISA {

@@ -31,24 +31,32 @@ static inline vq lowProduct(vq a, uint32_t b) {
 #endif
 }
 
+// out ← low[0], high[0], low[2], high[2], … and then the odd lanes likewise.
+static inline void storePairs(uint32_t* out, vq low, vq high) {
+#if defined(__AVX512F__)
+  _mm512_storeu_si512(out, _mm512_unpacklo_epi64((__m512i)low, (__m512i)high));
+  _mm512_storeu_si512(out + kLanes, _mm512_unpackhi_epi64((__m512i)low, (__m512i)high));
+#else
+  uint64_t pairs[2 * kBlocksPerRound];
+  for (int l = 0; l < kBlocksPerRound; ++l) {
+    const int block = l / 2 + l % 2 * (kBlocksPerRound / 2);
+    pairs[2 * block] = low[l];
+    pairs[2 * block + 1] = high[l];
+  }
+  std::memcpy(out, pairs, sizeof pairs);
+#endif
+}
+
 // Words of the elements 4 · block … 4 · block + kWordsPerRound − 1.
 static inline void randomWords(const formulas::RandomSource& source, uint64_t block,
                                uint32_t* out) {
-  vq blocks;
-  for (int l = 0; l < kBlocksPerRound; ++l) blocks[l] = block + static_cast<uint64_t>(l);
+  static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the low word comes first");
+  vq blocks;  // in the order that storePairs undoes
+  for (int l = 0; l < kBlocksPerRound; ++l)
+    blocks[l] = block + static_cast<uint64_t>(l / 2 + l % 2 * (kBlocksPerRound / 2));
   vq w[4];
   formulas::philox(blocks, source, w, lowProduct);
-  const vq low = (w[0] & 0xffffffffu) | (w[1] << 32);
-  const vq high = (w[2] & 0xffffffffu) | (w[3] << 32);
-  uint64_t pairs[2 * kBlocksPerRound];
-  for (int l = 0; l < kBlocksPerRound; ++l) {
-    pairs[2 * l] = low[l];
-    pairs[2 * l + 1] = high[l];
-  }
-#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
-#error "words are laid out for little-endian machines"
-#endif
-  std::memcpy(out, pairs, sizeof pairs);
+  storePairs(out, (w[0] & 0xffffffffu) | (w[1] << 32), (w[2] & 0xffffffffu) | (w[3] << 32));
 }
 
 // The source of an instruction with the attributes stream, seedSlot and stepSlot.

@@ -1,6 +1,6 @@
 // Sums and maxima over the middle of [outer, length, inner], and their gradients.
 #include "kernels.h"
-#include "row_tasks.h"
+#include "rows.h"
 
 namespace flatmin {
 namespace FLATMIN_ISA {
@@ -152,38 +152,57 @@ Run op_expand(Instruction& in) {
   };
 }
 
-// The first largest, or the first NaN; −∞ and 0 of nothing.
+// The first largest of a row, or its first NaN.
+static int64_t indexOf(const float* x, int64_t n, float best) {
+  int64_t k = 0;
+  if (best != best)
+    while (k < n && x[k] == x[k]) ++k;
+  else
+    while (k < n && x[k] != best) ++k;
+  return k < n ? k : 0;
+}
+
+// The same for columns, at most kColumns of them.
+static void maxRows(const float* x, int64_t rows, int64_t stride, int64_t columns, float* best,
+                    int32_t* at) {
+  std::fill(at, at + columns, 0);
+  std::fill(best, best + columns, -__builtin_inff());
+  if (rows > 0) std::copy_n(x, columns, best);
+  for (int64_t k = 1; k < rows; ++k) {
+    const float* const row = x + k * stride;
+    for (int64_t i = 0; i < columns; ++i) {
+      const bool better = !(row[i] <= best[i]) && best[i] == best[i];
+      best[i] = better ? row[i] : best[i];
+      at[i] = better ? static_cast<int32_t>(k) : at[i];
+    }
+  }
+}
+
+// −∞ and index 0 of nothing.
 Run op_max(Instruction& in) {
   const Axis axis(in);
   const Operand x = in.inputs.at(0);
   const Operand y = in.outputs.at(0);
   const Operand index = in.outputs.at(1);
+  const int64_t width = std::min(axis.inner, kColumns);
   const int64_t blocks = (axis.inner + kColumns - 1) / kColumns;
   return [=](const Step& step) {
-    const int64_t work = axis.length * std::min(axis.inner, kColumns);
-    forRows(step.pool, axis.outer * blocks, work, [&](int64_t begin, int64_t end, int64_t) {
+    const auto body = [&](int64_t begin, int64_t end, int64_t) {
       for (int64_t task = begin; task < end; ++task) {
         const int64_t o = task / blocks;
         const int64_t column = task % blocks * kColumns;
-        const int64_t columns = std::min(kColumns, axis.inner - column);
-        const float* row = x.f32(step) + o * axis.length * axis.inner + column;
+        const float* const from = x.f32(step) + o * axis.length * axis.inner + column;
         float* const best = y.f32(step) + o * axis.inner + column;
         int32_t* const at = index.i32(step) + o * axis.inner + column;
-        std::fill(at, at + columns, 0);
-        if (axis.length == 0)
-          std::fill(best, best + columns, -__builtin_inff());
-        else
-          std::copy_n(row, columns, best);
-        for (int64_t k = 1; k < axis.length; ++k) {
-          row += axis.inner;
-          for (int64_t i = 0; i < columns; ++i) {
-            const bool better = !(row[i] <= best[i]) && best[i] == best[i];
-            best[i] = better ? row[i] : best[i];
-            at[i] = better ? static_cast<int32_t>(k) : at[i];
-          }
+        if (axis.inner == 1) {
+          *best = maxOf(from, axis.length);
+          *at = static_cast<int32_t>(indexOf(from, axis.length, *best));
+        } else {
+          maxRows(from, axis.length, axis.inner, std::min(kColumns, axis.inner - column), best, at);
         }
       }
-    });
+    };
+    forRows(step.pool, axis.outer * blocks, axis.length * width, body);
   };
 }
 

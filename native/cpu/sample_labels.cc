@@ -1,6 +1,6 @@
 // sampleLabels: the first class whose cumulative probability exceeds a uniform draw, row by row.
 #include "random.h"
-#include "row_tasks.h"
+#include "rows.h"
 
 namespace flatmin {
 namespace FLATMIN_ISA {

@@ -5,30 +5,10 @@
 #include "../formulas/elementary.h"
 #include "elementwise.h"
 #include "kernels.h"
-#include "row_tasks.h"
+#include "rows.h"
 
 namespace flatmin {
 namespace FLATMIN_ISA {
-
-static const float kInfinity = __builtin_inff();
-
-// Lanes 0 … n − 1 of v, the others `rest`.
-static inline vf keepLanes(vf v, int64_t n, float rest) {
-  for (int l = 0; l < kLanes; ++l) v[l] = l < n ? v[l] : rest;
-  return v;
-}
-
-// NaN when any element is.
-static inline float maxOf(const float* x, int64_t n) {
-  const auto larger = [](vf a, vf b) { return a != a ? a : (b <= a ? a : b); };
-  vf top = splat(-kInfinity);
-  int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) top = larger(top, load(x + i));
-  if (i < n) top = larger(top, keepLanes(loadTail(x + i, n - i), n - i, -kInfinity));
-  float best = top[0];
-  for (int l = 1; l < kLanes; ++l) best = best != best ? best : (top[l] <= best ? best : top[l]);
-  return best;
-}
 
 // y ← e^(x − top), and their sum.
 static float shiftedExp(const float* x, float* y, int64_t n, float top) {
@@ -60,8 +40,8 @@ static Normaliser softmaxRow(const float* x, float* y, int64_t n) {
   double total = 0;
   for (int64_t at = 0; at < n; at += kFloatRun)
     total += shiftedExp(x + at, y + at, std::min(kFloatRun, n - at), top);
-  const float divisor = static_cast<float>(total);
-  mapRange(y, y, n, [=](vf v) { return v / divisor; });
+  const float scale = static_cast<float>(1 / total);
+  mapRange(y, y, n, [=](vf v) { return v * scale; });
   return {top, total};
 }
 

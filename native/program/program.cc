@@ -66,10 +66,8 @@ int64_t Program::run(const double* rows, int64_t steps, int phase, float* report
   const size_t last = phase < 0 || phase + 1 == phases()
                           ? prepared_.size()
                           : static_cast<size_t>(spec_.phases[phase + 1]);
-  const int32_t* status =
-      spec_.status < 0 ? nullptr : reinterpret_cast<const int32_t*>(buffers_[spec_.status]);
   int64_t step = 0;
-  for (; step < steps && !abort.load(std::memory_order_relaxed) && !(status && status[0]); ++step) {
+  for (; step < steps && !abort.load(std::memory_order_relaxed) && !stopped(); ++step) {
     const double* row = rows + step * rowWidth();
     const Step context{buffers_.data(), row, scratch_.data(), store_->pool};
     for (size_t i = first; i < last; ++i) {

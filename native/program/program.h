@@ -23,6 +23,10 @@ class Program {
   size_t boundCount() const { return bound_.size(); }
   int64_t boundBytes(size_t index) const { return spec_.buffers[bound_.at(index)].type.bytes(); }
 
+  // The status block ended the last run, and ends every other until its first word is cleared.
+  bool stopped() const {
+    return spec_.status >= 0 && *reinterpret_cast<const int32_t*>(buffers_[spec_.status]) != 0;
+  }
   int rowWidth() const { return spec_.rowWidth(); }
   int reportCount() const { return static_cast<int>(spec_.reports.size()); }
   int phases() const { return static_cast<int>(spec_.phases.size()); }

@@ -31,6 +31,8 @@ export interface RunResult {
   readonly steps: number;
   /** steps × reports, row by row. */
   readonly reports: Float32Array;
+  /** The status block ended the run. */
+  readonly stopped: boolean;
 }
 
 export interface Executable {

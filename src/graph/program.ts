@@ -14,14 +14,13 @@ export class Program {
       if (value.place === 'store') store.declare(value.key, value.type);
     }
     this.#executable = store.load(compiled.spec);
-  }
-
-  /** Keys of the bound buffers, in the order in which `runSync` takes their arrays. */
-  get bound(): string[] {
-    return this.compiled.spec.buffers.flatMap(({ place }) =>
+    this.bound = compiled.spec.buffers.flatMap(({ place }) =>
       place.kind === 'bound' ? [place.key] : [],
     );
   }
+
+  /** Keys of the bound buffers, in the order in which `runSync` takes their arrays. */
+  readonly bound: readonly string[];
 
   /** One step for each moment; returns the reports, a row of them a step. */
   runSync(moments: readonly Moment[], bindings?: readonly Numbers[], phase?: number): RunResult {

@@ -2,37 +2,51 @@ import { FlatminError } from '../errors.ts';
 import type { Value } from '../graph/graph.ts';
 import { type Shape, showType } from '../graph/types.ts';
 import { gemm } from '../linalg/gemm.ts';
-import { fold, unfold, type Windows } from '../linalg/unfold.ts';
-import { defineOp, expectType, f32, type Numbers, shapeError } from './define.ts';
+import { fold, type Unfolding, unfold, unfolding, type Windows } from '../linalg/unfold.ts';
+import { defineOp, expectType, f32, type Numbers, type Operand, shapeError } from './define.ts';
 import { type Pair, pair, windowsOf } from './windows.ts';
 
 type Geometry = Readonly<{ stride: readonly number[]; padding: readonly number[]; groups: number }>;
 
-/** What the kernels loop over: the windows of one group's channels, and sizes of one image's parts. */
-interface Layout {
-  readonly windows: Windows;
-  /** Input elements of one group of one image. */
+function windowsFor(x: Shape, weight: Shape, attrs: Geometry): Windows {
+  const [, channels, height, width] = x;
+  const image = [channels / attrs.groups, height, width];
+  return windowsOf('conv2d', image, { ...attrs, kernel: weight.slice(2) });
+}
+
+/** What the kernels loop over. An item is a group of channels of an image. */
+interface Layout extends Unfolding {
+  readonly groups: number;
+  readonly items: number;
+  /** Elements of x in an item; output channels of a group. */
   readonly inputs: number;
-  /** Output channels of a group. */
   readonly outs: number;
-  /** Elements of a window: the length of a weight row. */
-  readonly taps: number;
-  readonly positions: number;
+  /** Every image is one window: a row of one matrix product, with nothing to unfold. */
+  readonly whole: boolean;
 }
 
 function layoutOf(x: Shape, weight: Shape, attrs: Geometry): Layout {
-  const [, channels, height, width] = x;
-  const [out, perGroup, ...kernel] = weight;
-  const image = [channels / attrs.groups, height, width];
-  const windows = windowsOf('conv2d', image, { ...attrs, kernel });
+  const windows = windowsFor(x, weight, attrs);
+  const { channels, height, width, kernel, padding } = windows;
+  const { groups } = attrs;
   return {
-    windows,
-    inputs: perGroup * height * width,
-    outs: out / attrs.groups,
-    taps: perGroup * kernel[0] * kernel[1],
-    positions: windows.outHeight * windows.outWidth,
+    ...unfolding(windows),
+    groups,
+    items: x[0] * groups,
+    inputs: channels * height * width,
+    outs: weight[0] / groups,
+    whole:
+      groups === 1 &&
+      kernel[0] === height &&
+      kernel[1] === width &&
+      padding[0] === 0 &&
+      padding[1] === 0,
   };
 }
+
+/** Room for the patches of one item, in the precision of `like`. */
+const newPatches = ({ taps, positions }: Layout, like: Operand): Numbers =>
+  new (like.data.constructor as Float32ArrayConstructor)(taps * positions);
 
 const matrix = (data: Numbers, offset: number, ld: number) => ({
   data,
@@ -67,7 +81,7 @@ const conv2dOp = defineOp<Geometry>({
       );
     }
     if (bias !== undefined) expectType('conv2d', 'a bias', bias, 'f32', [out]);
-    const { outHeight, outWidth } = layoutOf(x.shape, weight.shape, attrs).windows;
+    const { outHeight, outWidth } = windowsFor(x.shape, weight.shape, attrs);
     return [f32(n, out, outHeight, outWidth)];
   },
   gradient: ({ inputs: [x, weight, bias], attrs }, [dy]) => {
@@ -90,19 +104,26 @@ const conv2dOp = defineOp<Geometry>({
     attrs,
   }),
   kernel: ({ inputs: [x, weight, bias], outputs: [y], attrs }) => {
-    const { windows, inputs, outs, taps, positions } = layoutOf(x.shape, weight.shape, attrs);
-    const patches = new Float64Array(taps * positions);
+    const layout = layoutOf(x.shape, weight.shape, attrs);
+    const { groups, items, inputs, outs, taps, positions } = layout;
+    const patches = newPatches(layout, y);
     return () => {
-      for (let part = 0; part < x.shape[0] * attrs.groups; part++) {
-        const group = part % attrs.groups;
-        const c = { data: y.data, offset: part * outs * positions, ld: positions };
-        for (let o = 0; bias !== undefined && o < outs; o++) {
-          const begin = c.offset + o * positions;
-          c.data.fill(bias.data[group * outs + o], begin, begin + positions);
-        }
-        unfold(windows, x.data, part * inputs, patches);
-        const w = matrix(weight.data, group * outs * taps, taps);
-        gemm(outs, positions, taps, w, matrix(patches, 0, positions), c, bias !== undefined);
+      for (let row = 0; bias !== undefined && row < items * outs; row++) {
+        const value = bias.data[row % (groups * outs)];
+        y.data.fill(value, row * positions, (row + 1) * positions);
+      }
+      const add = bias !== undefined;
+      if (layout.whole) {
+        const c = { data: y.data, offset: 0, ld: outs };
+        const w = transposed(weight.data, 0, taps);
+        gemm(items, outs, taps, matrix(x.data, 0, taps), w, c, add);
+        return;
+      }
+      for (let item = 0; item < items; item++) {
+        unfold(layout, x.data, item * inputs, patches);
+        const w = matrix(weight.data, (item % groups) * outs * taps, taps);
+        const c = { data: y.data, offset: item * outs * positions, ld: positions };
+        gemm(outs, positions, taps, w, matrix(patches, 0, positions), c, add);
       }
     };
   },
@@ -113,15 +134,21 @@ const conv2dGradInputOp = defineOp<Geometry & { readonly shape: readonly number[
   name: 'conv2dGradInput',
   infer: (_, { shape }) => [f32(...shape)],
   kernel: ({ inputs: [dy, weight], outputs: [dx], attrs }) => {
-    const { windows, inputs, outs, taps, positions } = layoutOf(dx.shape, weight.shape, attrs);
-    const patches = new Float64Array(taps * positions);
+    const layout = layoutOf(dx.shape, weight.shape, attrs);
+    const { groups, items, inputs, outs, taps, positions } = layout;
+    const patches = newPatches(layout, dx);
     return () => {
+      if (layout.whole) {
+        const c = { data: dx.data, offset: 0, ld: taps };
+        gemm(items, taps, outs, matrix(dy.data, 0, outs), matrix(weight.data, 0, taps), c);
+        return;
+      }
       dx.data.fill(0);
-      for (let part = 0; part < dx.shape[0] * attrs.groups; part++) {
-        const w = transposed(weight.data, (part % attrs.groups) * outs * taps, taps);
-        const d = matrix(dy.data, part * outs * positions, positions);
+      for (let item = 0; item < items; item++) {
+        const w = transposed(weight.data, (item % groups) * outs * taps, taps);
+        const d = matrix(dy.data, item * outs * positions, positions);
         gemm(taps, positions, outs, w, d, { data: patches, offset: 0, ld: positions });
-        fold(windows, patches, dx.data, part * inputs);
+        fold(layout, patches, dx.data, item * inputs);
       }
     };
   },
@@ -134,22 +161,28 @@ const conv2dGradWeightOp = defineOp<
   name: 'conv2dGradWeight',
   infer: (_, { shape, bias }) => (bias ? [f32(...shape), f32(shape[0])] : [f32(...shape)]),
   kernel: ({ inputs: [x, dy], outputs: [dweight, dbias], attrs }) => {
-    const { windows, inputs, outs, taps, positions } = layoutOf(x.shape, dweight.shape, attrs);
-    const patches = new Float64Array(taps * positions);
+    const layout = layoutOf(x.shape, dweight.shape, attrs);
+    const { groups, items, inputs, outs, taps, positions } = layout;
+    const patches = newPatches(layout, dweight);
     return () => {
-      dweight.data.fill(0);
       dbias?.data.fill(0);
-      for (let part = 0; part < x.shape[0] * attrs.groups; part++) {
-        const group = part % attrs.groups;
-        unfold(windows, x.data, part * inputs, patches);
-        const d = matrix(dy.data, part * outs * positions, positions);
-        const c = { data: dweight.data, offset: group * outs * taps, ld: taps };
+      for (let row = 0; dbias !== undefined && row < items * outs; row++) {
+        let sum = 0;
+        for (let i = row * positions; i < (row + 1) * positions; i++) sum += dy.data[i];
+        dbias.data[row % (groups * outs)] += sum;
+      }
+      if (layout.whole) {
+        const d = transposed(dy.data, 0, outs);
+        const c = { data: dweight.data, offset: 0, ld: taps };
+        gemm(outs, taps, items, d, matrix(x.data, 0, taps), c);
+        return;
+      }
+      dweight.data.fill(0);
+      for (let item = 0; item < items; item++) {
+        unfold(layout, x.data, item * inputs, patches);
+        const d = matrix(dy.data, item * outs * positions, positions);
+        const c = { data: dweight.data, offset: (item % groups) * outs * taps, ld: taps };
         gemm(outs, taps, positions, d, transposed(patches, 0, positions), c, true);
-        for (let o = 0; dbias !== undefined && o < outs; o++) {
-          let sum = 0;
-          for (let i = 0; i < positions; i++) sum += dy.data[d.offset + o * positions + i];
-          dbias.data[group * outs + o] += sum;
-        }
       }
     };
   },

@@ -68,7 +68,7 @@ const maxPool2dOp = defineOp<Geometry>({
           for (let r = top; r < bottom; r++) {
             for (let at = r * windows.width + left; at < r * windows.width + right; at++) {
               const candidate = data[from + at];
-              if (candidate > value || (candidate !== candidate && value === value)) {
+              if (candidate > value || (Number.isNaN(candidate) && !Number.isNaN(value))) {
                 best = at;
                 value = candidate;
               }

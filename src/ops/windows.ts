@@ -32,7 +32,9 @@ export function windowsOf(
   if (kh < 1 || kw < 1) throw shapeError(`${op} expects a kernel of at least 1×1, got ${kh}×${kw}`);
   if (kh > ph || kw > pw) {
     const padded = top + left > 0 ? `, ${ph}×${pw} with its padding` : '';
-    throw shapeError(`${op} with a kernel of ${kh}×${kw} does not fit an image of ${height}×${width}${padded}`);
+    throw shapeError(
+      `${op} with a kernel of ${kh}×${kw} does not fit an image of ${height}×${width}${padded}`,
+    );
   }
   return {
     channels,

@@ -1,4 +1,4 @@
-import type { RunResult, Store } from '../backend/backend.ts';
+import type { Store } from '../backend/backend.ts';
 import { type DeviceOptions, openStore } from '../backend/device.ts';
 import { FlatminError } from '../errors.ts';
 import { type Compiled, compile } from '../graph/compile.ts';
@@ -7,7 +7,7 @@ import { Program } from '../graph/program.ts';
 import type { Shape } from '../graph/types.ts';
 import type { Numbers, Tap } from '../ops/define.ts';
 import { checkFinite, type NonFinitePolicy, statusBlock } from '../ops/status.ts';
-import { throwOnStop } from '../train/stop.ts';
+import { stopError } from '../train/stop.ts';
 import { checkApart, checkGrads, checkParams, type Grads, type Params } from './arrays.ts';
 import type { Optimizer, Pass } from './optimizer.ts';
 
@@ -83,9 +83,7 @@ export class BoundOptimizer {
         `${this.optimizer.name} needs the gradient at ${phases} points of each step. Help: call step(async () => ({ loss, grads })).`,
       );
     }
-    const moment = this.#next();
-    this.#run(moment, 0, given);
-    this.#run(moment, 1, given);
+    this.#run(this.#next(), given);
     this.#step += 1;
   }
 
@@ -101,8 +99,13 @@ export class BoundOptimizer {
       for (let phase = 1; phase <= phases; phase++) {
         const { loss, grads } = await closure();
         first ??= loss;
-        if (phase === 1) this.#run(moment, 0, grads);
-        this.#run(moment, phase, grads);
+        if (phases === 1) {
+          this.#run(moment, grads);
+          continue;
+        }
+        // Phase 0 is what comes before the first gradient.
+        if (phase === 1) this.#run(moment, grads, 0);
+        this.#run(moment, grads, phase);
       }
       this.#step += 1;
       return first ?? 0;
@@ -146,7 +149,7 @@ export class BoundOptimizer {
     return program;
   }
 
-  #run(moment: Moment, phase: number, grads: Grads): RunResult {
+  #run(moment: Moment, grads: Grads, phase?: number): void {
     checkParams(this.params);
     checkGrads(this.params, grads);
     const names = Object.keys(this.params);
@@ -166,8 +169,7 @@ export class BoundOptimizer {
     const program = this.program();
     const bindings = program.bound.map((key) => arrays.get(key) as Numbers);
     const result = program.runSync([moment], bindings, phase);
-    throwOnStop(this.#store, names);
-    return result;
+    if (result.stopped) throw stopError(this.#store, names);
   }
 }
 

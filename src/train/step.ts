@@ -9,7 +9,7 @@ import type { Loss } from '../nn/loss.ts';
 import type { Numbers } from '../ops/define.ts';
 import { checkFinite, type NonFinitePolicy, statusBlock } from '../ops/status.ts';
 import type { Optimizer, OptimizerTrace, Pass } from '../optim/optimizer.ts';
-import { throwOnStop } from './stop.ts';
+import { stopError } from './stop.ts';
 
 export const stateKey = (name: string): string => `state/${name}`;
 
@@ -49,13 +49,13 @@ export class TrainStep {
   /** Losses of one step for each moment; `FLATMIN_NUMERICS` when the status block stopped the run. */
   runSync(moments: readonly Moment[]): RunResult {
     const result = this.program.runSync(moments);
-    throwOnStop(this.#store, this.#names);
+    if (result.stopped) throw stopError(this.#store, this.#names);
     return result;
   }
 
   async run(moments: readonly Moment[], options?: RunOptions): Promise<RunResult> {
     const result = await this.program.run(moments, options);
-    throwOnStop(this.#store, this.#names);
+    if (result.stopped) throw stopError(this.#store, this.#names);
     return result;
   }
 }

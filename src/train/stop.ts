@@ -2,16 +2,15 @@ import type { Store } from '../backend/backend.ts';
 import { FlatminError } from '../errors.ts';
 import { STATUS, STATUS_KEY } from '../ops/status.ts';
 
-/** Throws what the status block says ended the run, and clears it so that the next run may try again. */
-export function throwOnStop(store: Store, names: readonly string[]): void {
+/** The error that the status block stopped a run for; clears the block so that the next run may try again. */
+export function stopError(store: Store, names: readonly string[]): FlatminError {
   const status = store.read(STATUS_KEY);
   const reason = status[STATUS.stop];
-  if (reason === 0) return;
   const tensor = names[status[STATUS.tensor]] ?? `number ${status[STATUS.tensor]}`;
   const step = status[STATUS.step];
   status[STATUS.stop] = 0;
   store.write(STATUS_KEY, status);
-  throw new FlatminError(
+  return new FlatminError(
     'FLATMIN_NUMERICS',
     reason === 1
       ? `The gradient of "${tensor}" is not finite at step ${step}. Parameters are as before that step. Help: lower the learning rate, clip gradients, or set onNonFinite to "skip".`

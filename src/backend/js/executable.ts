@@ -59,8 +59,9 @@ export class JsExecutable implements Executable {
     const steps = rows.length / width;
     const reports = new Float32Array(steps * this.#reports.length);
     let done = 0;
+    const stopped = () => (this.#status?.data[0] ?? 0) !== 0;
     return {
-      finished: () => done === steps || (this.#status?.data[0] ?? 0) !== 0,
+      finished: () => done === steps || stopped(),
       step: (phase?: number) => {
         const row = rows.subarray(done * width, (done + 1) * width);
         const first = phase === undefined ? 0 : spec.phases[phase];
@@ -80,6 +81,7 @@ export class JsExecutable implements Executable {
       result: (): RunResult => ({
         steps: done,
         reports: reports.slice(0, done * this.#reports.length),
+        stopped: stopped(),
       }),
     };
   }

@@ -11,6 +11,7 @@ export class NativeExecutable implements Executable {
   readonly #handle: NativeProgramHandle;
   readonly #rowWidth: number;
   readonly #reports: number;
+  readonly #outcome = new Int32Array(2);
 
   constructor(handle: NativeProgramHandle, spec: ProgramSpec) {
     this.#handle = handle;
@@ -20,12 +21,18 @@ export class NativeExecutable implements Executable {
 
   runSync(rows: Float64Array, bindings: readonly Numbers[] = [], phase = -1): RunResult {
     const reports = new Float32Array((rows.length / this.#rowWidth) * this.#reports);
-    const steps = this.#handle.runSync(rows, bindings, phase, reports);
-    return { steps, reports: reports.subarray(0, steps * this.#reports) };
+    const outcome = this.#outcome;
+    this.#handle.runSync(rows, bindings, phase, reports, outcome);
+    const [steps, stopped] = outcome;
+    return {
+      steps,
+      reports: reports.subarray(0, steps * this.#reports),
+      stopped: stopped !== 0,
+    };
   }
 
   async run(rows: Float64Array, { signal, onProgress }: RunOptions = {}): Promise<RunResult> {
-    if (signal?.aborted) return { steps: 0, reports: new Float32Array(0) };
+    if (signal?.aborted) return { steps: 0, reports: new Float32Array(0), stopped: false };
     const promise = this.#handle.run(rows);
     const abort = () => this.#handle.abort();
     signal?.addEventListener('abort', abort, { once: true });

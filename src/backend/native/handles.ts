@@ -16,13 +16,14 @@ export interface NativeStoreHandle {
 }
 
 export interface NativeProgramHandle {
-  /** Steps done; `phase` −1 runs all of them. */
+  /** `phase` −1 runs all of them; writes the steps done and whether the status block stopped the run to `outcome`. */
   runSync(
     rows: Float64Array,
     bindings: readonly Numbers[],
     phase: number,
     reports: Float32Array,
-  ): number;
+    outcome: Int32Array,
+  ): void;
   run(rows: Float64Array): Promise<RunResult>;
   progress(): RunResult | undefined;
   abort(): void;
