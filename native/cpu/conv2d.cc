@@ -1,4 +1,5 @@
-// conv2d: y = w * x + b of images [n, c, h, w], as products of the weight with unfolded windows (im2col).
+// conv2d: y = w * x + b of images [n, c, h, w], as products of the weight with unfolded windows
+// (im2col).
 #include "conv2d.h"
 
 namespace flatmin {
@@ -82,8 +83,7 @@ Run op_conv2d(Instruction& in) {
           c.ld = count * width;
         }
         gemmSerial({m, count * width, taps}, a, b, c, gemmScratch);
-        if (count > 1)
-          partImages(product, conv.groups * conv.out * positions, count, m, width, to);
+        if (count > 1) partImages(product, conv.groups * conv.out * positions, count, m, width, to);
       }
     });
   };

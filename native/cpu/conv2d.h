@@ -1,4 +1,5 @@
-// What the three convolution kernels share: shapes, scratch, and how images are gathered for one product.
+// What the three convolution kernels share: shapes, scratch, and how images are gathered for one
+// product.
 #pragma once
 
 #include "gemm.h"
@@ -11,7 +12,8 @@ namespace FLATMIN_ISA {
 inline constexpr int64_t kTaskProducts = 1 << 19;    // multiplications worth a task of their own
 inline constexpr int64_t kWantedTasks = 32;          // where the work can be cut into that many
 inline constexpr int64_t kUnfoldedFloats = 1 << 16;  // of a piece: stays in the L2 cache
-inline constexpr int64_t kProductWidth = 64;         // positions of one product: images are joined up to it
+inline constexpr int64_t kProductWidth =
+    64;  // positions of one product: images are joined up to it
 
 static inline int64_t ceilDiv(int64_t x, int64_t y) { return (x + y - 1) / y; }
 
@@ -25,9 +27,9 @@ struct Convolution {
     const auto attr = [&](const char* name, size_t i) {
       return static_cast<int64_t>(in.list(name).at(i));
     };
-    windows = {weight.dim(1),     x.dim(2),          x.dim(3),           weight.dim(2),
-               weight.dim(3),     attr("stride", 0), attr("stride", 1),  attr("padding", 0),
-               attr("padding", 1)};
+    windows = {weight.dim(1),     x.dim(2),           x.dim(3),
+               weight.dim(2),     weight.dim(3),      attr("stride", 0),
+               attr("stride", 1), attr("padding", 0), attr("padding", 1)};
   }
 
   int64_t positions() const { return windows.positions(); }
@@ -55,8 +57,8 @@ struct Convolution {
   }
 };
 
-// Output rows in pieces whose unfolded windows stay in the cache, of perPosition floats for each position;
-// small images are one piece, and several are joined to one product.
+// Output rows in pieces whose unfolded windows stay in the cache, of perPosition floats for each
+// position; small images are one piece, and several are joined to one product.
 struct Pieces {
   int64_t images;  // joined: more than one only if an image is one piece
   int64_t rows;    // output rows of a piece
@@ -64,7 +66,8 @@ struct Pieces {
 
   Pieces(const Windows& w, int64_t images, int64_t perPosition)
       : images(std::clamp<int64_t>(kProductWidth / w.positions(), 1, images)) {
-    const int64_t width = std::max(kUnfoldedFloats / std::max<int64_t>(perPosition, 1), kProductWidth);
+    const int64_t width =
+        std::max(kUnfoldedFloats / std::max<int64_t>(perPosition, 1), kProductWidth);
     perImage = ceilDiv(w.outHeight(), std::max<int64_t>(width / w.outWidth(), 1));
     rows = ceilDiv(w.outHeight(), perImage);
     perImage = ceilDiv(w.outHeight(), rows);

@@ -1,4 +1,5 @@
-// conv2dGradInput: dx = wᵀ * dy, as products with the transposed weight that are folded back (col2im).
+// conv2dGradInput: dx = wᵀ * dy, as products with the transposed weight that are folded back
+// (col2im).
 #include "conv2d.h"
 
 namespace flatmin {
@@ -59,8 +60,7 @@ Run op_conv2dGradInput(Instruction& in) {
         const int64_t count = std::min(pieces.images, end - image);
         const float* const from = dy.f32(step) + conv.outputAt(image, group);
         float* const to = dx.f32(step) + conv.inputAt(image, group) + first * plane;
-        if (count > 1)
-          joinImages(from, conv.outputAt(1, 0), count, conv.out, positions, gathered);
+        if (count > 1) joinImages(from, conv.outputAt(1, 0), count, conv.out, positions, gathered);
         const auto product = [&](int64_t begin, int64_t n, GemmOut c) {
           const Matrix b = count > 1 ? Matrix{gathered, n, 1} : Matrix{from + begin, positions, 1};
           gemmSerial({mine.taps(), n, conv.out}, a, b, c, gemmScratch);

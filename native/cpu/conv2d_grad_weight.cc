@@ -1,5 +1,6 @@
-// conv2dGradWeight: dw = dy * unfolded windows, summed over images and positions; db = the sums of dy.
-// The batch is cut into slices whose number follows from the shape; their sums are added in order.
+// conv2dGradWeight: dw = dy * unfolded windows, summed over images and positions; db = the sums of
+// dy. The batch is cut into slices whose number follows from the shape; their sums are added in
+// order.
 #include "chunks.h"
 #include "conv2d.h"
 
@@ -119,8 +120,7 @@ Run op_conv2dGradWeight(Instruction& in) {
           }
           gemmSerial({conv.out, mine.taps(), k}, a, b, c, gemmScratch);
           c.beta = 1;
-          for (int64_t o = 0; biases && o < conv.out; ++o)
-            biases[o] += sumRow(a.at(o, 0), k);
+          for (int64_t o = 0; biases && o < conv.out; ++o) biases[o] += sumRow(a.at(o, 0), k);
         }
       }
     });

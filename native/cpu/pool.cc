@@ -1,5 +1,5 @@
-// Max and average pooling of images [n, c, h, w] and their gradients; 2×2 windows side by side, the usual
-// case, have loops of their own.
+// Max and average pooling of images [n, c, h, w] and their gradients; 2×2 windows side by side, the
+// usual case, have loops of their own.
 #include "kernels.h"
 #include "unfold.h"
 
@@ -128,25 +128,26 @@ Run op_maxPool2d(Instruction& in) {
       float* to = y.f32(step) + p * positions;
       int32_t* places = index.i32(step) + p * positions;
       if (pool.isHalving()) return maxHalving(pool.windows, from, to, places);
-      pool.forWindows([=](int64_t position, int64_t top, int64_t bottom, int64_t left, int64_t right) {
-        int64_t place = top * width + left;
-        float best = from[place];
-        for (int64_t r = top; r < bottom; ++r) {
-          for (int64_t at = r * width + left; at < r * width + right; ++at) {
-            if (!wins(from[at], best)) continue;
-            best = from[at];
-            place = at;
-          }
-        }
-        to[position] = best;
-        places[position] = static_cast<int32_t>(place);
-      });
+      pool.forWindows(
+          [=](int64_t position, int64_t top, int64_t bottom, int64_t left, int64_t right) {
+            int64_t place = top * width + left;
+            float best = from[place];
+            for (int64_t r = top; r < bottom; ++r) {
+              for (int64_t at = r * width + left; at < r * width + right; ++at) {
+                if (!wins(from[at], best)) continue;
+                best = from[at];
+                place = at;
+              }
+            }
+            to[position] = best;
+            places[position] = static_cast<int32_t>(place);
+          });
     });
   };
 }
 
-// Writes dx of 2×2 windows side by side: gradients(row, i) gives the gradients of the upper and the lower pairs of
-// windows i, i + 1 …; what is in no window gets 0.
+// Writes dx of 2×2 windows side by side: gradients(row, i) gives the gradients of the upper and the
+// lower pairs of windows i, i + 1 …; what is in no window gets 0.
 template <int W, class Gradients>
 static void spreadHalving(const Windows& w, float* dx, Gradients gradients) {
   const int64_t n = w.outWidth(), rows = w.outHeight(), width = w.width;
@@ -176,7 +177,8 @@ static void maxHalvingGrad(const Windows& w, const float* dy, const int32_t* ind
       const auto taken = [=](int64_t where) {
         return place == P::places(where) ? d : typename Lane<W>::F{};
       };
-      return std::pair<P, P>{{taken(at), taken(at + 1)}, {taken(at + width), taken(at + width + 1)}};
+      return std::pair<P, P>{{taken(at), taken(at + 1)},
+                             {taken(at + width), taken(at + width + 1)}};
     });
   });
 }
@@ -223,12 +225,13 @@ Run op_avgPool2d(Instruction& in) {
       const float* from = x.f32(step) + p * pool.plane();
       float* to = y.f32(step) + p * positions;
       if (pool.isHalving()) return averageHalving(pool.windows, from, to);
-      pool.forWindows([=](int64_t position, int64_t top, int64_t bottom, int64_t left, int64_t right) {
-        float sum = 0;
-        for (int64_t r = top; r < bottom; ++r)
-          for (int64_t at = r * width + left; at < r * width + right; ++at) sum += from[at];
-        to[position] = sum * scale;
-      });
+      pool.forWindows(
+          [=](int64_t position, int64_t top, int64_t bottom, int64_t left, int64_t right) {
+            float sum = 0;
+            for (int64_t r = top; r < bottom; ++r)
+              for (int64_t at = r * width + left; at < r * width + right; ++at) sum += from[at];
+            to[position] = sum * scale;
+          });
     });
   };
 }
@@ -255,11 +258,12 @@ Run op_avgPool2dGrad(Instruction& in) {
       float* to = dx.f32(step) + p * pool.plane();
       if (pool.isHalving()) return averageHalvingGrad(pool.windows, from, to);
       std::fill(to, to + pool.plane(), 0.0f);
-      pool.forWindows([=](int64_t position, int64_t top, int64_t bottom, int64_t left, int64_t right) {
-        const float d = from[position] * scale;
-        for (int64_t r = top; r < bottom; ++r)
-          for (int64_t at = r * width + left; at < r * width + right; ++at) to[at] += d;
-      });
+      pool.forWindows(
+          [=](int64_t position, int64_t top, int64_t bottom, int64_t left, int64_t right) {
+            const float d = from[position] * scale;
+            for (int64_t r = top; r < bottom; ++r)
+              for (int64_t at = r * width + left; at < r * width + right; ++at) to[at] += d;
+          });
     });
   };
 }

@@ -1,7 +1,8 @@
-// The windows that a convolution slides over an image, as the columns of a matrix (im2col), and back (col2im).
+// The windows that a convolution slides over an image, as the columns of a matrix (im2col), and
+// back (col2im).
 #pragma once
 
-#include "rows.h"
+#include "pieces.h"
 
 namespace flatmin {
 namespace FLATMIN_ISA {
@@ -43,14 +44,15 @@ static inline void clearImage(const Windows& w, float* padded) {
   std::memset(padded, 0, static_cast<size_t>(floats) * sizeof(float));
 }
 
-// The image with its border of zeros: in `scratch` (paddedFloats), or the image itself without padding.
+// The image with its border of zeros: in `scratch` (paddedFloats), or the image itself without
+// padding.
 static inline const float* padImage(const Windows& w, const float* x, float* scratch) {
   if (!w.isPadded()) return x;
   const int64_t width = w.paddedWidth(), plane = w.paddedHeight() * width;
   clearImage(w, scratch);
   for (int64_t c = 0; c < w.channels; ++c)
-    copyRows(scratch + c * plane + w.padY * width + w.padX, width, x + c * w.height * w.width, w.width,
-             w.height, w.width);
+    copyRows(scratch + c * plane + w.padY * width + w.padX, width, x + c * w.height * w.width,
+             w.width, w.height, w.width);
   return scratch;
 }
 
@@ -58,12 +60,12 @@ static inline const float* padImage(const Windows& w, const float* x, float* scr
 static inline void cropImage(const Windows& w, const float* padded, float* x) {
   const int64_t width = w.paddedWidth(), plane = w.paddedHeight() * width;
   for (int64_t c = 0; c < w.channels; ++c)
-    copyRows(x + c * w.height * w.width, w.width, padded + c * plane + w.padY * width + w.padX, width,
-             w.height, w.width);
+    copyRows(x + c * w.height * w.width, w.width, padded + c * plane + w.padY * width + w.padX,
+             width, w.height, w.width);
 }
 
-// body(row, at) for every row of the unfolded matrix, that is channel and place in the window: `at` is
-// what it holds of the padded image for output (firstRow, 0).
+// body(row, at) for every row of the unfolded matrix, that is channel and place in the window: `at`
+// is what it holds of the padded image for output (firstRow, 0).
 template <class Body>
 static inline void forTaps(const Windows& w, int64_t firstRow, Body body) {
   const int64_t width = w.paddedWidth(), height = w.paddedHeight();
@@ -74,7 +76,8 @@ static inline void forTaps(const Windows& w, int64_t firstRow, Body body) {
         body(row++, (c * height + firstRow * w.strideY + y) * width + x);
 }
 
-// Columns for the output rows [firstRow, firstRow + rows): to[tap * ld + position], from a padded image.
+// Columns for the output rows [firstRow, firstRow + rows): to[tap * ld + position], from a padded
+// image.
 static inline void unfold(const Windows& w, const float* padded, int64_t firstRow, int64_t rows,
                           float* to, int64_t ld) {
   const int64_t n = w.outWidth(), stride = w.strideX, down = w.strideY * w.paddedWidth();
@@ -89,8 +92,7 @@ static inline void unfold(const Windows& w, const float* padded, int64_t firstRo
   }
   forTaps(w, firstRow, [=](int64_t tap, int64_t at) {
     for (int64_t y = 0; y < rows; ++y)
-      for (int64_t x = 0; x < n; ++x)
-        to[tap * ld + y * n + x] = padded[at + y * down + x * stride];
+      for (int64_t x = 0; x < n; ++x) to[tap * ld + y * n + x] = padded[at + y * down + x * stride];
   });
 }
 

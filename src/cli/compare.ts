@@ -48,6 +48,7 @@ export async function compare(
     task,
     runs.map(({ settings }) => settings),
   );
+  process.stderr.write('\n');
   process.stdout.write(`${resultTable(title, results)}\n`);
 }
 

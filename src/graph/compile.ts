@@ -49,7 +49,8 @@ export function compile(graph: Graph, options: CompileOptions = {}): Compiled {
     const owner = ownerOf(owners, values[id]);
     if (owner.place !== 'arena') return;
     const known = lifetimes.get(owner);
-    if (known === undefined) lifetimes.set(owner, { bytes: bytesOf(owner.type), start: at, end: at });
+    if (known === undefined)
+      lifetimes.set(owner, { bytes: bytesOf(owner.type), start: at, end: at });
     else known.end = at;
   };
   instructions.forEach((instruction, at) => {
@@ -154,6 +155,7 @@ function rootOf(value: Value): Value {
 
 function ownerOf(owners: ReadonlyMap<Value, Value>, value: Value): Value {
   let owner = rootOf(value);
-  for (let next = owners.get(owner); next !== undefined; next = owners.get(owner)) owner = rootOf(next);
+  for (let next = owners.get(owner); next !== undefined; next = owners.get(owner))
+    owner = rootOf(next);
   return owner;
 }

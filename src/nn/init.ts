@@ -1,5 +1,5 @@
-import { forEachWord, STREAM, toUniform } from '../random/philox.ts';
 import type { Numbers } from '../ops/define.ts';
+import { forEachWord, STREAM, toUniform } from '../random/philox.ts';
 
 /** How a parameter starts. */
 export type Init =

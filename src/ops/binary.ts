@@ -76,19 +76,37 @@ function broadcastStrides(shape: Shape, out: Shape): Int32Array {
   return strides;
 }
 
-const greaterEqual = binary('greaterEqual', (a, b) => (a >= b ? 1 : 0), () => [
-  undefined,
-  undefined,
-]);
-const less = binary('less', (a, b) => (a < b ? 1 : 0), () => [undefined, undefined]);
+const greaterEqual = binary(
+  'greaterEqual',
+  (a, b) => (a >= b ? 1 : 0),
+  () => [undefined, undefined],
+);
+const less = binary(
+  'less',
+  (a, b) => (a < b ? 1 : 0),
+  () => [undefined, undefined],
+);
 
-export const add = binary('add', (a, b) => a + b, (_a, _b, dy) => [dy, dy]);
-export const sub = binary('sub', (a, b) => a - b, (_a, _b, dy) => [dy, neg(dy)]);
-export const mul = binary('mul', (a, b) => a * b, (a, b, dy) => [mul(dy, b), mul(dy, a)]);
-export const div = binary('div', (a, b) => a / b, (a, b, dy) => [
-  div(dy, b),
-  neg(div(mul(dy, a), square(b))),
-]);
+export const add = binary(
+  'add',
+  (a, b) => a + b,
+  (_a, _b, dy) => [dy, dy],
+);
+export const sub = binary(
+  'sub',
+  (a, b) => a - b,
+  (_a, _b, dy) => [dy, neg(dy)],
+);
+export const mul = binary(
+  'mul',
+  (a, b) => a * b,
+  (a, b, dy) => [mul(dy, b), mul(dy, a)],
+);
+export const div = binary(
+  'div',
+  (a, b) => a / b,
+  (a, b, dy) => [div(dy, b), neg(div(mul(dy, a), square(b)))],
+);
 /** The larger of the two; equal elements send the gradient to the first. */
 export const maximum = binary('maximum', Math.max, (a, b, dy) => [
   mul(dy, greaterEqual(a, b)),

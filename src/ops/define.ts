@@ -91,8 +91,7 @@ export function expectType(
       (type.shape.length === shape.length &&
         shape.every((d, i) => d === null || d === type.shape[i])));
   if (fits) return;
-  const wanted =
-    shape === undefined ? dtype : `${dtype}[${shape.map((d) => d ?? '·').join(', ')}]`;
+  const wanted = shape === undefined ? dtype : `${dtype}[${shape.map((d) => d ?? '·').join(', ')}]`;
   throw shapeError(`${op} expects ${operand} ${wanted}, got ${showType(type)}`);
 }
 

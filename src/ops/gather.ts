@@ -10,7 +10,7 @@ const gatherOp = defineOp({
     return [{ dtype: table.dtype, shape: [...indices.shape, ...table.shape.slice(1)] }];
   },
   gradient: ({ inputs: [table, indices] }, [dy]) => [
-    dy && dy.graph.add(scatterAddOp, [dy, indices], { shape: table.shape })[0],
+    dy?.graph.add(scatterAddOp, [dy, indices], { shape: table.shape })[0],
     undefined,
   ],
   kernel: ({ inputs: [table, indices], outputs: [y] }) => {

@@ -1,7 +1,7 @@
 import type { Value } from '../graph/graph.ts';
-import { sizeOf, type Shape } from '../graph/types.ts';
+import { type Shape, sizeOf } from '../graph/types.ts';
 import { gemm } from '../linalg/gemm.ts';
-import { unfold } from '../linalg/unfold.ts';
+import { unfold, unfolding } from '../linalg/unfold.ts';
 import { defineOp, expectType, type Numbers, type Operand, type Tap } from './define.ts';
 import { standsStill } from './status.ts';
 import { windowsOf } from './windows.ts';
@@ -54,8 +54,8 @@ const kfacInputFactorOp = defineOp<InputAttrs>({
     const [dim] = factor.shape;
     const [examples, ...image] = x.shape;
     const convolution = attrs.kernel.length > 0;
-    const windows = convolution ? windowsOf('kfac', image, attrs) : undefined;
-    const positions = windows === undefined ? 1 : windows.outHeight * windows.outWidth;
+    const windows = convolution ? unfolding(windowsOf('kfac', image, attrs)) : undefined;
+    const positions = windows?.positions ?? 1;
     // ā as columns, the constant 1 of the bias in the last row.
     const patches = new Float64Array(dim * positions).fill(1);
     const inputs = patches.subarray(0, (dim - attrs.bias) * positions);
@@ -65,7 +65,12 @@ const kfacInputFactorOp = defineOp<InputAttrs>({
       for (let n = 0; n < examples; n++) {
         if (windows !== undefined) unfold(windows, x.data, n * sizeOf(image), inputs);
         else for (let i = 0; i < image[0]; i++) inputs[i] = x.data[n * image[0] + i];
-        addGram(sum, { data: patches, offset: 0, rowStride: positions, colStride: 1 }, dim, positions);
+        addGram(
+          sum,
+          { data: patches, offset: 0, rowStride: positions, colStride: 1 },
+          dim,
+          positions,
+        );
       }
       blend(factor, scaled(sum, 1 / examples), factorDecay(updates));
     };

@@ -38,7 +38,9 @@ const modeGramOp = defineOp<ModeAttrs & { decay: number; scale: number }>({
     expectType('modeGram', 'a statistic', statistic, 'f32', [dim, dim]);
     expectType('modeGram', 'a gradient', g, 'f32');
     if (g.shape.reduce((n, d) => n * d, 1) !== outer * dim * inner) {
-      throw shapeError(`modeGram cannot see [${g.shape.join(', ')}] as [${outer}, ${dim}, ${inner}]`);
+      throw shapeError(
+        `modeGram cannot see [${g.shape.join(', ')}] as [${outer}, ${dim}, ${inner}]`,
+      );
     }
     return [];
   },

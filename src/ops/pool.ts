@@ -54,7 +54,7 @@ const maxPool2dOp = defineOp<Geometry>({
     return [f32(...shape), i32(...shape)];
   },
   gradient: ({ inputs: [x], outputs: [, index], attrs }, [dy]) => [
-    dy && dy.graph.add(maxPool2dGradOp, [dy, index], { ...attrs, shape: x.shape })[0],
+    dy?.graph.add(maxPool2dGradOp, [dy, index], { ...attrs, shape: x.shape })[0],
   ],
   kernel: ({ inputs: [x], outputs: [y, index], attrs }) => {
     const { windows, planes, plane, positions } = layoutOf('maxPool2d', x.shape, attrs);
@@ -104,7 +104,7 @@ const avgPool2dOp = defineOp<Geometry>({
   name: 'avgPool2d',
   infer: ([x], attrs) => [f32(...outputShape('avgPool2d', x, attrs))],
   gradient: ({ inputs: [x], attrs }, [dy]) => [
-    dy && dy.graph.add(avgPool2dGradOp, [dy], { ...attrs, shape: x.shape })[0],
+    dy?.graph.add(avgPool2dGradOp, [dy], { ...attrs, shape: x.shape })[0],
   ],
   kernel: ({ inputs: [x], outputs: [y], attrs }) => {
     const { windows, planes, plane, positions } = layoutOf('avgPool2d', x.shape, attrs);

@@ -73,7 +73,8 @@ const maxOp = defineOp<Axis>({
             const known = x.data[(o * length + best) * inner + i];
             if (candidate > known || (Number.isNaN(candidate) && !Number.isNaN(known))) best = k;
           }
-          y.data[o * inner + i] = length === 0 ? -Infinity : x.data[(o * length + best) * inner + i];
+          y.data[o * inner + i] =
+            length === 0 ? -Infinity : x.data[(o * length + best) * inner + i];
           index.data[o * inner + i] = best;
         }
       }

@@ -124,7 +124,9 @@ const kfacInversesOp = defineOp<InverseAttrs>({
     expectType('kfacInverses', 'failure counters', failures, 'i32', [null]);
     const counters = 2 * (1 + Math.max(-1, ...tensors));
     if (failures.shape[0] < counters) {
-      throw shapeError(`kfacInverses expects ${counters} failure counters, got ${failures.shape[0]}`);
+      throw shapeError(
+        `kfacInverses expects ${counters} failure counters, got ${failures.shape[0]}`,
+      );
     }
     for (let i = 0; i < matrices.length; i += 2) {
       expectSameShape('kfacInverses', matrices[i].shape, matrices[i + 1].shape);

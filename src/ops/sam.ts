@@ -64,5 +64,9 @@ const restoreOp = defineOp({
 
 /** θ ← saved, bit for bit. */
 export function restore(params: readonly Value[], saved: readonly Value[]): void {
-  params[0].graph.add(restoreOp, params.flatMap((p, i) => [p, saved[i]]), {});
+  params[0].graph.add(
+    restoreOp,
+    params.flatMap((p, i) => [p, saved[i]]),
+    {},
+  );
 }

@@ -65,7 +65,7 @@ const crossEntropyOp = defineOp({
     return [{ dtype: 'f32', shape: [] }, logits];
   },
   gradient: ({ inputs: [, labels], outputs: [, probabilities] }, [dloss]) => [
-    dloss && dloss.graph.add(crossEntropyGradOp, [probabilities, labels, dloss], {})[0],
+    dloss?.graph.add(crossEntropyGradOp, [probabilities, labels, dloss], {})[0],
     undefined,
   ],
   kernel: ({ inputs: [logits, labels], outputs: [loss, probabilities] }) => {

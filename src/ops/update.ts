@@ -1,5 +1,5 @@
 import type { Attrs, TensorType } from '../graph/types.ts';
-import { defineOp, expectSameShape, expectType, type Operand, type OpDef } from './define.ts';
+import { defineOp, expectSameShape, expectType, type OpDef, type Operand } from './define.ts';
 import { standsStill } from './status.ts';
 
 /** One tensor's buffers: parameter, gradient, then its state. */

@@ -18,9 +18,14 @@ const fail = (message: string): never => {
 };
 
 /** Throws unless `data` is a Float32Array of `size` elements that is still attached. */
-export function checkArray(what: string, data: unknown, size: number): asserts data is Float32Array {
+export function checkArray(
+  what: string,
+  data: unknown,
+  size: number,
+): asserts data is Float32Array {
   if (!(data instanceof Float32Array)) {
-    const came = data === null ? 'null' : typeof data === 'object' ? data?.constructor?.name : typeof data;
+    const came =
+      data === null ? 'null' : typeof data === 'object' ? data?.constructor?.name : typeof data;
     return fail(`${what} must be a Float32Array of ${size} elements, got ${came}`);
   }
   if (data.length === size) return;

@@ -70,7 +70,7 @@ export class BoundOptimizer {
    * for the gradients at the parameters as they are at that moment. Resolves to the first loss.
    */
   step(closure: () => Evaluated | Promise<Evaluated>): Promise<number>;
-  step(given: Grads | (() => Evaluated | Promise<Evaluated>)): void | Promise<number> {
+  step(given: Grads | (() => Evaluated | Promise<Evaluated>)): undefined | Promise<number> {
     if (this.#busy) {
       throw new FlatminError('FLATMIN_BUSY', 'A step is in progress; await it first');
     }
@@ -91,8 +91,7 @@ export class BoundOptimizer {
     this.#busy = true;
     const phases = this.program().compiled.graph.phases - 1;
     // Between two gradients the parameters may stand elsewhere: a closure that fails must not leave them there.
-    const before =
-      phases > 1 ? Object.values(this.params).map(({ data }) => data.slice()) : [];
+    const before = phases > 1 ? Object.values(this.params).map(({ data }) => data.slice()) : [];
     try {
       const moment = this.#next();
       let first: number | undefined;

@@ -103,18 +103,15 @@ function trace(t: OptimizerTrace, options: z.output<typeof schema>): void {
   const indexOf = new Map(t.params.map(({ value }, i) => [value, i]));
 
   const updates = t.state('updates', { dtype: 'i32', shape: [1] });
-  const layers = graph.inSection(
-    { name: STATISTICS, due: every(options.statisticsEvery) },
-    () => {
-      const tapped = eligible(pass.tapGradients(options.fisher), indexOf);
-      countUpdate(status, updates);
-      return tapped.map(({ tap, gradient }) => {
-        const factors = factorsOf(t, tap.weight, inputFactorDim(tap), indexOf);
-        kfacFactors(status, updates, factors, tap, gradient);
-        return { tap, ...factors };
-      });
-    },
-  );
+  const layers = graph.inSection({ name: STATISTICS, due: every(options.statisticsEvery) }, () => {
+    const tapped = eligible(pass.tapGradients(options.fisher), indexOf);
+    countUpdate(status, updates);
+    return tapped.map(({ tap, gradient }) => {
+      const factors = factorsOf(t, tap.weight, inputFactorDim(tap), indexOf);
+      kfacFactors(status, updates, factors, tap, gradient);
+      return { tap, ...factors };
+    });
+  });
   graph.inSection({ name: 'inverses', due: every(options.inversesEvery) }, () => {
     const failures = t.state('failures', { dtype: 'i32', shape: [2 * t.params.length] });
     kfacInverses(status, failures, layers, options.damping);

@@ -31,7 +31,11 @@ export const sgd = defineOptimizer('sgd', schema, (t, options) => {
     sgdOp,
     [
       t.status,
-      ...t.params.flatMap(({ name, value }, i) => [value, grads[i], ...velocity(name, value.shape)]),
+      ...t.params.flatMap(({ name, value }, i) => [
+        value,
+        grads[i],
+        ...velocity(name, value.shape),
+      ]),
     ],
     {
       lrSlot: rateSlot(t.graph, options.lr).index,

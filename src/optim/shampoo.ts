@@ -3,10 +3,10 @@ import { FlatminError } from '../errors.ts';
 import type { Value } from '../graph/graph.ts';
 import type { Shape } from '../graph/types.ts';
 import { sizeOf } from '../graph/types.ts';
+import type { Numbers } from '../ops/define.ts';
 import { type Mode, modeApply, modeGram } from '../ops/modes.ts';
 import { countUpdate, inverseRoots } from '../ops/roots.ts';
 import { sgdOp } from '../ops/sgd.ts';
-import type { Numbers } from '../ops/define.ts';
 import { defineOptimizer, rateSlot } from './optimizer.ts';
 import { count, decay, nonNegative, rate } from './options.ts';
 
@@ -121,7 +121,11 @@ const mergedDims = (shape: Shape): number[] =>
   shape.length < 3 ? orderedDims(shape) : [shape[0], sizeOf(shape.slice(1))];
 
 const modesOf = (dims: readonly number[]): Mode[] =>
-  dims.map((dim, i) => ({ outer: sizeOf(dims.slice(0, i)), dim, inner: sizeOf(dims.slice(i + 1)) }));
+  dims.map((dim, i) => ({
+    outer: sizeOf(dims.slice(0, i)),
+    dim,
+    inner: sizeOf(dims.slice(i + 1)),
+  }));
 
 const diagonal = (n: number, value: number) => (data: Numbers) => {
   for (let i = 0; i < n; i++) data[i * n + i] = value;

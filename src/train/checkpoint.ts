@@ -75,7 +75,9 @@ export function loadCheckpoint(path: string, training: Training): EpochMetrics[]
       .filter((key) => !expected.includes(key))
       .map((key) => `"${key}" is not part of this training`),
     ...expected
-      .filter((key) => key in tensors && !sameShape(tensors[key].shape, training.store.type(key).shape))
+      .filter(
+        (key) => key in tensors && !sameShape(tensors[key].shape, training.store.type(key).shape),
+      )
       .map((key) => `"${key}" has shape [${tensors[key].shape.join(', ')}]`),
   ];
   if (complaints.length > 0) throw refuse(complaints.join('; '));

@@ -1,24 +1,33 @@
+import type { Store } from '../backend/backend.ts';
 import { FlatminError } from '../errors.ts';
 import { compile } from '../graph/compile.ts';
 import { Graph } from '../graph/graph.ts';
 import { Program } from '../graph/program.ts';
-import { type Shape, sizeOf } from '../graph/types.ts';
-import { parameterKey, Scope } from '../nn/layer.ts';
+import { type Shape, sizeOf, type TensorType } from '../graph/types.ts';
+import { type Layer, type ParameterSpec, parameterKey, Scope } from '../nn/layer.ts';
 import { restore } from '../ops/sam.ts';
 import { writeSafetensors } from './safetensors.ts';
-import type { Training } from './training.ts';
 
 export interface Tensor {
   readonly data: Float32Array;
   readonly shape: Shape;
 }
 
+/** A model whose parameters lie in a store. */
+export interface ModelOnStore {
+  readonly model: Layer;
+  readonly params: readonly ParameterSpec[];
+  readonly store: Store;
+  /** Type of a batch of inputs. */
+  readonly input: TensorType;
+}
+
 /** A model after training. */
 export class TrainedModel {
-  readonly #training: Training;
+  readonly #training: ModelOnStore;
   readonly #programs = new Map<number, { program: Program; output: string; shape: Shape }>();
 
-  constructor(training: Training) {
+  constructor(training: ModelOnStore) {
     this.#training = training;
   }
 

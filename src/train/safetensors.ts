@@ -1,8 +1,16 @@
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
+import { newNumbers } from '../backend/backend.ts';
 import { FlatminError } from '../errors.ts';
 import { BYTES, type DType, type Shape, sizeOf } from '../graph/types.ts';
 import type { Numbers } from '../ops/define.ts';
-import { newNumbers } from '../backend/backend.ts';
 
 /** The safetensors format: 8 bytes of header length, a JSON header, the tensors' bytes (little-endian). */
 

@@ -4,16 +4,18 @@ import type { Dataset } from '../data/dataset.ts';
 import { FlatminError } from '../errors.ts';
 import type { Moment } from '../graph/graph.ts';
 import type { TensorType } from '../graph/types.ts';
-import { initialise } from '../nn/init.ts';
 import { describeModel, type Layer, type ParameterSpec, parameterKey } from '../nn/layer.ts';
 import { crossEntropy, type Loss } from '../nn/loss.ts';
 import { type NonFinitePolicy, STATUS_KEY } from '../ops/status.ts';
 import type { Optimizer } from '../optim/optimizer.ts';
 import { permutation, STREAM } from '../random/philox.ts';
+import { checkWhole } from './arguments.ts';
 import { batches } from './batches.ts';
 import { type Evaluation, Evaluator } from './evaluate.ts';
+import type { ModelOnStore } from './model.ts';
+import { OptimizerStep } from './optimizer-step.ts';
+import { declareParameters } from './parameters.ts';
 import { DatasetSource } from './source.ts';
-import { TrainStep } from './step.ts';
 
 export interface TrainingData {
   readonly train: Dataset;
@@ -62,7 +64,7 @@ export interface StepReport {
 }
 
 /** A model on a device with its data, its optimizer's state and its place in the training. */
-export class Training {
+export class Training implements ModelOnStore {
   readonly store: Store;
   readonly params: readonly ParameterSpec[];
   readonly model: Layer;
@@ -75,7 +77,7 @@ export class Training {
   readonly configuration: object;
   readonly #batch: number;
   readonly #train: DatasetSource;
-  readonly #steps = new Map<number, TrainStep>();
+  readonly #steps = new Map<number, OptimizerStep>();
   readonly #evaluator: Evaluator | undefined;
 
   constructor(model: Layer, data: TrainingData, options: TrainingOptions) {
@@ -98,16 +100,10 @@ export class Training {
     this.#train = new DatasetSource(this.store, 'train', data.train);
     this.input = this.#train.batchType(Math.min(this.#batch, data.train.count));
     this.params = describeModel(model, this.input).params;
-    this.params.forEach((spec, index) => {
-      const key = parameterKey(spec.name);
-      this.store.declare(key, { dtype: 'f32', shape: spec.shape });
-      const values = this.store.read(key);
-      initialise(values, spec.init, this.seed, index);
-      this.store.write(key, values);
-    });
+    declareParameters(this.store, this.params, this.seed);
     for (const { rows } of batches(data.train.count, this.#batch)) {
       if (this.#steps.has(rows)) continue;
-      const step = new TrainStep(this.store, {
+      const step = new OptimizerStep(this.store, {
         model,
         params: this.params,
         loss: this.loss,
@@ -186,19 +182,11 @@ export class Training {
     }));
     const started = performance.now();
     const run: RunOptions = { signal, onProgress: onStep && account };
-    const step = this.#steps.get(rows) as TrainStep;
+    const step = this.#steps.get(rows) as OptimizerStep;
     try {
       account(await step.run(moments, run));
     } finally {
       position.seconds += (performance.now() - started) / 1000;
     }
   }
-}
-
-function checkWhole(name: string, value: number, least: number): number {
-  if (Number.isSafeInteger(value) && value >= least) return value;
-  throw new FlatminError(
-    'FLATMIN_ARGUMENT',
-    `${name} must be a whole number of at least ${least}, got ${value}`,
-  );
 }

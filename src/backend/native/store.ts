@@ -8,8 +8,8 @@ import {
 } from '../../graph/types.ts';
 import type { Numbers } from '../../ops/define.ts';
 import { type Executable, newNumbers, type Store } from '../backend.ts';
-import type { NativeExecutor, NativeStoreHandle } from './handles.ts';
 import { NativeExecutable } from './executable.ts';
+import type { NativeExecutor, NativeStoreHandle } from './handles.ts';
 
 const asBytes = ({ buffer, byteOffset, byteLength }: Numbers): Uint8Array =>
   new Uint8Array(buffer, byteOffset, byteLength);

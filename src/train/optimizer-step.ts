@@ -24,7 +24,7 @@ export interface StepOptions {
 }
 
 /** One compiled optimizer step: batch, forward, backward, update. Reports the loss of every step. */
-export class TrainStep {
+export class OptimizerStep {
   readonly program: Program;
   /** Store keys of the optimizer's state. */
   readonly stateKeys: readonly string[];

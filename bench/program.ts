@@ -1,0 +1,83 @@
+import { Bench } from 'tinybench';
+import { openStore } from '#flatmin/backend/device';
+import { compile } from '#flatmin/graph/compile';
+import { Graph, type Value } from '#flatmin/graph/graph';
+import { Program } from '#flatmin/graph/program';
+import { type Shape, sizeOf } from '#flatmin/graph/types';
+import type { Numbers } from '#flatmin/ops/define';
+import type { Sample, Target } from './suite.ts';
+
+/** A trace whose stored buffers come with their data. */
+export class Inputs {
+  readonly graph = new Graph();
+  readonly data = new Map<string, Numbers>();
+
+  f32(shape: Shape, data: Float32Array = noise(sizeOf(shape))): Value {
+    return this.#stored('f32', shape, data);
+  }
+
+  i32(shape: Shape, data = new Int32Array(sizeOf(shape))): Value {
+    return this.#stored('i32', shape, data);
+  }
+
+  #stored(dtype: 'f32' | 'i32', shape: Shape, data: Numbers): Value {
+    const key = `input/${this.data.size}`;
+    this.data.set(key, data);
+    return this.graph.stored(key, { dtype, shape });
+  }
+}
+
+/** Traces what is timed; values that it returns are computed though nothing reads them. */
+export type Build = (inputs: Inputs) => readonly Value[];
+
+/** Milliseconds of one timed call at least, so that the call itself does not count. */
+const CALL = 1;
+const MOMENT = { step: 1, epoch: 0, seed: 0, offset: 0 };
+
+/** The median time of one step of a program that holds nothing but what `build` traces. */
+export function timeProgram(target: Target, build: Build): Sample {
+  const program = load(target, build);
+  const run = (steps: number) => program.runSync(new Array(steps).fill(MOMENT));
+  run(1);
+  const started = performance.now();
+  run(1);
+  const steps = Math.ceil(CALL / Math.max(1e-3, performance.now() - started));
+  const bench = new Bench({ time: 200, iterations: 2, warmupTime: 50, warmupIterations: 1 });
+  bench.add('step', () => {
+    run(steps);
+  });
+  const { result } = bench.runSync()[0];
+  if (result.state !== 'completed') throw new Error(`The benchmark ${result.state}`);
+  return { seconds: result.latency.p50 / 1000 / steps };
+}
+
+function load(target: Target, build: Build): Program {
+  const inputs = new Inputs();
+  const outputs = build(inputs);
+  // Outputs stand as reports, which keeps them alive, and then move from the arena to the store.
+  const compiled = compile(inputs.graph, { reports: outputs });
+  const buffers = [...compiled.spec.buffers];
+  const store = openStore(target);
+  compiled.spec.reports.forEach((id, i) => {
+    const key = `output/${i}`;
+    store.declare(key, outputs[i].type);
+    buffers[id] = { ...buffers[id], place: { kind: 'store', key } };
+  });
+  const program = new Program(
+    { ...compiled, spec: { ...compiled.spec, buffers, reports: [] } },
+    store,
+  );
+  for (const [key, data] of inputs.data) if (store.has(key)) store.write(key, data);
+  return program;
+}
+
+/** Uniform in [−1, 1), the same every time. */
+export function noise(size: number): Float32Array {
+  const values = new Float32Array(size);
+  let state = 1;
+  for (let i = 0; i < size; i++) {
+    state = (Math.imul(state, 1664525) + 1013904223) | 0;
+    values[i] = state / 2 ** 31;
+  }
+  return values;
+}

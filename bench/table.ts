@@ -1,0 +1,56 @@
+import type { ComparisonResult, SubjectResult } from './runner.ts';
+
+const UNITS: readonly (readonly [number, string])[] = [
+  [1, 's'],
+  [1e-3, 'ms'],
+  [1e-6, 'µs'],
+];
+
+/** Three significant digits and a unit. */
+export function showSeconds(seconds: number): string {
+  const [scale, unit] = UNITS.find(([size]) => seconds >= size) ?? UNITS[UNITS.length - 1];
+  return `${showNumber(seconds / scale)} ${unit}`;
+}
+
+const showNumber = (x: number): string => {
+  const digits = Math.max(0, 2 - Math.floor(Math.log10(x)));
+  return x.toFixed(Math.min(digits, 3));
+};
+
+/** One line a subject, in aligned columns; the first subject of each block is the baseline. */
+export function comparisonTable(results: readonly ComparisonResult[]): string {
+  const header = ['work', 'subject', 'time', 'rate', 'ratio', 'spread', ''];
+  const rows = results.flatMap(({ name, ratio, subjects }) =>
+    subjects.map((subject, i) => [i === 0 ? name : '', ...cells(ratio, subject)]),
+  );
+  return alignColumns([header, ...rows], 2);
+}
+
+function cells(
+  kind: ComparisonResult['ratio'],
+  { subject, seconds, rate, ratio, measured }: SubjectResult,
+): string[] {
+  const suffix = kind === 'speedup' ? '× as fast' : '× the time';
+  return [
+    subject,
+    showSeconds(seconds.median),
+    rate === undefined ? '' : `${showNumber(rate.giga)} ${rate.unit}`,
+    ratio === undefined ? '' : `${showNumber(ratio.median)}${suffix}`,
+    ratio === undefined ? '' : `${showNumber(ratio.min)}–${showNumber(ratio.max)}`,
+    measured === undefined ? '' : `(${measured})`,
+  ];
+}
+
+/** Pads every column to its widest cell: the first `left` to the left, the rest but the last to the right. */
+export function alignColumns(rows: readonly (readonly string[])[], left: number): string {
+  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
+  const last = widths.length - 1;
+  return rows
+    .map((row) =>
+      row
+        .map((cell, i) => (i < left || i === last ? cell.padEnd(widths[i]) : cell.padStart(widths[i])))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}

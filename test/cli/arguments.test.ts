@@ -1,0 +1,38 @@
+import { describe, expect, it } from 'vitest';
+import { nonNegative, oneOf, wholeFrom } from '../../src/cli/arguments.ts';
+import { nearest } from '../../src/cli/nearest.ts';
+
+describe('numbers', () => {
+  it('are read in the usual ways of writing', () => {
+    expect(['0', '1e-3', '.5', ' 2 '].map(nonNegative)).toEqual([0, 0.001, 0.5, 2]);
+    expect(wholeFrom(1)('1e3')).toBe(1000);
+  });
+
+  it.each(['-1', 'NaN', 'Infinity', '', ' ', '1,5', '3x'])('refuse %j', (text) => {
+    expect(() => nonNegative(text)).toThrow('Expected a finite number of at least 0.');
+  });
+
+  it.each(['0', '1.5', '-3', '1e17', '5000'])('that are whole refuse %j', (text) => {
+    expect(() => wholeFrom(1, 1024)(text)).toThrow('Expected a whole number 1 … 1024.');
+  });
+});
+
+describe('names', () => {
+  const names = ['sgd', 'sam', 'lion', 'kfac', 'shampoo', 'adamw'];
+
+  it('are told apart by the fewest edits', () => {
+    expect(nearest('lino', names)).toBe('lion');
+    expect(nearest('K-FAC', names)).toBe('kfac');
+    expect(nearest('shampo', names)).toBe('shampoo');
+    expect(nearest('adam', names)).toBe('adamw');
+    expect(nearest('gradient', names)).toBeUndefined();
+  });
+
+  it('must be known', () => {
+    expect(oneOf(names)('sam')).toBe('sam');
+    expect(() => oneOf(names)('lions')).toThrow(
+      'Did you mean lion? Expected one of: sgd, sam, lion, kfac, shampoo, adamw.',
+    );
+    expect(() => oneOf(names)('newton')).toThrow(/^Expected one of/);
+  });
+});

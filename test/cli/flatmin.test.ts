@@ -1,0 +1,237 @@
+import { existsSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { idx } from '../data/idx-bytes.ts';
+import { CompiledCommand, type Outcome } from './command.ts';
+import { writeMnist } from './mnist-files.ts';
+
+let command: CompiledCommand;
+beforeAll(() => {
+  command = new CompiledCommand();
+});
+afterAll(() => rmSync(command.folder, { recursive: true }));
+
+const flatmin = (...args: string[]) => command.run(args);
+const tiny = ['--examples', '100', '--test-examples', '50', '--device', 'js'];
+const train = (...args: string[]) => flatmin('train', 'digits', ...tiny, ...args);
+const inFolder = (name: string) => join(command.folder, name);
+const linesOf = (path: string) =>
+  readFileSync(path, 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+
+describe('flatmin train', () => {
+  it('compares the five on synthetic digits and says that they are', {
+    timeout: 60_000,
+  }, async () => {
+    const { code, stdout, stderr } = await train('--optimizer', 'all', '--epochs', '1');
+    expect(code).toBe(0);
+    expect(stdout.replaceAll(/\d+\.\d+(?= {3}| *$)/gm, (n) => '0'.repeat(n.length))).toBe('');
+    expect(stderr).toContain(
+      'flatmin: no data folder (--data, FLATMIN_DATA or ./data): synthetic examples',
+    );
+    expect(stderr).toContain('  sam      lr 0.03    weight decay 0       rho 0.1\n');
+    expect(stderr).toMatch(/^shampoo {2}epoch 1\/1 {2}train loss \d/m);
+    expect(stdout.split('\n').every((line) => line.length <= 100)).toBe(true);
+  });
+
+  it('prints one object a line with --json, the same as in --out', async () => {
+    const out = inFolder('json');
+    const { code, stdout } = await train('--epochs', '1', '--json', '--out', out);
+    expect(code).toBe(0);
+    expect(stdout).toBe(readFileSync(join(out, 'metrics.jsonl'), 'utf8'));
+    const events = linesOf(join(out, 'metrics.jsonl'));
+    expect(events.map(({ event }) => event)).toEqual(['start', 'epoch', 'result']);
+    expect(events.every(({ synthetic }) => synthetic)).toBe(true);
+    expect(existsSync(join(out, 'model.safetensors'))).toBe(true);
+
+    const again = await train('--epochs', '1', '--out', out);
+    expect(again).toMatchObject({ code: 1, stdout: '' });
+    expect(again.stderr).toContain(`${out} already holds a run`);
+    const resumed = await train('--epochs', '1', '--out', out, '--resume', '--json');
+    expect(resumed).toMatchObject({ code: 0, stdout });
+  });
+
+  it('trains on MNIST where a folder is named or found', async () => {
+    writeMnist(inFolderMade('named'), { train: 30, test: 10 });
+    const small = ['train', 'digits', '--device', 'js', '--epochs', '1'];
+    const named = await flatmin(...small, '--data', inFolder('named'));
+    expect(named.stdout).toContain('LeNet-5 on mnist, 30 training and 10 test examples');
+    writeMnist(inFolderMade('data/mnist'), { train: 20, test: 10 });
+    const found = await flatmin(...small, '--json');
+    rmSync(inFolder('data'), { recursive: true });
+    expect(JSON.parse(found.stdout.split('\n')[0])).toMatchObject({
+      event: 'start',
+      data: 'mnist',
+      synthetic: false,
+      examples: 20,
+    });
+  });
+});
+
+const inFolderMade = (name: string) => {
+  mkdirSync(inFolder(name), { recursive: true });
+  return inFolder(name);
+};
+
+describe('an interrupted run', () => {
+  const signalled = (signal: NodeJS.Signals, args: string[]) =>
+    command.run(['train', 'digits', ...tiny, ...args], (stderr, child) => {
+      if (stderr.includes('epoch 1/')) child.kill(signal);
+    });
+
+  it('keeps its metrics and a checkpoint, and is resumed', async () => {
+    const out = inFolder('interrupted run');
+    const args = ['--epochs', '4', '--seed', '3', '--batch', '20'];
+    const stopped = await signalled('SIGINT', [...args, '--out', out]);
+    expect(stopped).toMatchObject({ code: 130, stdout: '' });
+    expect(stopped.stderr).toContain(`--batch 20 --out '${out}' --resume\n`);
+    expect(stopped.stderr).toMatch(/^flatmin: Training was stopped in epoch 2 /m);
+    expect(linesOf(join(out, 'metrics.jsonl')).map(({ event }) => event)).toEqual([
+      'start',
+      'epoch',
+    ]);
+    expect(existsSync(join(out, 'checkpoint.safetensors'))).toBe(true);
+
+    expect((await train(...args, '--out', out, '--resume')).code).toBe(0);
+    expect((await train(...args, '--out', inFolder('whole'))).code).toBe(0);
+    const epochs = (folder: string) =>
+      linesOf(join(folder, 'metrics.jsonl')).map(({ event, epoch, trainLoss }) => ({
+        event,
+        epoch,
+        trainLoss,
+      }));
+    expect(epochs(out)).toEqual(epochs(inFolder('whole')));
+    const model = (folder: string) => readFileSync(join(folder, 'model.safetensors'));
+    expect(model(out)).toEqual(model(inFolder('whole')));
+  });
+
+  it('of all methods goes on with the one it was at', { timeout: 60_000 }, async () => {
+    const out = inFolder('all');
+    const args = ['train', 'digits', ...tiny, '--optimizer', 'all', '--epochs', '1', '--out', out];
+    const stopped = await command.run(args, (stderr, child) => {
+      if (/^sam .* 1\/1/m.test(stderr)) child.kill('SIGTERM');
+    });
+    expect(stopped.code).toBe(143);
+    expect(existsSync(join(out, 'lion', 'checkpoint.safetensors'))).toBe(true);
+    const { code, stdout, stderr } = await flatmin(...args, '--resume');
+    expect(code).toBe(0);
+    expect(stderr).not.toMatch(/^(sgd|sam) .* 1\/1/m);
+    expect(stdout).toMatch(/^sgd .*\n^sam .*\n^lion .*\n^kfac .*\n^shampoo /m);
+  });
+
+  it('without --out says that nothing was kept', async () => {
+    const { code, stderr } = await signalled('SIGINT', ['--epochs', '50']);
+    expect(code).toBe(130);
+    expect(stderr).toContain('help: nothing was kept, as no --out was given\n');
+  });
+});
+
+describe('wrong usage', () => {
+  const cases: [string, string][] = [
+    ['train digit', "'digit' is invalid for argument 'task'. Did you mean digits?"],
+    ['train digits --optimizer shampo', 'Did you mean shampoo? Expected one of: all, sgd, sam'],
+    ['train digits --lr -1', "'--lr <x>' argument '-1' is invalid. Expected a finite number"],
+    ['train digits --weight-decay NaN', 'Expected a finite number of at least 0.'],
+    ['train digits --rho Infinity --optimizer sam', 'Expected a finite number of at least 0.'],
+    ['train digits --epochs 0', 'Expected a whole number of at least 1.'],
+    ['train digits --batch 2.5', 'Expected a whole number of at least 1.'],
+    ['train digits --device gpu', 'Expected one of: auto, js, cpu, cuda.'],
+    ['train digits --optimizer all --lr 0.1', '--lr belongs to one method'],
+    ['train digits --resume', "option '--resume' needs the folder of the run"],
+    [
+      'train digits --synthetic --data .',
+      "option '--synthetic' cannot be used with option '--data",
+    ],
+    ['train digits --examples 5 --optimzer sgd', "unknown option '--optimzer'"],
+    ['trian digits', "unknown command 'trian'"],
+    ['train', "missing required argument 'task'"],
+    ['data fetch mnits', 'Did you mean mnist? Expected one of: mnist.'],
+    ['', 'Usage: flatmin'],
+  ];
+  it.each(cases)('flatmin %s', async (line, message) => {
+    const outcome = await flatmin(...line.split(' ').filter((word) => word !== ''));
+    expect(outcome).toMatchObject({ code: 2, stdout: '' });
+    expect(outcome.stderr).toContain(message);
+  });
+});
+
+describe('bad data and bad folders', () => {
+  const onData = async (name: string): Promise<Outcome> =>
+    flatmin('train', 'digits', '--device', 'js', '--epochs', '1', '--data', inFolder(name));
+
+  it.each([
+    [
+      'truncated',
+      (dir: string) => truncateSync(join(dir, 'train-images-idx3-ubyte'), 5000),
+      /is damaged: expected 23536 bytes .* got 5000 \(truncated\)/,
+    ],
+    [
+      'not-idx',
+      (dir: string) => writeFileSync(join(dir, 't10k-images-idx3-ubyte'), 'GIF89a..'),
+      /is not an IDX file/,
+    ],
+    [
+      'label',
+      (dir: string) =>
+        writeFileSync(join(dir, 't10k-labels-idx1-ubyte'), idx(8, [10], Buffer.alloc(10, 11))),
+      /expected labels of 0 … 9, got 11/,
+    ],
+    [
+      'uneven',
+      (dir: string) =>
+        writeFileSync(join(dir, 't10k-labels-idx1-ubyte'), idx(8, [9], Buffer.alloc(9))),
+      /expected 10 labels, one for each image/,
+    ],
+    [
+      'lacking',
+      (dir: string) => rmSync(join(dir, 't10k-labels-idx1-ubyte')),
+      /a file is missing in the data folder/,
+    ],
+  ])('%s', async (name, spoil, message) => {
+    writeMnist(inFolderMade(name), { train: 30, test: 10 });
+    spoil(inFolder(name));
+    const { code, stdout, stderr } = await onData(name);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toMatch(message);
+    expect(stderr.trimEnd().split('\n')).toHaveLength(1);
+  });
+
+  it('a missing folder', async () => {
+    const { code, stderr } = await onData('nowhere');
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^flatmin: mnist: the data folder .*nowhere does not exist; .* help: /);
+  });
+
+  it('an unwritable --out', async () => {
+    writeFileSync(inFolder('file'), '');
+    const { code, stdout, stderr } = await train('--out', join(inFolder('file'), 'run'));
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toMatch(/^flatmin: Cannot write .*ENOTDIR/m);
+  });
+
+  it('a learning rate that blows up', async () => {
+    const { code, stderr } = await train('--optimizer', 'sgd', '--lr', '1e30', '--epochs', '2');
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^sgd: The gradient of ".*" is not finite at step 2/m);
+  });
+});
+
+describe('flatmin data', () => {
+  it('lists what there is to fetch', async () => {
+    const { code, stdout } = await flatmin('data', 'list', '--json');
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ event: 'dataset', name: 'mnist' });
+  });
+
+  it('checks a folder against the checksums', async () => {
+    const dir = inFolderMade('checked');
+    writeMnist(dir, { train: 3, test: 2 });
+    rmSync(join(dir, 'train-labels-idx1-ubyte'));
+    const { code, stdout } = await flatmin('data', 'check', 'mnist', '--data', dir);
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/^damaged {2}.*train-images-idx3-ubyte: it holds \d+ bytes, expected/m);
+    expect(stdout).toMatch(/^missing {2}train-labels-idx1-ubyte\.gz$/m);
+  });
+});
