@@ -4,6 +4,8 @@ import { defineConfig } from 'vitest/config';
 const report = process.env.FLATMIN_TEST_REPORT;
 
 export default defineConfig({
+  // `#flatmin/…` in bench means src here, and dist when it is run.
+  ssr: { resolve: { conditions: ['flatmin-source', 'module', 'node'] } },
   test: {
     include: ['test/**/*.test.ts'],
     pool: 'forks',

@@ -64,7 +64,9 @@ function summarise(
     subjects: subjects.map((subject, i) => {
       const rounds = secondsOf(subject);
       const seconds = spread(rounds);
-      const ratios = rounds.map((s, r) => (ratio === 'speedup' ? baseline[r] / s : s / baseline[r]));
+      const ratios = rounds.map((s, r) =>
+        ratio === 'speedup' ? baseline[r] / s : s / baseline[r],
+      );
       return {
         subject: subject.name,
         rounds,

@@ -48,7 +48,9 @@ export function alignColumns(rows: readonly (readonly string[])[], left: number)
   return rows
     .map((row) =>
       row
-        .map((cell, i) => (i < left || i === last ? cell.padEnd(widths[i]) : cell.padStart(widths[i])))
+        .map((cell, i) =>
+          i < left || i === last ? cell.padEnd(widths[i]) : cell.padStart(widths[i]),
+        )
         .join('  ')
         .trimEnd(),
     )

@@ -7,7 +7,7 @@ export { type ErrorCode, FlatminError } from './errors.ts';
 export type { Value } from './graph/graph.ts';
 export type { Shape } from './graph/types.ts';
 export { fanInUniform, type Init, zeros } from './nn/init.ts';
-export type { Layer, Scope } from './nn/layer.ts';
+export { describeModel, type Layer, type ParameterSpec, type Scope } from './nn/layer.ts';
 export * from './nn/layers.ts';
 export { crossEntropy, type Loss } from './nn/loss.ts';
 export { lenet5 } from './nn/models.ts';

@@ -26,6 +26,8 @@ Run op_adamw(Instruction& in) {
                                static_cast<float>(in.number("eps")),
                                decoupled ? 0.0f : weightDecay,
                                decoupled ? weightDecay : 0.0f,
+                               static_cast<float>(1 - beta1),
+                               static_cast<float>(1 - beta2),
                                0,
                                0};
   const UpdateList<4> list(in);

@@ -15,9 +15,14 @@ static inline vf signOf(vf c) {
 
 Run op_lion(Instruction& in) {
   const int64_t lrSlot = in.integer("lrSlot");
-  formulas::LionScalars fixed{0, static_cast<float>(in.number("beta1")),
-                              static_cast<float>(in.number("beta2")),
-                              static_cast<float>(in.number("weightDecay"))};
+  const double beta1 = in.number("beta1");
+  const double beta2 = in.number("beta2");
+  formulas::LionScalars fixed{0,
+                              static_cast<float>(beta1),
+                              static_cast<float>(beta2),
+                              static_cast<float>(in.number("weightDecay")),
+                              static_cast<float>(1 - beta1),
+                              static_cast<float>(1 - beta2)};
   const UpdateList<3> list(in);
   return [=](const Step& step) {
     formulas::LionScalars s = fixed;

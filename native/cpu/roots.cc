@@ -25,7 +25,7 @@ static void settle(int32_t* words, int32_t& failures, MatrixStatus result, doubl
   words[kRootFailures] += 1;
   if (result != MatrixStatus::notFinite && failures < kPatience) return;
   if (words[kStop]) return;
-  words[kStop] = 2;
+  words[kStop] = result == MatrixStatus::notFinite ? 3 : 2;
   words[kTensor] = static_cast<int32_t>(tensor);
   words[kStep] = static_cast<int32_t>(step);
 }
@@ -73,7 +73,7 @@ Run op_inverseRoots(Instruction& in) {
   const std::vector<size_t> order = bySize(statistics);
   return [=](const Step& step) {
     int32_t* words = status.i32(step);
-    if (standsStill(words)) return;
+    if (standsStill(words) || *updates.i32(step) == 0) return;
     const double correction = beta == 1 ? 1 : 1 / (1 - std::pow(beta, *updates.i32(step)));
     MatrixStatus* results = reinterpret_cast<MatrixStatus*>(step.scratch);
     step.pool.parallel(static_cast<int64_t>(order.size()), [&](int64_t task, int thread) {

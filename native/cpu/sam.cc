@@ -48,7 +48,9 @@ Run op_samPerturb(Instruction& in) {
   for (size_t t = 0; t < saved.size(); ++t) chunks.add(static_cast<int>(t), saved[t].size());
   return [=](const Step& step) {
     const float length = *norm.f32(step);
-    const float scale = length == 0 ? 0.0f : rho / length;
+    // A norm so small that ρ/‖g‖ is out of range: both sides scaled up by a power of two.
+    const float up = length < 1e-30f ? 0x1p100f : 1.0f;
+    const float scale = length == 0 ? 0.0f : rho / (length * up);
     step.pool.parallel(chunks.count(), [&](int64_t i, int) {
       const auto chunk = chunks[i];
       const size_t t = static_cast<size_t>(chunk.tensor);
@@ -57,7 +59,7 @@ Run op_samPerturb(Instruction& in) {
       float* s = saved[t].f32(step);
       for (int64_t j = chunk.begin; j < chunk.end; ++j) {
         s[j] = p[j];
-        p[j] = s[j] + scale * g[j];
+        p[j] = s[j] + scale * (g[j] * up);
       }
     });
   };

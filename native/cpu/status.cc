@@ -22,11 +22,12 @@ Run op_checkFinite(Instruction& in) {
   TensorChunks chunks;
   for (size_t t = 0; t < tensors.size(); ++t) chunks.add(static_cast<int>(t), tensors[t].size());
   const bool skip = in.integer("skip") != 0;
+  const bool again = in.integer("again") != 0;
   const int64_t stepSlot = in.integer("stepSlot");
   return [=](const Step& step) {
     int32_t* words = status.i32(step);
-    words[kSkip] = 0;
-    if (words[kStop]) return;
+    if (!again) words[kSkip] = 0;
+    if (standsStill(words)) return;
     std::atomic<int> first{INT32_MAX};
     step.pool.parallel(chunks.count(), [&](int64_t i, int) {
       const auto chunk = chunks[i];

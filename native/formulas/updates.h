@@ -29,18 +29,20 @@ FLATMIN_FORMULA void sgd(F& p, F g, const SgdScalars& s) {
 
 struct LionScalars {
   float lr, beta1, beta2, weightDecay;
+  float rest1, rest2;  // 1 − β, rounded once: 1.0f − 0.999f is off by 1.3e-5
 };
 
 // θ ← θ − η(sign(β₁m + (1−β₁)g) + λθ), m ← β₂m + (1−β₂)g; `sign` is the caller's, for F
 template <class F, class Sign>
 FLATMIN_FORMULA void lion(F& p, F g, F& m, const LionScalars& s, Sign sign) {
-  const F c = s.beta1 * m + (1.0f - s.beta1) * g;
+  const F c = s.beta1 * m + s.rest1 * g;
   p = p - s.lr * (sign(c) + s.weightDecay * p);
-  m = s.beta2 * m + (1.0f - s.beta2) * g;
+  m = s.beta2 * m + s.rest2 * g;
 }
 
 struct AdamwScalars {
   float lr, beta1, beta2, eps, coupled, shrink;
+  float rest1, rest2;              // 1 − β
   float correction1, correction2;  // 1 / (1 − βᵗ)
 };
 
@@ -48,8 +50,8 @@ struct AdamwScalars {
 template <class F, class Sqrt>
 FLATMIN_FORMULA void adamw(F& p, F g, F& m, F& v, const AdamwScalars& s, Sqrt sqrt) {
   const F d = g + s.coupled * p;
-  m = s.beta1 * m + (1.0f - s.beta1) * d;
-  v = s.beta2 * v + (1.0f - s.beta2) * d * d;
+  m = s.beta1 * m + s.rest1 * d;
+  v = s.beta2 * v + s.rest2 * d * d;
   p = p - s.lr * (s.correction1 * m / (sqrt(s.correction2 * v) + s.eps) + s.shrink * p);
 }
 

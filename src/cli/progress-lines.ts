@@ -31,19 +31,28 @@ export function epochLine(settings: LineSettings, metrics: EpochMetrics): string
 
 /** A run under way, at most `columns` − 1 wide: the bar takes what the figures leave. */
 export function barLine(settings: LineSettings, state: BarState, columns: number): string {
-  const { epoch, done, reading, testAccuracy } = state;
-  const figures = [
+  const begin = head(settings, state.epoch);
+  const room = (words: Words) => columns - 5 - begin.length - figures(state, words).length;
+  const words = [FULL, SHORT].find((some) => room(some) >= BAR_WIDTH.least);
+  if (words === undefined) return `${begin}  ${figures(state, SHORT)}`.slice(0, columns - 1);
+  const width = Math.min(BAR_WIDTH.most, room(words));
+  return [begin, bar(state.done, width), figures(state, words)].join('  ');
+}
+
+interface Words {
+  readonly accuracy: string;
+  readonly speed: string;
+}
+const FULL: Words = { accuracy: 'accuracy', speed: ' samples/s' };
+const SHORT: Words = { accuracy: 'acc', speed: '/s' };
+
+const figures = ({ reading, testAccuracy }: BarState, words: Words): string =>
+  [
     `loss ${figure(reading?.loss)}`,
-    `accuracy ${figure(testAccuracy)}`,
-    `${count(reading?.samplesPerSecond).padStart(7)} samples/s`,
+    `${words.accuracy} ${figure(testAccuracy)}`,
+    `${count(reading?.samplesPerSecond).padStart(7)}${words.speed}`,
     `${clock(reading?.secondsLeft).padStart(5)} left`,
   ].join('  ');
-  const begin = head(settings, epoch);
-  const room = columns - 1 - begin.length - figures.length - 4;
-  const width = Math.min(BAR_WIDTH.most, room);
-  const parts = width < BAR_WIDTH.least ? [begin, figures] : [begin, bar(done, width), figures];
-  return parts.join('  ').slice(0, columns - 1);
-}
 
 function head({ optimizer, epochs }: LineSettings, epoch: number): string {
   const of = String(epochs);

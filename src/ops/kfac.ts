@@ -60,7 +60,7 @@ const kfacInputFactorOp = defineOp<InputAttrs>({
     const patches = new Float64Array(dim * positions).fill(1);
     const inputs = patches.subarray(0, (dim - attrs.bias) * positions);
     return () => {
-      if (standsStill(status)) return;
+      if (standsStill(status) || examples === 0) return;
       const sum = new Float64Array(dim * dim);
       for (let n = 0; n < examples; n++) {
         if (windows !== undefined) unfold(windows, x.data, n * sizeOf(image), inputs);
@@ -90,7 +90,7 @@ const kfacGradFactorOp = defineOp({
     const [examples, out, ...plane] = dy.shape;
     const positions = sizeOf(plane);
     return () => {
-      if (standsStill(status)) return;
+      if (standsStill(status) || examples * positions === 0) return;
       const sum = new Float64Array(out * out);
       for (let n = 0; n < examples; n++) {
         const offset = n * out * positions;

@@ -28,7 +28,7 @@ export function settleRoot(
   status.data[STATUS.rootFailures] += 1;
   if (result !== 'notFinite' && failures.data[index] < PATIENCE) return;
   if (status.data[STATUS.stop] !== 0) return;
-  status.data[STATUS.stop] = 2;
+  status.data[STATUS.stop] = result === 'notFinite' ? 3 : 2;
   status.data[STATUS.tensor] = tensor;
   status.data[STATUS.step] = step;
 }
@@ -58,7 +58,7 @@ const inverseRootsOp = defineOp<RootAttrs>({
   kernel: ({ inputs: [status, failures, updates, ...matrices], attrs }) => {
     const { p, tensors, epsilon, ridge, newton, beta, stepSlot } = attrs;
     return (row) => {
-      if (standsStill(status)) return;
+      if (standsStill(status) || updates.data[0] === 0) return;
       const correction = beta === 1 ? 1 : 1 / (1 - beta ** updates.data[0]);
       p.forEach((power, i) => {
         const statistic = matrices[2 * i];
@@ -87,7 +87,8 @@ export interface RootRequest {
 
 /**
  * Inverse roots of many statistics in one call, under the failure policy. With β < 1 the statistics are EMAs, divided
- * by 1 − β^updates first. `failures` is i32 [requests.length], `updates` i32 [1].
+ * by 1 − β^updates first; before the first update nothing is done. `failures` is i32 [requests.length], `updates`
+ * i32 [1].
  */
 export function inverseRoots(
   status: Value,

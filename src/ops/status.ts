@@ -3,7 +3,7 @@ import { defineOp, expectType, type Operand } from './define.ts';
 
 /** Words of the status block, one i32 buffer that every update reads: it stands still when either of the first two is set. */
 export const STATUS = {
-  /** What ended the run: 0 nothing, 1 a gradient that is not finite, 2 a matrix root that keeps failing. */
+  /** What ended the run: 0 nothing, 1 a gradient not finite, 2 a root that keeps failing, 3 a statistic not finite. */
   stop: 0,
   /** 1 while the current step is skipped. */
   skip: 1,
@@ -26,7 +26,7 @@ export const statusBlock = (graph: Graph): Value =>
 export const standsStill = (status: Operand): boolean =>
   status.data[STATUS.stop] !== 0 || status.data[STATUS.skip] !== 0;
 
-const checkFiniteOp = defineOp<{ skip: number; stepSlot: number }>({
+const checkFiniteOp = defineOp<{ skip: number; again: number; stepSlot: number }>({
   name: 'checkFinite',
   infer: ([status, ...tensors]) => {
     expectType('checkFinite', 'a status block', status, 'i32', [8]);
@@ -35,10 +35,10 @@ const checkFiniteOp = defineOp<{ skip: number; stepSlot: number }>({
   },
   mutates: true,
   kernel:
-    ({ inputs: [status, ...tensors], attrs: { skip, stepSlot } }) =>
+    ({ inputs: [status, ...tensors], attrs: { skip, again, stepSlot } }) =>
     (row) => {
-      status.data[STATUS.skip] = 0;
-      if (status.data[STATUS.stop] !== 0) return;
+      if (!again) status.data[STATUS.skip] = 0;
+      if (standsStill(status)) return;
       const bad = tensors.findIndex((t) => !t.data.every(Number.isFinite));
       if (bad === -1) return;
       status.data[STATUS.tensor] = bad;
@@ -53,15 +53,24 @@ const checkFiniteOp = defineOp<{ skip: number; stepSlot: number }>({
 });
 
 /** What happens when a gradient is not finite. */
-export type NonFinitePolicy = 'throw' | 'skip' | 'allow';
+export const NON_FINITE_POLICIES = ['throw', 'skip', 'allow'] as const;
+export type NonFinitePolicy = (typeof NON_FINITE_POLICIES)[number];
 
-/** Sets the status block when an element is NaN or infinite: the run ends, or this step is skipped. */
+/**
+ * Sets the status block when an element is NaN or infinite: the run ends, or this step is skipped. The first check
+ * of a step ends the skip of the step before.
+ */
 export function checkFinite(
   status: Value,
   tensors: readonly Value[],
   policy: NonFinitePolicy,
 ): void {
   if (policy === 'allow') return;
-  const attrs = { skip: policy === 'skip' ? 1 : 0, stepSlot: status.graph.step.index };
+  const again = status.graph.nodes.some((node) => node.op.name === checkFiniteOp.name);
+  const attrs = {
+    skip: policy === 'skip' ? 1 : 0,
+    again: again ? 1 : 0,
+    stepSlot: status.graph.step.index,
+  };
   status.graph.add(checkFiniteOp, [status, ...tensors], attrs);
 }

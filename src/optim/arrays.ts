@@ -1,5 +1,6 @@
 import { FlatminError } from '../errors.ts';
 import { type Shape, sizeOf } from '../graph/types.ts';
+import { show } from './options.ts';
 
 /** A tensor in the caller's memory, row-major. */
 export interface ArrayTensor {
@@ -24,9 +25,7 @@ export function checkArray(
   size: number,
 ): asserts data is Float32Array {
   if (!(data instanceof Float32Array)) {
-    const came =
-      data === null ? 'null' : typeof data === 'object' ? data?.constructor?.name : typeof data;
-    return fail(`${what} must be a Float32Array of ${size} elements, got ${came}`);
+    return fail(`${what} must be a Float32Array of ${size} elements, got ${typeOf(data)}`);
   }
   if (data.length === size) return;
   const detached = data.buffer.byteLength === 0 && size > 0;
@@ -39,10 +38,12 @@ export function checkArray(
 
 export function checkShape(what: string, shape: unknown): asserts shape is Shape {
   const holds = Array.isArray(shape) && shape.every((d) => Number.isSafeInteger(d) && d >= 0);
-  if (!holds) fail(`${what} must have a shape of whole numbers, got ${JSON.stringify(shape)}`);
+  if (!holds) fail(`${what} must have a shape of whole numbers, got ${show(shape)}`);
 }
 
 export function checkParams(params: Params): void {
+  checkRecord('Parameters', params);
+  if (Object.keys(params).length === 0) fail('There are no parameters to train');
   for (const [name, tensor] of Object.entries(params)) {
     checkShape(`Parameter "${name}"`, tensor?.shape);
     checkArray(`Parameter "${name}"`, tensor.data, sizeOf(tensor.shape));
@@ -51,15 +52,30 @@ export function checkParams(params: Params): void {
 
 /** Throws unless `grads` has one array for each parameter and nothing else. */
 export function checkGrads(params: Params, grads: Grads): void {
+  checkRecord('Gradients', grads);
   const names = Object.keys(params);
-  const missing = names.filter((name) => !(name in grads));
-  const unknown = Object.keys(grads).filter((name) => !(name in params));
+  const missing = names.filter((name) => !Object.hasOwn(grads, name));
+  const unknown = Object.keys(grads).filter((name) => !Object.hasOwn(params, name));
   if (missing.length > 0) fail(`Gradients are missing for ${list(missing)}`);
   if (unknown.length > 0) fail(`Gradients came for ${list(unknown)}, which are no parameters`);
   for (const name of names) {
     checkArray(`The gradient of "${name}"`, grads[name], params[name].data.length);
   }
 }
+
+function checkRecord(what: string, record: unknown): void {
+  if (typeof record === 'object' && record !== null && !ArrayBuffer.isView(record)) return;
+  fail(`${what} must be an object with one entry for each name, got ${typeOf(record)}`);
+}
+
+const typeOf = (value: unknown): string =>
+  value === null
+    ? 'null'
+    : typeof value === 'object'
+      ? (value.constructor?.name ?? 'object')
+      : typeof value;
+
+const lowerFirst = (text: string): string => text[0].toLowerCase() + text.slice(1);
 
 const list = (names: readonly string[]): string => names.map((name) => `"${name}"`).join(', ');
 
@@ -78,7 +94,7 @@ export function checkApart(arrays: readonly { what: string; data: Float32Array }
     for (let i = 1; i < group.length; i++) {
       const { what, data } = group[i - 1];
       if (data.byteOffset + data.byteLength > group[i].data.byteOffset) {
-        fail(`${what} and ${group[i].what.toLowerCase()} overlap in memory; give each its own`);
+        fail(`${what} and ${lowerFirst(group[i].what)} overlap in memory; give each its own`);
       }
     }
   }

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { Store } from '../backend/backend.ts';
 import { type DeviceOptions, openStore } from '../backend/device.ts';
 import { FlatminError } from '../errors.ts';
@@ -6,10 +7,18 @@ import { Graph, type Moment } from '../graph/graph.ts';
 import { Program } from '../graph/program.ts';
 import type { Shape } from '../graph/types.ts';
 import type { Numbers, Tap } from '../ops/define.ts';
-import { checkFinite, type NonFinitePolicy, statusBlock } from '../ops/status.ts';
+import {
+  checkFinite,
+  NON_FINITE_POLICIES,
+  type NonFinitePolicy,
+  STATUS,
+  STATUS_KEY,
+  statusBlock,
+} from '../ops/status.ts';
 import { stopError } from '../train/stop.ts';
 import { checkApart, checkGrads, checkParams, type Grads, type Params } from './arrays.ts';
 import type { Optimizer, Pass } from './optimizer.ts';
+import { checkOptions, wholeNumber } from './options.ts';
 
 export interface BindOptions extends DeviceOptions {
   /** Random seed. Default 0. */
@@ -36,6 +45,11 @@ const outputGradsKey = (layer: string) => `observed/${layer}/outputGrads`;
 const paramKey = (name: string) => `bound/${name}`;
 const gradKey = (name: string) => `grad/${name}`;
 
+const bindSchema = z.object({
+  seed: wholeNumber.default(0),
+  onNonFinite: z.enum(NON_FINITE_POLICIES).default('throw'),
+});
+
 /**
  * An optimizer on the caller's arrays, which every step updates in place. The arrays are looked at again on
  * each call; a wrong length, a detached or an overlapping array is `FLATMIN_ARGUMENT`.
@@ -56,8 +70,9 @@ export class BoundOptimizer {
     checkParams(params);
     this.optimizer = optimizer;
     this.params = params;
-    this.#seed = options.seed ?? 0;
-    this.#policy = options.onNonFinite ?? 'throw';
+    const { seed, onNonFinite } = checkOptions(optimizer.name, bindSchema, options);
+    this.#seed = seed;
+    this.#policy = onNonFinite;
     this.#store = openStore(options);
     // Errors of shape and device belong to the construction.
     this.program();
@@ -92,6 +107,7 @@ export class BoundOptimizer {
     const phases = this.program().compiled.graph.phases - 1;
     // Between two gradients the parameters may stand elsewhere: a closure that fails must not leave them there.
     const before = phases > 1 ? Object.values(this.params).map(({ data }) => data.slice()) : [];
+    const skipped = this.#store.read(STATUS_KEY)[STATUS.skipped];
     try {
       const moment = this.#next();
       let first: number | undefined;
@@ -112,10 +128,19 @@ export class BoundOptimizer {
       for (const [i, { data }] of Object.values(this.params).entries()) {
         if (data.length === before[i]?.length) data.set(before[i]);
       }
+      this.#forgetSkip(skipped);
       throw error;
     } finally {
       this.#busy = false;
     }
+  }
+
+  /** The step that failed will be taken again, so a skip within it does not count. */
+  #forgetSkip(skipped: number): void {
+    const status = this.#store.read(STATUS_KEY);
+    status[STATUS.skip] = 0;
+    status[STATUS.skipped] = skipped;
+    this.#store.write(STATUS_KEY, status);
   }
 
   #next(): Moment {

@@ -1,11 +1,11 @@
 import type { z } from 'zod';
-import { FlatminError } from '../errors.ts';
 import type { Graph, Slot, Value } from '../graph/graph.ts';
 import type { TensorType } from '../graph/types.ts';
 import type { Numbers, Tap } from '../ops/define.ts';
 import type { NonFinitePolicy } from '../ops/status.ts';
 import type { Params } from './arrays.ts';
 import { type BindOptions, BoundOptimizer } from './bound.ts';
+import { checkOptions } from './options.ts';
 import { type Rate, rateAt } from './schedule.ts';
 
 /** A tensor being trained. */
@@ -85,26 +85,11 @@ export function defineOptimizer<
   function method(params: Params, options: z.input<S> & BindOptions): B;
   function method(first: z.input<S> | Params, second?: z.input<S> & BindOptions) {
     if (second === undefined) return make(first);
-    const { device, threads, seed, onNonFinite, ...options } = second as BindOptions;
+    const { device, threads, seed, onNonFinite, ...options } = (second ?? {}) as BindOptions;
     const bind = { device, threads, seed, onNonFinite };
     return new (Bound ?? BoundOptimizer)(make(options), first as Params, bind);
   }
   return method as Method<z.input<S>, B>;
-}
-
-/** Parses options or throws `FLATMIN_ARGUMENT` with every complaint. */
-export function checkOptions<S extends z.ZodType>(
-  name: string,
-  schema: S,
-  given: unknown,
-): z.output<S> {
-  const result = schema.safeParse(given);
-  if (result.success) return result.data;
-  const complaints = result.error.issues.map((issue) => {
-    const path = issue.path.join('.');
-    return path === '' ? issue.message : `${path}: ${issue.message}`;
-  });
-  throw new FlatminError('FLATMIN_ARGUMENT', `${name}: ${complaints.join('; ')}`);
 }
 
 /** A slot that follows a learning rate. */

@@ -1,10 +1,12 @@
+import { inspect } from 'node:util';
 import { z } from 'zod';
+import { FlatminError } from '../errors.ts';
 import type { Schedule } from './schedule.ts';
 
 /** Pieces of the optimizers' option schemas; messages say what was expected and what came. */
 
-const show = (value: unknown): string =>
-  typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? String(value));
+export const show = (value: unknown): string =>
+  inspect(value, { depth: 1, breakLength: Number.POSITIVE_INFINITY });
 
 const number = (expected: string, holds: (value: number) => boolean) =>
   z.custom<number>((value) => typeof value === 'number' && holds(value), {
@@ -18,6 +20,12 @@ export const nonNegative = number(
 export const positive = number('a finite number above 0', (v) => Number.isFinite(v) && v > 0);
 /** A decay of a running mean. */
 export const decay = number('a number of at least 0 and below 1', (v) => v >= 0 && v < 1);
+/** A decay, or 1: a sum instead of a mean. */
+export const decayOrSum = number('a number from 0 to 1', (v) => v >= 0 && v <= 1);
+export const wholeNumber = number(
+  'a whole number of at least 0',
+  (v) => Number.isSafeInteger(v) && v >= 0,
+);
 export const count = number('a whole number of at least 1', (v) => Number.isInteger(v) && v >= 1);
 
 /** A learning rate: required, never guessed. */
@@ -34,3 +42,18 @@ export const rate = z.custom<number | Schedule>(
 export const betas = z.tuple([decay, decay], {
   error: ({ input }) => `expected two numbers of at least 0 and below 1, got ${show(input)}`,
 });
+
+/** Parses options or throws `FLATMIN_ARGUMENT` with every complaint. */
+export function checkOptions<S extends z.ZodType>(
+  name: string,
+  schema: S,
+  given: unknown,
+): z.output<S> {
+  const result = schema.safeParse(given);
+  if (result.success) return result.data;
+  const complaints = result.error.issues.map((issue) => {
+    const path = issue.path.join('.');
+    return path === '' ? issue.message : `${path}: ${issue.message}`;
+  });
+  throw new FlatminError('FLATMIN_ARGUMENT', `${name}: ${complaints.join('; ')}`);
+}

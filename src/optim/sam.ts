@@ -1,9 +1,10 @@
 import { z } from 'zod';
+import { FlatminError } from '../errors.ts';
 import { globalNorm, restore, samPerturb } from '../ops/sam.ts';
 import type { Params } from './arrays.ts';
 import { type BindOptions, BoundOptimizer } from './bound.ts';
-import { checkOptions, type Optimizer } from './optimizer.ts';
-import { nonNegative } from './options.ts';
+import type { Optimizer } from './optimizer.ts';
+import { checkOptions, nonNegative, show } from './options.ts';
 
 const schema = z.strictObject({
   /** Radius ρ of the neighbourhood. Default 0.05. */
@@ -31,13 +32,22 @@ export function sam(
   second?: Optimizer | SamOptions,
   third: SamOptions & BindOptions = {},
 ): Optimizer | BoundOptimizer {
-  if (typeof first.trace === 'function') return over(first as Optimizer, second as SamOptions);
+  if (isOptimizer(first)) return over(first, second as SamOptions);
   const { device, threads, seed, onNonFinite, ...options } = third;
   const bind = { device, threads, seed, onNonFinite };
-  return new BoundOptimizer(over(second as Optimizer, options), first as Params, bind);
+  return new BoundOptimizer(over(second, options), first, bind);
 }
 
-function over(base: Optimizer, given: SamOptions = {}): Optimizer {
+const isOptimizer = (value: unknown): value is Optimizer =>
+  typeof (value as Optimizer | undefined)?.trace === 'function';
+
+function over(base: unknown, given: SamOptions = {}): Optimizer {
+  if (!isOptimizer(base)) {
+    throw new FlatminError(
+      'FLATMIN_ARGUMENT',
+      `sam expects a base optimizer, got ${show(base)}. Help: sam(lion({ lr }), { rho }) or sam(params, lion({ lr }), { rho }).`,
+    );
+  }
   const { rho } = checkOptions('sam', schema, given);
   return {
     name: 'sam',
@@ -45,6 +55,7 @@ function over(base: Optimizer, given: SamOptions = {}): Optimizer {
     trace: (t) => {
       const params = t.params.map(({ value }) => value);
       const { grads } = t.gradient();
+      t.checkFinite(grads);
       const saved = samPerturb(params, grads, globalNorm(grads), rho);
       const second = t.gradient();
       restore(params, saved);

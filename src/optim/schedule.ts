@@ -18,8 +18,16 @@ export type Rate = number | Schedule;
 const schedule = (at: (progress: Progress) => number, description: object): Schedule =>
   Object.assign(at, { toJSON: () => description });
 
-export const rateAt = (rate: Rate, progress: Progress): number =>
-  typeof rate === 'number' ? rate : rate(progress);
+/** The rate of a step; throws unless it is a finite number of at least 0. */
+export function rateAt(rate: Rate, progress: Progress): number {
+  if (typeof rate === 'number') return rate;
+  const lr = rate(progress);
+  if (Number.isFinite(lr) && lr >= 0) return lr;
+  throw new FlatminError(
+    'FLATMIN_ARGUMENT',
+    `The schedule must give a finite number of at least 0, got ${lr} at step ${progress.step}`,
+  );
+}
 
 export interface CosineOptions {
   /** Length J in epochs, or in steps: one of the two. */
@@ -32,7 +40,7 @@ export interface CosineOptions {
 /**
  * Cosine annealing: ηⱼ = min + ½(max − min)(1 + cos(πj/J)), j the epochs or steps already done (0 … J − 1).
  */
-export function cosine(max: number, { epochs, steps, min = 0 }: CosineOptions): Schedule {
+export function cosine(max: number, { epochs, steps, min = 0 }: CosineOptions = {}): Schedule {
   const length = epochs ?? steps;
   if (length === undefined || (epochs !== undefined && steps !== undefined) || !(length > 0)) {
     throw new FlatminError(

@@ -8,7 +8,7 @@ import { type Mode, modeApply, modeGram } from '../ops/modes.ts';
 import { countUpdate, inverseRoots } from '../ops/roots.ts';
 import { sgdOp } from '../ops/sgd.ts';
 import { defineOptimizer, rateSlot } from './optimizer.ts';
-import { count, decay, nonNegative, rate } from './options.ts';
+import { count, decay, decayOrSum, nonNegative, rate } from './options.ts';
 
 const schema = z.strictObject({
   /** Learning rate η, or a schedule. */
@@ -18,7 +18,7 @@ const schema = z.strictObject({
   /** Absolute ε: the start of summed statistics, or added to an average before its root. Default 1e-4. */
   epsilon: nonNegative.default(1e-4),
   /** β of averaged statistics; 1 sums them, as the paper does. Default 1. */
-  beta: z.union([z.literal(1), decay]).default(1),
+  beta: decayOrSum.default(1),
   /** Steps between two updates of the statistics. Default 1. */
   statisticsEvery: count.default(1),
   /** Steps T between two rounds of roots, sooner while t is small: when t − t_last ≥ min(T, max(1, ⌊t/5⌋)). Default 10. */
@@ -52,7 +52,7 @@ export const shampoo = defineOptimizer('shampoo', schema, (t, options) => {
   const preconditioners = t.params.flatMap(({ name, value }, tensor) => {
     const dims = options.mergeDims ? mergedDims(value.shape) : orderedDims(value.shape);
     return modesOf(dims)
-      .filter(({ dim }) => dim <= options.maxDim)
+      .filter(({ dim }) => dim <= options.maxDim && value.size > 0)
       .map((mode, i) => {
         const type = { dtype: 'f32' as const, shape: [mode.dim, mode.dim] };
         const start = options.beta === 1 ? options.epsilon : 0;

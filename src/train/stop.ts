@@ -10,10 +10,16 @@ export function stopError(store: Store, names: readonly string[]): FlatminError 
   const step = status[STATUS.step];
   status[STATUS.stop] = 0;
   store.write(STATUS_KEY, status);
-  return new FlatminError(
-    'FLATMIN_NUMERICS',
-    reason === 1
-      ? `The gradient of "${tensor}" is not finite at step ${step}. Parameters are as before that step. Help: lower the learning rate, clip gradients, or set onNonFinite to "skip".`
-      : `The matrix root of "${tensor}" failed three times in a row, last at step ${step}. Help: raise epsilon or the ridge.`,
-  );
+  return new FlatminError('FLATMIN_NUMERICS', describe(reason, tensor, step));
+}
+
+function describe(reason: number, tensor: string, step: number): string {
+  switch (reason) {
+    case 1:
+      return `The gradient of "${tensor}" is not finite at step ${step}. Parameters are as before that step. Help: lower the learning rate, clip gradients, or set onNonFinite to "skip".`;
+    case 2:
+      return `A matrix root or inverse of "${tensor}" failed three times in a row, last at step ${step}. Parameters are as before that step. Help: raise the method's epsilon, ridge or damping.`;
+    default:
+      return `A matrix statistic of "${tensor}" is not finite at step ${step}. Parameters are as before that step. Help: squares of its gradients or inputs leave float32's range; scale the loss or the data.`;
+  }
 }

@@ -1,4 +1,9 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import {
+  type ChildProcess,
+  type ChildProcessWithoutNullStreams,
+  spawn,
+  spawnSync,
+} from 'node:child_process';
 import { once } from 'node:events';
 import { copyFileSync, mkdtempSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,6 +14,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 
 export interface Outcome {
   readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
   readonly stdout: string;
   readonly stderr: string;
 }
@@ -23,30 +29,47 @@ export class CompiledCommand {
     }
     copyFileSync(join(root, 'package.json'), join(this.folder, 'package.json'));
     const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
-    const args = ['-p', join(root, 'tsconfig.build.json'), '--outDir', join(this.folder, 'dist')];
-    const { status, stdout } = spawnSync(process.execPath, [tsc, ...args], { encoding: 'utf8' });
+    const args = ['-p', join(root, 'tsconfig.build.json'), '--noCheck'];
+    const output = ['--outDir', join(this.folder, 'dist')];
+    const { status, stdout } = spawnSync(process.execPath, [tsc, ...args, ...output], {
+      encoding: 'utf8',
+    });
     if (status !== 0) throw new Error(`tsc failed:\n${stdout}`);
   }
 
-  /** Runs to the end; `whenSaid` sees all of stderr each time there is more. */
-  async run(
-    args: readonly string[],
-    whenSaid?: (stderr: string, child: ChildProcess) => void,
-  ): Promise<Outcome> {
+  /** Runs to the end; sends `signal` as soon as stderr matches `at`. */
+  run(args: readonly string[], stop?: { signal: NodeJS.Signals; at: RegExp }): Promise<Outcome> {
     const { FLATMIN_DATA: _, ...env } = process.env;
-    const child = spawn(process.execPath, [join(this.folder, 'dist/cli/main.js'), ...args], {
-      cwd: this.folder,
-      env,
+    const main = join(this.folder, 'dist/cli/main.js');
+    const child = spawn(process.execPath, [main, ...args], { cwd: this.folder, env });
+    let stopped = false;
+    return outcomeOf(child, (stderr) => {
+      if (stop === undefined || stopped || !stop.at.test(stderr)) return;
+      stopped = child.kill(stop.signal);
     });
-    let [stdout, stderr] = ['', ''];
-    child.stdout.on('data', (text) => {
-      stdout += text;
-    });
-    child.stderr.on('data', (text) => {
-      stderr += text;
-      whenSaid?.(stderr, child);
-    });
-    const [code] = await once(child, 'close');
-    return { code, stdout, stderr };
   }
+
+  /** Runs a script that imports modules of the command from `./dist`. */
+  script(code: string, onSaid: (stderr: string, child: ChildProcess) => void): Promise<Outcome> {
+    const args = ['--input-type=module', '--eval', code];
+    const child = spawn(process.execPath, args, { cwd: this.folder });
+    return outcomeOf(child, (stderr) => onSaid(stderr, child));
+  }
+}
+
+/** `onSaid` gets all of stderr each time there is more. */
+async function outcomeOf(
+  child: ChildProcessWithoutNullStreams,
+  onSaid: (stderr: string) => void,
+): Promise<Outcome> {
+  let [stdout, stderr] = ['', ''];
+  child.stdout.on('data', (text) => {
+    stdout += text;
+  });
+  child.stderr.on('data', (text) => {
+    stderr += text;
+    onSaid(stderr);
+  });
+  const [code, signal] = await once(child, 'close');
+  return { code, signal, stdout, stderr };
 }

@@ -42,7 +42,7 @@ describe('progress lines', () => {
       `"lion     epoch  3/20  ████████░░░░░░░░  loss 0.0312  accuracy 0.9877   18,400 samples/s   1:24 left"`,
     );
     expect(barLine(settings, state, 80)).toMatchInlineSnapshot(
-      `"lion     epoch  3/20  loss 0.0312  accuracy 0.9877   18,400 samples/s   1:24 le"`,
+      `"lion     epoch  3/20  █████░░░░  loss 0.0312  acc 0.9877   18,400/s   1:24 left"`,
     );
     expect(barLine(settings, state, 40)).toHaveLength(39);
     expect(barLine(settings, { epoch: 1, done: 0 }, 100)).toMatchInlineSnapshot(

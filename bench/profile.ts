@@ -1,0 +1,59 @@
+// What a LeNet-5 step spends where: node build/bench/profile.js [METHOD] [js|cpu] [THREADS]
+import type { Graph } from '#flatmin/graph/graph';
+import { Program } from '#flatmin/graph/program';
+import { showType } from '#flatmin/graph/types';
+import { OptimizerStep } from '#flatmin/train/optimizer-step';
+import { DatasetSource } from '#flatmin/train/source';
+import { batch, digitsOf, METHODS, type MethodName, trainingOf } from './digits.ts';
+import { cores } from './flatmin.ts';
+import { spread } from './runner.ts';
+import { alignColumns, showSeconds } from './table.ts';
+
+const [method = 'sgd', device = 'cpu', threads = String(cores)] = process.argv.slice(2);
+if (!(method in METHODS)) {
+  throw new Error(`No method "${method}"; there are ${Object.keys(METHODS).join(', ')}`);
+}
+if (device !== 'js' && device !== 'cpu') throw new Error(`No device "${device}"`);
+
+const STEPS = device === 'js' ? 5 : 100;
+const training = trainingOf(method as MethodName, STEPS, { device, threads: Number(threads) });
+const source = new DatasetSource(training.store, 'train', digitsOf(STEPS * batch));
+const { compiled } = new OptimizerStep(training.store, {
+  model: training.model,
+  params: training.params,
+  loss: training.loss,
+  optimizer: METHODS[method as MethodName](),
+  onNonFinite: 'throw',
+  batch: (graph: Graph) => source.trace(graph, batch),
+}).program;
+
+// Every instruction a phase of its own: the same step, timed call by call.
+const { spec } = compiled;
+const phases = spec.instructions.map((_, i) => i);
+const program = new Program({ ...compiled, spec: { ...spec, phases } }, training.store);
+const times = phases.map((): number[] => []);
+for (let step = 1; step <= STEPS; step++) {
+  const moment = { step, epoch: 0, seed: 0, offset: (step - 1) * batch };
+  for (const phase of phases) {
+    const started = performance.now();
+    program.runSync([moment], [], phase);
+    times[phase].push((performance.now() - started) / 1000);
+  }
+}
+
+const medians = times.map((list) => spread(list).median);
+const total = medians.reduce((sum, seconds) => sum + seconds, 0);
+const rows = spec.instructions.map(({ op, inputs, outputs, section }, i) => {
+  const operand = spec.buffers[[...outputs, ...inputs.slice(-1)][0]];
+  const share = `${((100 * medians[i]) / total).toFixed(1)} %`;
+  return [
+    op,
+    showType(operand),
+    compiled.graph.sections[section].name,
+    showSeconds(medians[i]),
+    share,
+    '',
+  ];
+});
+console.log(alignColumns([['op', 'operand', 'section', 'median', 'share', ''], ...rows], 3));
+console.log(`\n${showSeconds(total)} a step, each call with about 2 µs of its own`);
