@@ -27,33 +27,30 @@ const { compiled } = new OptimizerStep(training.store, {
   batch: (graph: Graph) => source.trace(graph, batch),
 }).program;
 
-// Every instruction a phase of its own: the same step, timed call by call.
-const { spec } = compiled;
+// Every instruction a phase of its own: the same step, timed call by call where its section is due.
+const { spec, graph } = compiled;
 const phases = spec.instructions.map((_, i) => i);
 const program = new Program({ ...compiled, spec: { ...spec, phases } }, training.store);
 const times = phases.map((): number[] => []);
 for (let step = 1; step <= STEPS; step++) {
   const moment = { step, epoch: 0, seed: 0, offset: (step - 1) * batch };
+  const due = graph.sections.map((section) => section.due(step));
   for (const phase of phases) {
+    if (!due[spec.instructions[phase].section]) continue;
     const started = performance.now();
     program.runSync([moment], [], phase);
     times[phase].push((performance.now() - started) / 1000);
   }
 }
 
-const medians = times.map((list) => spread(list).median);
-const total = medians.reduce((sum, seconds) => sum + seconds, 0);
-const rows = spec.instructions.map(({ op, inputs, outputs, section }, i) => {
-  const operand = spec.buffers[[...outputs, ...inputs.slice(-1)][0]];
-  const share = `${((100 * medians[i]) / total).toFixed(1)} %`;
-  return [
-    op,
-    showType(operand),
-    compiled.graph.sections[section].name,
-    showSeconds(medians[i]),
-    share,
-    '',
-  ];
-});
-console.log(alignColumns([['op', 'operand', 'section', 'median', 'share', ''], ...rows], 3));
+const perStep = times.map((list) => (spread(list).median * list.length) / STEPS);
+const total = perStep.reduce((sum, seconds) => sum + seconds, 0);
+const rows = spec.instructions.map(({ op, inputs, outputs, section }, i) => [
+  op,
+  showType(spec.buffers[[...outputs, ...inputs.slice(-1)][0]]),
+  section === 0 ? '' : `${graph.sections[section].name}, ${times[i].length} of ${STEPS} steps`,
+  showSeconds(spread(times[i]).median),
+  `${((100 * perStep[i]) / total).toFixed(1)} %`,
+]);
+console.log(alignColumns([['op', 'operand', 'section', 'median', 'share'], ...rows], 'lllrr'));
 console.log(`\n${showSeconds(total)} a step, each call with about 2 µs of its own`);

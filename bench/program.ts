@@ -5,12 +5,15 @@ import { Graph, type Value } from '#flatmin/graph/graph';
 import { Program } from '#flatmin/graph/program';
 import { type Shape, sizeOf } from '#flatmin/graph/types';
 import type { Numbers } from '#flatmin/ops/define';
+import { statusBlock } from '#flatmin/ops/status';
 import type { Sample, Target } from './suite.ts';
 
 /** A trace whose stored buffers come with their data. */
 export class Inputs {
   readonly graph = new Graph();
   readonly data = new Map<string, Numbers>();
+  /** Read by every update; one that sets it ends the benchmark. */
+  readonly status = statusBlock(this.graph);
 
   f32(shape: Shape, data: Float32Array = noise(sizeOf(shape))): Value {
     return this.#stored('f32', shape, data);
@@ -37,7 +40,10 @@ const MOMENT = { step: 1, epoch: 0, seed: 0, offset: 0 };
 /** The median time of one step of a program that holds nothing but what `build` traces. */
 export function timeProgram(target: Target, build: Build): Sample {
   const program = load(target, build);
-  const run = (steps: number) => program.runSync(new Array(steps).fill(MOMENT));
+  const run = (steps: number) => {
+    const { stopped } = program.runSync(new Array(steps).fill(MOMENT));
+    if (stopped) throw new Error('The status block stopped the run, so nothing was timed');
+  };
   run(1);
   const started = performance.now();
   run(1);
@@ -55,7 +61,7 @@ function load(target: Target, build: Build): Program {
   const inputs = new Inputs();
   const outputs = build(inputs);
   // Outputs stand as reports, which keeps them alive, and then move from the arena to the store.
-  const compiled = compile(inputs.graph, { reports: outputs });
+  const compiled = compile(inputs.graph, { reports: outputs, status: inputs.status });
   const buffers = [...compiled.spec.buffers];
   const store = openStore(target);
   compiled.spec.reports.forEach((id, i) => {

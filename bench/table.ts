@@ -23,7 +23,7 @@ export function comparisonTable(results: readonly ComparisonResult[]): string {
   const rows = results.flatMap(({ name, ratio, subjects }) =>
     subjects.map((subject, i) => [i === 0 ? name : '', ...cells(ratio, subject)]),
   );
-  return alignColumns([header, ...rows], 2);
+  return alignColumns([header, ...rows], 'llrrrrl');
 }
 
 function cells(
@@ -41,18 +41,10 @@ function cells(
   ];
 }
 
-/** Pads every column to its widest cell: the first `left` to the left, the rest but the last to the right. */
-export function alignColumns(rows: readonly (readonly string[])[], left: number): string {
-  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
-  const last = widths.length - 1;
-  return rows
-    .map((row) =>
-      row
-        .map((cell, i) =>
-          i < left || i === last ? cell.padEnd(widths[i]) : cell.padStart(widths[i]),
-        )
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
+/** Pads every column to its widest cell; `sides` says for each whether its cells stand left or right. */
+export function alignColumns(rows: readonly (readonly string[])[], sides: string): string {
+  const widths = [...sides].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
+  const pad = (cell: string, i: number) =>
+    sides[i] === 'l' ? cell.padEnd(widths[i]) : cell.padStart(widths[i]);
+  return rows.map((row) => row.map(pad).join('  ').trimEnd()).join('\n');
 }

@@ -163,7 +163,8 @@ class StoreObject : public Napi::ObjectWrap<StoreObject> {
       Napi::Uint8Array bytes = info[1].As<Napi::Uint8Array>();
       if (static_cast<int64_t>(bytes.ByteLength()) != memory.bytes())
         throw codedError(info.Env(), "FLATMIN_ARGUMENT", "write of another size than the buffer");
-      std::memcpy(memory.data(), bytes.Data(), bytes.ByteLength());
+      // An empty array may have no address.
+      if (memory.bytes() > 0) std::memcpy(memory.data(), bytes.Data(), bytes.ByteLength());
       return info.Env().Undefined();
     });
   }
@@ -174,7 +175,7 @@ class StoreObject : public Napi::ObjectWrap<StoreObject> {
       Memory& memory = idle(info);
       Napi::ArrayBuffer copy =
           Napi::ArrayBuffer::New(info.Env(), static_cast<size_t>(memory.bytes()));
-      std::memcpy(copy.Data(), memory.data(), copy.ByteLength());
+      if (memory.bytes() > 0) std::memcpy(copy.Data(), memory.data(), copy.ByteLength());
       return copy;
     });
   }
@@ -300,7 +301,10 @@ class ProgramObject : public Napi::ObjectWrap<ProgramObject> {
         Napi::TypedArray array = bindings.Get(i).As<Napi::TypedArray>();
         if (static_cast<int64_t>(array.ByteLength()) != program_->boundBytes(i))
           throw codedError(env, "FLATMIN_ARGUMENT", "a bound array was resized or detached");
-        program_->bind(i, static_cast<char*>(array.ArrayBuffer().Data()) + array.ByteOffset());
+        // Not by way of its ArrayBuffer, which may be a SharedArrayBuffer.
+        void* data = nullptr;
+        napi_get_typedarray_info(env, array, nullptr, nullptr, &data, nullptr, nullptr);
+        program_->bind(i, static_cast<char*>(data));
       }
       claim(env, program_->store());
       const std::atomic<bool> abort{false};

@@ -67,18 +67,12 @@ const pool = (shape: number[]): Kernel => ({
 const softmaxCrossEntropy = (rows: number, classes: number): Kernel => ({
   build: (t) => {
     const logits = t.f32([rows, classes]);
-    const loss = crossEntropy(
-      logits,
-      t.i32(
-        [rows],
-        Int32Array.from({ length: rows }, (_, i) => i % classes),
-      ),
-    );
+    const labels = Int32Array.from({ length: rows }, (_, i) => i % classes);
+    const loss = crossEntropy(logits, t.i32([rows], labels));
     return [loss, ...parts(gradients(loss, [logits]))];
   },
 });
 
-const status = (t: Inputs): Value => t.i32([8]);
 const slots = (t: Inputs) => ({
   lrSlot: t.graph.slot('lr', () => 1e-6).index,
   stepSlot: t.graph.step.index,
@@ -89,7 +83,7 @@ const lion = (size: number): Kernel => ({
     const { lrSlot } = slots(t);
     const tensors = [t.f32([size]), t.f32([size]), t.f32([size])];
     const attrs = { lrSlot, beta1: 0.9, beta2: 0.99, weightDecay: 0.01 };
-    t.graph.add(lionOp, [status(t), ...tensors], attrs);
+    t.graph.add(lionOp, [t.status, ...tensors], attrs);
     return [];
   },
   amount: bytes(20 * size),
@@ -100,7 +94,7 @@ const sgdMomentum = (size: number): Kernel => ({
     const { lrSlot } = slots(t);
     const tensors = [t.f32([size]), t.f32([size]), t.f32([size])];
     const attrs = { lrSlot, momentum: 0.9, nesterov: 0, weightDecay: 0.01, decoupled: 0 };
-    t.graph.add(sgdOp, [status(t), ...tensors], attrs);
+    t.graph.add(sgdOp, [t.status, ...tensors], attrs);
     return [];
   },
   amount: bytes(20 * size),
@@ -111,7 +105,7 @@ const adamw = (size: number): Kernel => ({
     const squares = noise(size).map((x) => x * x);
     const tensors = [t.f32([size]), t.f32([size]), t.f32([size]), t.f32([size], squares)];
     const attrs = { beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0.01, decoupled: 1 };
-    t.graph.add(adamwOp, [status(t), ...tensors], { ...slots(t), ...attrs });
+    t.graph.add(adamwOp, [t.status, ...tensors], { ...slots(t), ...attrs });
     return [];
   },
   amount: bytes(28 * size),
@@ -165,8 +159,8 @@ const shampooRoots = (method: 'eigh' | 'newton'): Kernel => ({
       matrix(input, 4),
       matrix(out, 2),
     ]);
-    const counters = { failures: t.i32([requests.length]), updates: t.i32([1]) };
-    inverseRoots(status(t), counters, requests, { epsilon: 0, ridge: 1e-6, method, beta: 1 });
+    const counters = { failures: t.i32([requests.length]), updates: t.i32([1], Int32Array.of(1)) };
+    inverseRoots(t.status, counters, requests, { epsilon: 0, ridge: 1e-6, method, beta: 1 });
     return [];
   },
 });
@@ -181,7 +175,7 @@ const kfacFactorInverses: Kernel = {
       gInverse: t.f32([out, out]),
       tensor,
     }));
-    kfacInverses(status(t), t.i32([2 * layers.length]), layers, 1e-3);
+    kfacInverses(t.status, t.i32([2 * layers.length]), layers, 1e-3);
     return [];
   },
 };

@@ -33,7 +33,7 @@ Run op_conv2d(Instruction& in) {
   const int64_t perTask = conv.imagesPerTask();
   const int64_t whole = ceilDiv(conv.images, perTask) * pieces.perImage * conv.groups;
   // Too few images: the output channels are cut as well, and windows unfolded for each part.
-  const int64_t outParts = conv.partsOf(whole, conv.out / 16);
+  const int64_t outParts = conv.partsOf(whole, conv.out / 64);
   const int64_t outs = ceilDiv(conv.out, outParts);
 
   const GemmShape largest{outs, pieces.width(w), taps};

@@ -34,8 +34,8 @@ static inline vq lowProduct(vq a, uint32_t b) {
 // out ← low[0], high[0], low[2], high[2], … and then the odd lanes likewise.
 static inline void storePairs(uint32_t* out, vq low, vq high) {
 #if defined(__AVX512F__)
-  _mm512_storeu_si512(out, _mm512_unpacklo_epi64((__m512i)low, (__m512i)high));
-  _mm512_storeu_si512(out + kLanes, _mm512_unpackhi_epi64((__m512i)low, (__m512i)high));
+  _mm512_storeu_si512(out, _mm512_maskz_unpacklo_epi64(0xff, (__m512i)low, (__m512i)high));
+  _mm512_storeu_si512(out + kLanes, _mm512_maskz_unpackhi_epi64(0xff, (__m512i)low, (__m512i)high));
 #else
   uint64_t pairs[2 * kBlocksPerRound];
   for (int l = 0; l < kBlocksPerRound; ++l) {

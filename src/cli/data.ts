@@ -51,7 +51,7 @@ export async function fetchData(
 }
 
 /** A bar a file; where nobody watches, a line a file. */
-function downloadProgress(stream: NodeJS.WriteStream) {
+export function downloadProgress(stream: NodeJS.WriteStream) {
   let file: string | undefined;
   const bar = new SingleBar({
     stream,

@@ -22,9 +22,9 @@ export function epochLine(settings: LineSettings, metrics: EpochMetrics): string
   const { epoch, trainLoss, testLoss, testAccuracy, epochSeconds } = metrics;
   return [
     head(settings, epoch),
-    `train loss ${figure(trainLoss)}`,
+    `loss ${figure(trainLoss)}`,
     `test loss ${figure(testLoss)}`,
-    `test accuracy ${figure(testAccuracy)}`,
+    `accuracy ${figure(testAccuracy)}`,
     `${epochSeconds.toFixed(1)} s`,
   ].join('  ');
 }

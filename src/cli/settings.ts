@@ -1,6 +1,5 @@
 import type { BackendName } from '../backend/backend.ts';
 import type { DeviceName } from '../backend/device.ts';
-import { openStore } from '../backend/device.ts';
 import { FlatminError } from '../errors.ts';
 import { COMPARED, type MethodName } from '../tasks/methods.ts';
 import type { Task } from '../tasks/task.ts';
@@ -48,36 +47,13 @@ export interface RunSettings {
   readonly backend: BackendName;
 }
 
-/** The task's settings with the command line's put over them, one for each method to be run. */
-export function chooseSettings(
-  task: Task,
-  options: TrainOptions,
-  data: Required<TrainingData>,
-): RunSettings[] {
-  const { backend } = openStore(options);
-  return chosenMethods(options).map((optimizer) => {
-    const { lr, weightDecay, rho } = task.settings[optimizer];
-    return {
-      task: task.name,
-      optimizer,
-      lr: options.lr ?? lr,
-      weightDecay: options.weightDecay ?? weightDecay,
-      ...(rho !== undefined && { rho: options.rho ?? rho }),
-      schedule: options.schedule,
-      batch: options.batch ?? task.batch,
-      epochs: options.epochs ?? task.epochs,
-      seed: options.seed,
-      data: data.train.name,
-      synthetic: data.train.synthetic,
-      examples: data.train.count,
-      testExamples: data.test.count,
-      backend,
-    };
-  });
-}
-
 /** The methods to be run; refuses options that they do not have. */
-function chosenMethods({ optimizer, lr, weightDecay, rho }: TrainOptions): readonly MethodName[] {
+export function chooseMethods({
+  optimizer,
+  lr,
+  weightDecay,
+  rho,
+}: TrainOptions): readonly MethodName[] {
   const refuse = (what: string) => new FlatminError('FLATMIN_ARGUMENT', what);
   if (optimizer !== 'all') {
     if (rho !== undefined && optimizer !== 'sam') {
@@ -92,6 +68,32 @@ function chosenMethods({ optimizer, lr, weightDecay, rho }: TrainOptions): reado
     );
   }
   return COMPARED;
+}
+
+/** The task's setting of a method with the command line's put over it. */
+export function chooseSettings(
+  task: Task,
+  optimizer: MethodName,
+  options: TrainOptions,
+  { data, backend }: { data: Required<TrainingData>; backend: BackendName },
+): RunSettings {
+  const { lr, weightDecay, rho } = task.settings[optimizer];
+  return {
+    task: task.name,
+    optimizer,
+    lr: options.lr ?? lr,
+    weightDecay: options.weightDecay ?? weightDecay,
+    ...(rho !== undefined && { rho: options.rho ?? rho }),
+    schedule: options.schedule,
+    batch: options.batch ?? task.batch,
+    epochs: options.epochs ?? task.epochs,
+    seed: options.seed,
+    data: data.train.name,
+    synthetic: data.train.synthetic,
+    examples: data.train.count,
+    testExamples: data.test.count,
+    backend,
+  };
 }
 
 /** What `--resume` must not change, said by name. */

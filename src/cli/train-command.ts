@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { DEVICES } from '../backend/device.ts';
-import { METHOD_NAMES } from '../tasks/methods.ts';
+import { COMPARED, METHOD_NAMES } from '../tasks/methods.ts';
 import type { Task } from '../tasks/task.ts';
 import { TASKS } from '../tasks/tasks.ts';
 import { nonNegative, oneOf, wholeFrom } from './arguments.ts';
@@ -19,7 +19,7 @@ export function trainCommand(program: Command): void {
     .argument('<task>', `one of: ${taskNames.join(', ')}`, oneOf(taskNames))
     .option(
       '--optimizer <name>',
-      `one of: ${methods.join(', ')} (compares)`,
+      `one of: ${METHOD_NAMES.join(', ')}; or all, which compares ${COMPARED.length}`,
       oneOf(methods),
       'lion',
     )
@@ -42,7 +42,11 @@ export function trainCommand(program: Command): void {
     .option('--examples <n>', 'use the first n training examples', wholeFrom(1))
     .option('--test-examples <n>', 'use the first n test examples', wholeFrom(1))
     .option('--seed <n>', 'decides initialisation and shuffling', wholeFrom(0), 0)
-    .option('--threads <n>', 'CPU threads (default: every core)', wholeFrom(1, MOST_THREADS))
+    .option(
+      '--threads <n>',
+      'CPU threads (default: FLATMIN_THREADS, else every core)',
+      wholeFrom(1, MOST_THREADS),
+    )
     .option('--out <dir>', 'folder for metrics, checkpoint and model')
     .option('--resume', 'go on with the run in --out, if there is one')
     .option('--json', 'print one JSON object a line instead of a table')

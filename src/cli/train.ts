@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { openStore } from '../backend/device.ts';
 import type { MethodName } from '../tasks/methods.ts';
 import type { Task } from '../tasks/task.ts';
 import type { TrainingData } from '../train/training.ts';
@@ -7,17 +8,19 @@ import { DEFAULT_DATA_FOLDER, namedDataFolder } from './data-folder.ts';
 import { describeRuns } from './describe.ts';
 import { interruptible } from './interrupt.ts';
 import { RunFolder } from './run-folder.ts';
-import { chooseSettings, type TrainOptions } from './settings.ts';
+import { chooseMethods, chooseSettings, type TrainOptions } from './settings.ts';
 
 /** Trains one method, or all of them one after the other: results on stdout, progress on stderr. */
 export async function train(task: Task, options: TrainOptions): Promise<void> {
-  const { out, resume } = options;
+  const methods = chooseMethods(options);
+  const { backend } = openStore(options);
+  const folders = methods.map((method) => folderOf(method, options));
+  if (!options.resume) for (const folder of folders) folder?.requireUnused();
   const data = loadData(task, options);
-  const runs = chooseSettings(task, options, data).map((settings) => ({
-    settings,
-    folder: out === undefined ? undefined : folderOf(out, settings.optimizer, options),
+  const runs = methods.map((method, i) => ({
+    settings: chooseSettings(task, method, options, { data, backend }),
+    folder: folders[i],
   }));
-  if (!resume) for (const { folder } of runs) folder?.requireUnused();
   const settings = runs.map((run) => run.settings);
   process.stderr.write(`${describeRuns(task, settings)}\n\n`);
   await interruptible((signal) => compare(task, data, runs, { ...options, signal }));
@@ -28,8 +31,7 @@ function loadData(task: Task, options: TrainOptions): Required<TrainingData> {
   const dir = synthetic ? undefined : findData(task, options.data);
   if (dir === undefined && !synthetic) {
     process.stderr.write(
-      `flatmin: no data folder (--data, FLATMIN_DATA or ./${DEFAULT_DATA_FOLDER}): synthetic examples, ` +
-        `drawn by procedure, stand in; "flatmin data fetch ${task.dataset}" gets the real ones\n`,
+      `flatmin: no data folder, using synthetic data; help: flatmin data fetch ${task.dataset}\n`,
     );
   }
   return task.load({ dir, examples, testExamples });
@@ -43,5 +45,5 @@ function findData(task: Task, option: string | undefined): string | undefined {
 }
 
 /** A comparison keeps every method in a folder of its own. */
-const folderOf = (out: string, method: MethodName, { optimizer }: TrainOptions): RunFolder =>
-  new RunFolder(optimizer === 'all' ? join(out, method) : out);
+const folderOf = (method: MethodName, { out, optimizer }: TrainOptions): RunFolder | undefined =>
+  out === undefined ? undefined : new RunFolder(optimizer === 'all' ? join(out, method) : out);

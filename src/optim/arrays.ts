@@ -63,9 +63,10 @@ export function checkGrads(params: Params, grads: Grads): void {
   }
 }
 
-function checkRecord(what: string, record: unknown): void {
+/** Throws unless `record` is a plain object. */
+export function checkRecord(what: string, record: unknown): void {
   if (typeof record === 'object' && record !== null && !ArrayBuffer.isView(record)) return;
-  fail(`${what} must be an object with one entry for each name, got ${typeOf(record)}`);
+  fail(`${what} must be an object of entries by name, got ${typeOf(record)}`);
 }
 
 const typeOf = (value: unknown): string =>

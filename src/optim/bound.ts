@@ -16,7 +16,7 @@ import {
   statusBlock,
 } from '../ops/status.ts';
 import { stopError } from '../train/stop.ts';
-import { checkApart, checkGrads, checkParams, type Grads, type Params } from './arrays.ts';
+import { checkApart, checkGrads, checkParams, checkRecord, type Grads, type Params } from './arrays.ts';
 import type { Optimizer, Pass } from './optimizer.ts';
 import { checkOptions, wholeNumber } from './options.ts';
 
@@ -112,7 +112,9 @@ export class BoundOptimizer {
       const moment = this.#next();
       let first: number | undefined;
       for (let phase = 1; phase <= phases; phase++) {
-        const { loss, grads } = await closure();
+        const evaluated = await closure();
+        checkRecord('The result of a closure', evaluated);
+        const { loss, grads } = evaluated;
         first ??= loss;
         if (phases === 1) {
           this.#run(moment, grads);

@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { idx } from '../data/idx-bytes.ts';
@@ -32,16 +41,14 @@ describe('flatmin train', () => {
     const { code, stdout, stderr } = await train('--optimizer', 'all', '--epochs', '1');
     expect(code).toBe(0);
     expect(stdout).toMatch(
-      /^digits: LeNet-5 on synthetic digits, 100 training and 50 test examples/,
+      /^digits: LeNet-5 on synthetic digits \(100 \+ 50 examples\), 1 epoch on js\n/,
     );
     for (const method of ['sgd', 'sam', 'lion', 'kfac', 'shampoo']) {
       expect(stdout).toMatch(row(method));
     }
-    expect(stderr).toContain(
-      'flatmin: no data folder (--data, FLATMIN_DATA or ./data): synthetic examples',
-    );
+    expect(stderr).toMatch(/^flatmin: no data folder, using synthetic data; help: /);
     expect(stderr).toContain('  sam      lr 0.03    weight decay 0       rho 0.1\n');
-    expect(stderr).toMatch(/^shampoo {2}epoch 1\/1 {2}train loss \d/m);
+    expect(stderr).toMatch(/^shampoo {2}epoch 1\/1 {2}loss \d/m);
     expect(stdout.split('\n').every((line) => line.length <= 100)).toBe(true);
   });
 
@@ -66,7 +73,7 @@ describe('flatmin train', () => {
     writeMnist(inFolderMade('named'), { train: 30, test: 10 });
     const small = ['train', 'digits', '--device', 'js', '--epochs', '1'];
     const named = await flatmin(...small, '--data', inFolder('named'));
-    expect(named.stdout).toContain('LeNet-5 on mnist, 30 training and 10 test examples');
+    expect(named.stdout).toContain('LeNet-5 on mnist (30 + 10 examples)');
     writeMnist(inFolderMade('data/mnist'), { train: 20, test: 10 });
     const found = await flatmin(...small, '--json');
     rmSync(inFolder('data'), { recursive: true });
@@ -135,8 +142,8 @@ describe('an interrupted run', () => {
   it('ends at once at a second signal', async () => {
     const waits = `
       import { interruptible } from './dist/cli/interrupt.js';
-      console.error('ready');
       await interruptible(async (signal) => {
+        console.error('ready');
         signal.addEventListener('abort', () => console.error('stopping'));
         await new Promise((resolve) => setTimeout(resolve, 60_000));
       });`;
@@ -207,6 +214,15 @@ describe('bad data and bad folders', () => {
       /expected 10 labels, one for each image/,
     ],
     [
+      'narrow',
+      (dir: string) =>
+        writeFileSync(
+          join(dir, 't10k-images-idx3-ubyte'),
+          idx(8, [10, 28, 27], Buffer.alloc(7560)),
+        ),
+      /expected images of 28 × 28, got 28 × 27/,
+    ],
+    [
       'lacking',
       (dir: string) => rmSync(join(dir, 't10k-labels-idx1-ubyte')),
       /a file is missing in the data folder/,
@@ -231,6 +247,22 @@ describe('bad data and bad folders', () => {
     const { code, stdout, stderr } = await train('--out', join(inFolder('file'), 'run'));
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     expect(stderr).toMatch(/^flatmin: Cannot write .*ENOTDIR/m);
+  });
+
+  it('a full disk', async ({ skip }) => {
+    const disk = inFolderMade('disk');
+    const mount = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', disk]);
+    if (mount.status !== 0) skip('a small disk can only be mounted by root');
+    try {
+      const out = join(disk, 'run');
+      const { code, stdout, stderr } = await train('--epochs', '2', '--out', out);
+      expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+      expect(stderr).toMatch(/^flatmin: Cannot write .*checkpoint\.safetensors: ENOSPC/m);
+      expect(linesOf(join(out, 'metrics.jsonl')).map(({ event }) => event)).toEqual(['start']);
+      expect(readdirSync(out)).toEqual(['metrics.jsonl']);
+    } finally {
+      spawnSync('umount', [disk]);
+    }
   });
 
   it('a learning rate that blows up', async () => {

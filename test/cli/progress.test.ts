@@ -49,7 +49,7 @@ describe('progress lines', () => {
       `"lion     epoch  1/20  ░░░░░░░░░░░░░░░░  loss      –  accuracy      –        – samples/s      – left"`,
     );
     expect(epochLine(settings, metrics)).toMatchInlineSnapshot(
-      `"lion     epoch  3/20  train loss 0.0313  test loss 0.0625  test accuracy 0.9877  2.3 s"`,
+      `"lion     epoch  3/20  loss 0.0313  test loss 0.0625  accuracy 0.9877  2.3 s"`,
     );
   });
 

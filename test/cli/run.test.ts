@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Progress } from '../../src/cli/progress.ts';
 import { runMethod } from '../../src/cli/run.ts';
 import { type RunEvent, RunFolder } from '../../src/cli/run-folder.ts';
-import { chooseSettings, type TrainOptions } from '../../src/cli/settings.ts';
+import { chooseMethods, chooseSettings, type TrainOptions } from '../../src/cli/settings.ts';
 import { digits } from '../../src/tasks/digits.ts';
 
 const options: TrainOptions = {
@@ -17,7 +17,7 @@ const options: TrainOptions = {
   batch: 8,
 };
 const data = digits.load({ examples: 20, testExamples: 10 });
-const [settings] = chooseSettings(digits, options, data);
+const settings = chooseSettings(digits, 'sam', options, { data, backend: 'js' });
 
 let dir: string;
 beforeEach(() => {
@@ -137,21 +137,25 @@ describe('a run', () => {
 describe('settings', () => {
   it('are the task’s where the command line is silent', () => {
     const bare = { device: 'js', schedule: 'constant', seed: 0 } as const;
-    const all = chooseSettings(digits, { ...bare, optimizer: 'all', rho: 0.5 }, data);
-    expect(all.map(({ optimizer, lr, rho }) => [optimizer, lr, rho])).toEqual([
+    const all = { ...bare, optimizer: 'all', rho: 0.5 } as const;
+    const chosen = chooseMethods(all).map((method) => {
+      const { lr, rho } = chooseSettings(digits, method, all, { data, backend: 'js' });
+      return [method, lr, rho];
+    });
+    expect(chosen).toEqual([
       ['sgd', 0.1, undefined],
       ['sam', 0.03, 0.5],
       ['lion', 0.0001, undefined],
       ['kfac', 0.01, undefined],
       ['shampoo', 0.1, undefined],
     ]);
-    const [one] = chooseSettings(digits, { ...bare, optimizer: 'lion', lr: 0, epochs: 2 }, data);
+    const given = { ...bare, optimizer: 'lion', lr: 0, epochs: 2 } as const;
+    const one = chooseSettings(digits, 'lion', given, { data, backend: 'js' });
     expect(one).toMatchObject({ lr: 0, epochs: 2, batch: 100, examples: 20, backend: 'js' });
   });
 
   it('must belong to the method', () => {
-    const choose = (given: Partial<TrainOptions>) => () =>
-      chooseSettings(digits, { ...options, ...given }, data);
+    const choose = (given: Partial<TrainOptions>) => () => chooseMethods({ ...options, ...given });
     expect(choose({ optimizer: 'lion', rho: 0.1 })).toThrow(
       '--rho belongs to sam, and the optimizer is lion',
     );

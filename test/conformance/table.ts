@@ -13,7 +13,7 @@ export function coverageTable(backends: readonly string[]) {
       note(op, backend, error);
       // Ops that only gradients reach have no case of their own.
       for (const instruction of spec.instructions) {
-        if (/Grad$|^scatterAdd$|^expand$/.test(instruction.op))
+        if (/Grad$|^(scatterAdd|expand|greaterEqual|less)$/.test(instruction.op))
           note(instruction.op, backend, error);
       }
     },

@@ -115,7 +115,7 @@ export const cases: Case[] = [
   convolution('LeNet-5, first', { x: [9, 1, 32, 32], w: [6, 1, 5, 5], bias: true }),
   convolution('LeNet-5, second', { x: [13, 6, 14, 14], w: [16, 6, 5, 5], bias: true }),
   convolution('LeNet-5, third', { x: [9, 16, 5, 5], w: [120, 16, 5, 5], bias: true }),
-  convolution('deep', { x: [3, 40, 4, 4], w: [48, 40, 3, 3], padding: [1, 1], bias: true }),
+  convolution('deep', { x: [2, 32, 7, 7], w: [130, 32, 3, 3], padding: [1, 1], bias: true }),
   convolution('one wide image', {
     x: [1, 24, 60, 60],
     w: [32, 24, 3, 3],

@@ -1,0 +1,46 @@
+import { afterEach, expect, it, vi } from 'vitest';
+import { compare } from '../../src/cli/compare.ts';
+import { chooseSettings, type TrainOptions } from '../../src/cli/settings.ts';
+import { digits } from '../../src/tasks/digits.ts';
+import type { MethodName } from '../../src/tasks/methods.ts';
+
+const data = digits.load({ examples: 20, testExamples: 10 });
+const options: TrainOptions = {
+  optimizer: 'all',
+  device: 'js',
+  schedule: 'constant',
+  seed: 0,
+  epochs: 2,
+  batch: 10,
+};
+
+afterEach(() => {
+  vi.restoreAllMocks();
+  process.exitCode = undefined;
+});
+
+const written = (name: 'stdout' | 'stderr') => {
+  let text = '';
+  vi.spyOn(process[name], 'write').mockImplementation((chunk) => {
+    text += chunk;
+    return true;
+  });
+  return () => text;
+};
+
+it('leaves out a method that blows up, and goes on', async () => {
+  const stdout = written('stdout');
+  const stderr = written('stderr');
+  const runs = (['sgd', 'lion'] satisfies MethodName[]).map((method) => {
+    const settings = chooseSettings(digits, method, options, { data, backend: 'js' });
+    return {
+      settings: { ...settings, lr: method === 'sgd' ? 1e30 : settings.lr },
+      folder: undefined,
+    };
+  });
+  await compare(digits, data, runs, { ...options, signal: new AbortController().signal });
+  expect(stderr()).toMatch(/^sgd: The gradient of ".*" is not finite/m);
+  expect(stdout()).toMatch(/^lion /m);
+  expect(stdout()).not.toMatch(/^sgd /m);
+  expect(process.exitCode).toBe(1);
+});

@@ -1,0 +1,125 @@
+import { combine, identity, inverse, jacobi, multiply, type Rows, trace, transpose, zeros } from './matrix.ts';
+import { matrixOf, writeMatrix } from './network.ts';
+import type { LayerRows } from './network.ts';
+import type { Tensors64 } from './oracle.ts';
+
+const ROUNDING = 2 ** -24;
+
+interface State {
+  a: Rows;
+  g: Rows;
+  aInverse: Rows;
+  gInverse: Rows;
+  /** κ of both damped factors together. */
+  condition: number;
+  velocity: Rows;
+}
+
+/** What one step saw of each layer: for every example the rows of its inputs and gradients. */
+export interface Batch {
+  /** Labels of the data. */
+  readonly data: readonly LayerRows[][];
+  /** Labels of the Fisher. */
+  readonly fisher: readonly LayerRows[][];
+}
+
+const outer = (x: readonly number[], y: readonly number[]): Rows => x.map((a) => y.map((b) => a * b));
+
+/** Σ over the rows of xyᵀ. */
+const gram = (xs: Rows, ys: Rows): Rows =>
+  xs.reduce(
+    (sum, x, i) => combine(sum, 1, outer(x, ys[i]), 1),
+    zeros(xs[0].length, ys[0].length),
+  );
+
+/** E[Σ over positions āāᵀ] and (1/T) E[Σ over positions s′s′ᵀ]. */
+export function factors(examples: readonly LayerRows[]): { a: Rows; g: Rows } {
+  const positions = examples[0].inputs.length;
+  const inputs = examples.flatMap((e) => e.inputs);
+  const grads = examples.flatMap((e) => e.grads);
+  const a = gram(inputs, inputs);
+  const g = gram(grads, grads);
+  return {
+    a: combine(a, 1 / examples.length, a, 0),
+    g: combine(g, 1 / (examples.length * positions), g, 0),
+  };
+}
+
+/**
+ * K-FAC. `tolerance()` bounds what float32 may change in any θ: factors and products are rounded to 2⁻²⁴ of their
+ * norm, which moves the damped inverses by their condition numbers as much, relatively, in every step; the
+ * network's feedback at most doubles what has gathered (its curvature times Σ lr is below 1).
+ */
+export function kfacOracle({
+  weightDecay = 0,
+  damping = 1e-3,
+  klClip = 1e-3,
+  momentum = 0,
+  statisticsEvery = 10,
+  inversesEvery = 10,
+} = {}) {
+  const states = new Map<string, State>();
+  let updates = 0;
+  let error = 0;
+  const clips: number[] = [];
+
+  function step(params: Tensors64, batch: Batch, lr: number, t: number): void {
+    const names = batch.data[0].map(({ name }) => name);
+    const of = (examples: readonly LayerRows[][], i: number) => examples.map((rows) => rows[i]);
+    const collect = (t - 1) % statisticsEvery === 0;
+    if (collect) updates += 1;
+    const decay = Math.min(1 - 1 / updates, 0.95);
+
+    const steps = names.map((name, i) => {
+      const fresh = factors(of(batch.fisher, i));
+      let state = states.get(name);
+      if (state === undefined) {
+        const [m, n] = [fresh.g.length, fresh.a.length];
+        state = {
+          a: zeros(n),
+          g: zeros(m),
+          aInverse: identity(n),
+          gInverse: identity(m),
+          condition: 1,
+          velocity: zeros(m, n),
+        };
+        states.set(name, state);
+      }
+      if (collect) {
+        state.a = combine(state.a, decay, fresh.a, 1 - decay);
+        state.g = combine(state.g, decay, fresh.g, 1 - decay);
+      }
+      if ((t - 1) % inversesEvery === 0) {
+        const [n, m] = [state.a.length, state.g.length];
+        const [ta, tg] = [trace(state.a), trace(state.g)];
+        const pi = ta === 0 || tg === 0 ? 1 : Math.sqrt(ta / n / (tg / m));
+        const dampedA = combine(state.a, 1, identity(n), pi * Math.sqrt(damping));
+        const dampedG = combine(state.g, 1, identity(m), Math.sqrt(damping) / pi);
+        state.aInverse = inverse(dampedA);
+        state.gInverse = inverse(dampedG);
+        state.condition = conditionOf(dampedA) + conditionOf(dampedG);
+      }
+      const gradient = of(batch.data, i)
+        .map(({ inputs, grads }) => gram(grads, inputs))
+        .reduce((sum, g) => combine(sum, 1, g, 1 / batch.data.length), zeros(state.g.length, state.a.length));
+      const v = combine(gradient, 1, matrixOf(params, name), weightDecay);
+      return { name, state, v, u: multiply(multiply(state.gInverse, v), state.aInverse) };
+    });
+
+    const dot = steps.reduce((sum, { u, v }) => sum + trace(multiply(u, transpose(v))), 0);
+    const nu = Math.min(1, Math.sqrt(klClip / (lr ** 2 * dot)));
+    clips.push(nu);
+    for (const { name, state, u } of steps) {
+      state.velocity = combine(state.velocity, momentum, u, nu);
+      writeMatrix(params, name, combine(matrixOf(params, name), 1, state.velocity, -lr));
+      const length = Math.hypot(...u.flat());
+      error += (2 * lr * nu * length * state.condition * 8 * ROUNDING) / (1 - momentum);
+    }
+  }
+  return { step, states, clips, tolerance: () => error };
+}
+
+function conditionOf(a: Rows): number {
+  const { values } = jacobi(a);
+  return Math.max(...values) / Math.min(...values);
+}
