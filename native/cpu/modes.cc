@@ -13,8 +13,8 @@ struct Mode {
 
   explicit Mode(const Instruction& in)
       : outer(in.integer("outer")), dim(in.integer("dim")), inner(in.integer("inner")) {}
-  // One slice for all when the dimension is the last: the tensor is an outer × dim matrix.
-  bool isLast() const { return inner == 1; }
+  // One slice for all when the dimension is the last: the tensor is an outer × dim matrix, as it is without slices.
+  bool isLast() const { return inner == 1 || outer == 0; }
 };
 
 }  // namespace

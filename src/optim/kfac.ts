@@ -6,7 +6,7 @@ import { inputFactorDim, kfacFactors, kfacJoin, kfacSplit, klClip } from '../ops
 import { matmul } from '../ops/linear.ts';
 import { countUpdate, kfacInverses } from '../ops/roots.ts';
 import { sgdOp } from '../ops/sgd.ts';
-import { checkArray } from './arrays.ts';
+import { checkArray, checkRecord } from './arrays.ts';
 import { BoundOptimizer } from './bound.ts';
 import { defineOptimizer, type OptimizerTrace, rateSlot, type TapGradient } from './optimizer.ts';
 import { count, decay, nonNegative, positive, rate } from './options.ts';
@@ -50,12 +50,13 @@ export class BoundKfac extends BoundOptimizer {
         `observe expects a linear layer with a parameter "${layer}.weight" of shape [out, in]; parameters are ${Object.keys(this.params).join(', ')}`,
       );
     }
+    checkRecord('An observation', given);
     const [out, features] = weight.shape;
-    const rows = given.outputGrads.length / out;
+    const rows = given.outputGrads?.length / out;
     if (!Number.isInteger(rows) || rows === 0) {
       throw new FlatminError(
         'FLATMIN_ARGUMENT',
-        `The outputGrads of "${layer}" must hold rows of ${out}, got ${given.outputGrads.length} numbers`,
+        `The outputGrads of "${layer}" must hold rows of ${out}, got ${given.outputGrads?.length ?? 'no'} numbers`,
       );
     }
     checkArray(`The inputs of "${layer}"`, given.inputs, rows * features);

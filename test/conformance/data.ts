@@ -20,6 +20,12 @@ export function random(
   });
 }
 
+/** A symmetric n × n matrix. */
+export function symmetric(n: number, seed: number): Float32Array {
+  const x = random(n * n, { seed });
+  return x.map((_, i) => x[Math.min(i, (i % n) * n + Math.floor(i / n))]);
+}
+
 /** Integers from 0 to `below` − 1. */
 export const randomIntegers = (count: number, below: number, seed = 2): Int32Array =>
   Int32Array.from(random(count, { seed, low: 0, high: below }), Math.floor);

@@ -1,0 +1,247 @@
+/** K-FAC's factors as running means, and the small pieces of its step. */
+import type { Value } from '../../../src/graph/graph.ts';
+import { kfacFactors, kfacJoin, kfacSplit, klClip } from '../../../src/ops/kfac.ts';
+import { f32, i32, random, symmetric } from '../data.ts';
+import { type Case, MOMENT, type Tensor } from '../harness.ts';
+
+const GOING = [0, 0, 0, 0, 0, 0, 0, 0];
+const STOPPED = [1, 0, 0, 0, 0, 0, 0, 0];
+
+interface Layer {
+  readonly examples: number;
+  readonly bias: boolean;
+  /** [out, in], or [out, channels, kh, kw]. */
+  readonly weight: readonly number[];
+  /** Of a convolution. */
+  readonly image?: readonly [height: number, width: number];
+  readonly stride?: readonly [number, number];
+  readonly padding?: readonly [number, number];
+}
+
+const sizeOf = (shape: readonly number[]): number => shape.reduce((n, d) => n * d, 1);
+
+/** [positions][dim] of one example. */
+function patches(layer: Layer, x: Float64Array, example: number): number[][] {
+  const { weight, image, stride = [1, 1], padding = [0, 0], bias } = layer;
+  const one = bias ? [1] : [];
+  if (image === undefined) {
+    return [[...x.subarray(example * weight[1], (example + 1) * weight[1]), ...one]];
+  }
+  const [, channels, kh, kw] = weight;
+  const [height, width] = image;
+  const rows: number[][] = [];
+  for (let top = -padding[0]; top + kh <= height + padding[0]; top += stride[0]) {
+    for (let left = -padding[1]; left + kw <= width + padding[1]; left += stride[1]) {
+      const row: number[] = [];
+      for (let c = 0; c < channels; c++) {
+        for (let y = top; y < top + kh; y++) {
+          for (let z = left; z < left + kw; z++) {
+            const inside = y >= 0 && y < height && z >= 0 && z < width;
+            row.push(inside ? x[((example * channels + c) * height + y) * width + z] : 0);
+          }
+        }
+      }
+      rows.push([...row, ...one]);
+    }
+  }
+  return rows;
+}
+
+function meanGram(rows: readonly number[][], dim: number, scale: number): number[] {
+  const sum = Array<number>(dim * dim).fill(0);
+  for (const row of rows) {
+    for (let i = 0; i < dim; i++) {
+      for (let j = 0; j < dim; j++) sum[i * dim + j] += scale * row[i] * row[j];
+    }
+  }
+  return sum;
+}
+
+function layerCases(
+  name: string,
+  layer: Layer,
+  updates = 4,
+  status: readonly number[] = GOING,
+): Case[] {
+  const { examples, bias, weight, image, stride = [1, 1], padding = [0, 0] } = layer;
+  const [out] = weight;
+  const dim = sizeOf(weight.slice(1)) + (bias ? 1 : 0);
+  const input = image === undefined ? [examples, weight[1]] : [examples, weight[1], ...image];
+  const plane =
+    image === undefined
+      ? []
+      : [0, 1].map(
+          (k) => Math.floor((image[k] + 2 * padding[k] - weight[2 + k]) / stride[k]) + 1,
+        );
+  const output = [examples, out, ...plane];
+  const positions = sizeOf(plane);
+  const fill = (shape: readonly number[], seed: number): Tensor =>
+    f32(shape, random(sizeOf(shape), { seed, low: -1, high: 1 }));
+  const still = status[0] !== 0 || examples === 0;
+  const decay = Math.min(1 - 1 / updates, 0.95);
+  const blend = (old: Float64Array, fresh: readonly number[]) =>
+    still ? old : old.map((v, i) => decay * v + (1 - decay) * fresh[i]);
+
+  return ['kfacInputFactor', 'kfacGradFactor'].map((op): Case => {
+    const isInput = op === 'kfacInputFactor';
+    return {
+      op,
+      name: `${name}, update ${updates}, status ${status[0]}`,
+      inputs: [
+        i32([8], status),
+        i32([1], [updates]),
+        f32([dim, dim], symmetric(dim, 1)),
+        f32([out, out], symmetric(out, 2)),
+        fill(input, 3),
+        fill(output, 4),
+        fill(weight, 5),
+        fill([out], 6),
+      ],
+      build: ([block, count, a, g, x, dy, w, b]) => {
+        kfacFactors(
+          block,
+          count,
+          { a, g },
+          {
+            kind: image === undefined ? 'linear' : 'conv2d',
+            input: x,
+            preActivation: dy,
+            weight: w,
+            bias: bias ? b : undefined,
+            attrs: image === undefined ? {} : { stride, padding, groups: 1 },
+          },
+          dy,
+        );
+        return [isInput ? a : g];
+      },
+      oracle: ([, , a, g, x, dy]) => {
+        if (isInput) {
+          const rows = Array.from({ length: examples }, (_, n) => patches(layer, x, n)).flat();
+          return [blend(a, meanGram(rows, dim, 1 / examples))];
+        }
+        // Each example's own gradient is `examples` times that of the mean; the mean over positions.
+        const rows = Array.from({ length: examples * positions }, (_, k) => {
+          const [n, t] = [Math.floor(k / positions), k % positions];
+          return Array.from(
+            { length: out },
+            (_, o) => examples * dy[(n * out + o) * positions + t],
+          );
+        });
+        return [blend(g, meanGram(rows, out, 1 / (examples * positions)))];
+      },
+      tolerance: { rel: 1e-5, abs: 2e-6 * Math.max(1, isInput ? positions : examples) },
+    };
+  });
+}
+
+const LINEAR: Layer = { examples: 9, bias: true, weight: [4, 6] };
+const CONV: Layer = {
+  examples: 5,
+  bias: true,
+  weight: [3, 2, 3, 2],
+  image: [7, 6],
+  stride: [2, 1],
+  padding: [1, 2],
+};
+
+/** The weight and bias, value then gradient, as one matrix. */
+function join(weight: readonly number[], bias: boolean, weightDecay: number): Case {
+  const shapes = [weight, weight, ...(bias ? [[weight[0]], [weight[0]]] : [])];
+  return {
+    op: 'kfacJoin',
+    name: `[${weight}], bias ${bias}, decay ${weightDecay}`,
+    inputs: shapes.map((shape, i) => f32(shape, random(sizeOf(shape), { seed: 10 + i }))),
+    build: ([w, dw, b, db]) => [
+      kfacJoin({ value: w, grad: dw }, bias ? { value: b, grad: db } : undefined, weightDecay),
+    ],
+    oracle: ([w, dw, b, db]) => {
+      const width = sizeOf(weight.slice(1));
+      const rows = Array.from({ length: weight[0] }, (_, o) => [
+        ...Array.from({ length: width }, (_, i) => {
+          const at = o * width + i;
+          return dw[at] + weightDecay * w[at];
+        }),
+        ...(bias ? [db[o] + weightDecay * b[o]] : []),
+      ]);
+      return [rows.flat()];
+    },
+    tolerance: { rel: 1e-6, abs: 1e-6 },
+  };
+}
+
+/** ν times a matrix as a weight and a bias. */
+const split = (shape: readonly number[], bias: boolean): Case => {
+  const [out] = shape;
+  const width = sizeOf(shape.slice(1));
+  const columns = width + (bias ? 1 : 0);
+  return {
+    op: 'kfacSplit',
+    name: `[${shape}], bias ${bias}`,
+    inputs: [f32([out, columns], random(out * columns, { seed: 20 })), f32([], [0.3])],
+    build: ([u, nu]) => {
+      const { weight, bias: b } = kfacSplit(u, nu, shape);
+      return [weight, b];
+    },
+    oracle: ([u, [nu]]) => [
+      Array.from({ length: out * width }, (_, k) => nu * u[Math.floor(k / width) * columns + (k % width)]),
+      Array.from({ length: out }, (_, o) => (bias ? nu * u[o * columns + width] : 0)),
+    ],
+  };
+};
+
+const clip = (name: string, sizes: readonly number[], kappa: number, lr: number, scale = 1): Case => ({
+  op: 'klClip',
+  name,
+  inputs: sizes.flatMap((n, i) => {
+    const u = random(n, { seed: 30 + i }).map((x) => scale * x);
+    // V near U, so that U·V is positive.
+    return [f32([n], u), f32([n], random(n, { seed: 40 + i }).map((x, k) => scale * 0.2 * x + u[k]))];
+  }),
+  build: (values, graph) => {
+    const { index } = graph.slot('lr', () => lr);
+    const pairs: { u: Value; v: Value }[] = [];
+    for (let i = 0; i < values.length; i += 2) pairs.push({ u: values[i], v: values[i + 1] });
+    return [klClip(pairs, kappa, index)];
+  },
+  oracle: (values) => {
+    let dot = 0;
+    for (let i = 0; i < values.length; i += 2) {
+      dot += values[i].reduce((sum, u, k) => sum + u * values[i + 1][k], 0);
+    }
+    return [[Math.min(1, Math.sqrt(kappa / (lr ** 2 * dot)))]];
+  },
+  moments: [MOMENT],
+  tolerance: { rel: 1e-6 },
+});
+
+export const cases: Case[] = [
+  ...[1, 2, 19, 20, 21, 1000].flatMap((updates) => layerCases('linear', LINEAR, updates)),
+  ...layerCases('linear', LINEAR, 1, STOPPED),
+  ...layerCases('linear without bias', { ...LINEAR, bias: false }),
+  ...layerCases('one example of one number', { examples: 1, bias: false, weight: [1, 1] }),
+  ...layerCases('one example, bias', { examples: 1, bias: true, weight: [1, 1] }),
+  ...layerCases('many examples', { examples: 300, bias: true, weight: [33, 65] }),
+  ...layerCases('no example', { ...LINEAR, examples: 0 }, 1),
+  ...layerCases('conv2d', CONV),
+  ...layerCases('conv2d', CONV, 1),
+  ...layerCases('conv2d without bias', { ...CONV, bias: false }),
+  ...layerCases('conv2d of one position', { ...CONV, image: [2, 1], padding: [1, 1], stride: [9, 9] }),
+  ...layerCases('conv2d of many positions', {
+    examples: 12,
+    bias: true,
+    weight: [6, 1, 5, 5],
+    image: [32, 32],
+  }),
+  ...[
+    [4, 6],
+    [3, 2, 3, 2],
+    [1, 1],
+    [5, 0],
+  ].flatMap((shape) => [join(shape, true, 0.1), join(shape, false, 0), split(shape, true), split(shape, false)]),
+  clip('below κ', [5, 17], 1e3, 0.01),
+  clip('above κ', [5, 17, 0, 1], 1e-3, 0.5),
+  clip('a rate of 0', [5], 1e-3, 0),
+  clip('U of 0', [5], 1e-3, 0.5, 0),
+  clip('no element', [0], 1e-3, 0.5),
+  clip('many elements', [40_001, 3], 1e-3, 0.5),
+];

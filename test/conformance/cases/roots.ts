@@ -1,0 +1,275 @@
+/**
+ * Inverse roots and damped inverses of several matrices in one call, and their failure policy. Roots by coupled
+ * Newton stop at max|M − I| < 1e-6, above what doubles are held to here: test/linalg has them.
+ */
+import { countUpdate, inverseRoots, kfacInverses } from '../../../src/ops/roots.ts';
+import { inverse, jacobi, type Rows } from '../../optim/oracles/matrix.ts';
+import { f32, i32, random } from '../data.ts';
+import { type Case, MOMENT, type Tensor } from '../harness.ts';
+
+const GOING = [0, 0, 0, 0, 0, 0, 0, 0];
+const STEP = 41;
+const MOMENTS = [{ ...MOMENT, step: STEP }];
+/** Condition numbers are below 10. */
+const TOLERANCE = { rel: 2e-5, abs: 2e-6 };
+
+/** I + BBᵀ/n with B in (−1, 1), times `scale`. */
+function positive(n: number, seed: number, scale = 1): Float32Array {
+  const b = random(n * n, { seed, low: -1, high: 1 });
+  return Float32Array.from({ length: n * n }, (_, k) => {
+    const [r, c] = [Math.floor(k / n), k % n];
+    let sum = 0;
+    for (let j = 0; j < n; j++) sum += b[r * n + j] * b[c * n + j];
+    return scale * (sum / n + (r === c ? 1 : 0));
+  });
+}
+
+const constant = (n: number, value: number): Float32Array => new Float32Array(n * n).fill(value);
+
+const diagonal = (values: readonly number[]): Float32Array =>
+  Float32Array.from({ length: values.length ** 2 }, (_, k) => {
+    const [r, c] = [Math.floor(k / values.length), k % values.length];
+    return r === c ? values[r] : 0;
+  });
+
+const rowsOf = (data: Float64Array): Rows => {
+  const n = Math.round(Math.sqrt(data.length));
+  return Array.from({ length: n }, (_, r) => [...data.subarray(r * n, (r + 1) * n)]);
+};
+
+const square = (data: Float32Array): Tensor => {
+  const n = Math.round(Math.sqrt(data.length));
+  return f32([n, n], data);
+};
+
+type Verdict = 'ok' | 'notFinite' | 'failed';
+
+/** The counters after results of matrices, each with the counter of its own, by the policy. */
+function settle(
+  verdicts: readonly { verdict: Verdict; tensor: number; counter: number }[],
+  status: readonly number[],
+  failures: ArrayLike<number>,
+): { status: number[]; failures: number[] } {
+  const words = [...status];
+  const counts = Array.from(failures);
+  verdicts.forEach(({ verdict, tensor, counter }) => {
+    counts[counter] = verdict === 'ok' ? 0 : counts[counter] + 1;
+    if (verdict !== 'ok') words[5] += 1;
+    const last = verdict === 'failed' && counts[counter] >= 3;
+    const reason = verdict === 'notFinite' ? 3 : last ? 2 : 0;
+    if (reason !== 0 && words[0] === 0) [words[0], words[2], words[3]] = [reason, tensor, STEP];
+  });
+  return { status: words, failures: counts };
+}
+
+interface Root {
+  readonly statistic: Float32Array;
+  readonly p: number;
+  readonly tensor: number;
+  readonly verdict?: Verdict;
+}
+
+function roots(
+  name: string,
+  list: readonly Root[],
+  given: Partial<{
+    epsilon: number;
+    ridge: number;
+    beta: number;
+    updates: number;
+    failures: readonly number[];
+    status: readonly number[];
+  }> = {},
+): Case {
+  const { epsilon = 0, ridge = 0, beta = 1, updates = 3, status = GOING } = given;
+  const failures = given.failures ?? list.map(() => 0);
+  const last = list.map(({ statistic }) => constant(Math.sqrt(statistic.length), 0.5));
+  return {
+    op: 'inverseRoots',
+    name,
+    inputs: [
+      i32([8], status),
+      i32([list.length], failures),
+      i32([1], [updates]),
+      ...list.map(({ statistic }) => square(statistic)),
+      ...last.map(square),
+    ],
+    build: ([block, counts, count, ...matrices]) => {
+      const outputs = matrices.slice(list.length);
+      const requests = list.map(({ p, tensor }, i) => ({
+        statistic: matrices[i],
+        root: outputs[i],
+        p,
+        tensor,
+      }));
+      const options = { epsilon, ridge, method: 'eigh' as const, beta };
+      inverseRoots(block, { failures: counts, updates: count }, requests, options);
+      return [block, counts, ...outputs];
+    },
+    oracle: ([, , , ...matrices]) => {
+      const still = status[0] !== 0 || status[1] !== 0 || updates === 0;
+      const settled = still
+        ? { status, failures }
+        : settle(
+            list.map(({ verdict = 'ok', tensor }, counter) => ({ verdict, tensor, counter })),
+            status,
+            failures,
+          );
+      const correction = beta === 1 ? 1 : 1 / (1 - beta ** updates);
+      const results = list.map(({ p, verdict = 'ok' }, i) => {
+        if (still || verdict !== 'ok') return Float64Array.from(last[i]);
+        const { values, vectors } = jacobi(rowsOf(matrices[i].map((x) => x * correction)));
+        const largest = Math.max(...values) + epsilon;
+        const powers = values.map((x) => (x + epsilon + ridge * largest) ** (-1 / p));
+        return vectors.flatMap((row) =>
+          vectors.map((other) => row.reduce((sum, x, j) => sum + x * powers[j] * other[j], 0)),
+        );
+      });
+      return [settled.status, settled.failures, ...results];
+    },
+    moments: MOMENTS,
+    tolerance: TOLERANCE,
+  };
+}
+
+const mixed: Root[] = [1, 2, 3, 8, 15, 16, 17, 33].map((n, i) => ({
+  statistic: positive(n, 10 + i, [1, 100, 1e-3][i % 3]),
+  p: [2, 4, 6, 8, 1, 2.5][i % 6],
+  tensor: i,
+}));
+const good: Root = { statistic: positive(4, 30), p: 4, tensor: 0 };
+const zero: Root = { statistic: constant(3, 0), p: 4, tensor: 1, verdict: 'failed' };
+const singular: Root = { statistic: diagonal([1, 0]), p: 2, tensor: 2, verdict: 'failed' };
+const broken: Root = { statistic: constant(2, NaN), p: 4, tensor: 3, verdict: 'notFinite' };
+
+interface Layer {
+  readonly a: Float32Array;
+  readonly g: Float32Array;
+  readonly tensor: number;
+  readonly verdicts?: readonly [Verdict, Verdict];
+}
+
+function inverses(
+  name: string,
+  list: readonly Layer[],
+  given: Partial<{ damping: number; failures: readonly number[]; status: readonly number[] }> = {},
+): Case {
+  const { damping = 0.01, status = GOING } = given;
+  // Two for each parameter, whether it has factors or not.
+  const failures = given.failures ?? Array<number>(20).fill(0);
+  const factors = list.flatMap(({ a, g }) => [a, g]);
+  const last = factors.map((m) => constant(Math.sqrt(m.length), 0.5));
+  return {
+    op: 'kfacInverses',
+    name,
+    inputs: [
+      i32([8], status),
+      i32([failures.length], failures),
+      ...factors.map(square),
+      ...last.map(square),
+    ],
+    build: ([block, counts, ...matrices]) => {
+      const outputs = matrices.slice(factors.length);
+      const layers = list.map(({ tensor }, i) => ({
+        a: matrices[2 * i],
+        g: matrices[2 * i + 1],
+        aInverse: outputs[2 * i],
+        gInverse: outputs[2 * i + 1],
+        tensor,
+      }));
+      kfacInverses(block, counts, layers, damping);
+      return [block, counts, ...outputs];
+    },
+    oracle: ([, , ...matrices]) => {
+      const still = status[0] !== 0 || status[1] !== 0;
+      const verdicts = list.flatMap(({ verdicts = ['ok', 'ok'], tensor }) =>
+        verdicts.map((verdict, side) => ({ verdict, tensor, counter: 2 * tensor + side })),
+      );
+      const settled = still ? { status, failures } : settle(verdicts, status, failures);
+      const trace = (m: Rows) => m.reduce((sum, row, i) => sum + row[i], 0);
+      const results = list.flatMap((_, i) => {
+        const [a, g] = [rowsOf(matrices[2 * i]), rowsOf(matrices[2 * i + 1])];
+        const [ta, tg] = [trace(a), trace(g)];
+        const pi = ta > 0 && tg > 0 ? Math.sqrt(ta / a.length / (tg / g.length)) : 1;
+        return [a, g].map((m, side) => {
+          const k = 2 * i + side;
+          if (still || verdicts[k].verdict !== 'ok') return Float64Array.from(last[k]);
+          const shift = Math.sqrt(damping) * (side === 0 ? pi : 1 / pi);
+          return inverse(m.map((row, r) => row.map((x, c) => x + (r === c ? shift : 0)))).flat();
+        });
+      });
+      return [settled.status, settled.failures, ...results];
+    },
+    moments: MOMENTS,
+    tolerance: TOLERANCE,
+  };
+}
+
+const layers: Layer[] = [
+  [1, 1],
+  [2, 5],
+  [17, 8],
+  [33, 16],
+  [40, 3],
+].map(([m, n], i) => ({
+  a: positive(m, 50 + i, 10),
+  g: positive(n, 60 + i, 0.01),
+  tensor: 2 * i,
+}));
+const negative = diagonal([-5, -5, -5]);
+const fine = positive(3, 70);
+
+const counting = (status: readonly number[], after: number): Case => ({
+  op: 'countUpdate',
+  name: `status ${status.slice(0, 2)}`,
+  inputs: [i32([8], status), i32([1], [7])],
+  build: ([block, counter]) => {
+    countUpdate(block, counter);
+    return [counter];
+  },
+  oracle: () => [[after]],
+  tolerance: { rel: 0 },
+});
+
+const STOPPED = [1, 0, 4, 9, 0, 0, 0, 0];
+const SKIPPED = [0, 1, 4, 9, 2, 0, 0, 0];
+
+export const cases: Case[] = [
+  roots('every size and exponent', mixed),
+  roots('no matrix', []),
+  roots('a matrix without elements', [{ statistic: new Float32Array(0), p: 4, tensor: 0 }]),
+  roots('ε and a ridge', mixed, { epsilon: 0.1, ridge: 0.05 }),
+  roots('averages, bias-corrected', mixed, { beta: 0.9, epsilon: 0.1 }),
+  roots('ε alone', [{ ...zero, verdict: 'ok' }], { epsilon: 1e-4 }),
+  roots('a zero matrix keeps the last root', [good, zero]),
+  roots('a singular matrix, too', [good, singular]),
+  roots('the third failure in a row', [good, zero, singular], { failures: [2, 2, 1] }),
+  roots('two third failures: the first is named', [zero, singular], { failures: [2, 5] }),
+  roots('a NaN', [good, broken, zero]),
+  roots('nothing has been counted', [good, zero], { updates: 0, beta: 0.9 }),
+  roots('stopped', [good, broken], { status: STOPPED }),
+  roots('a skipped step', [good, broken], { status: SKIPPED }),
+  inverses('every size', layers),
+  inverses('no layer', []),
+  inverses('little damping', layers, { damping: 1e-6 }),
+  inverses('no input', [{ a: constant(3, 0), g: fine, tensor: 0 }]),
+  inverses('no gradient', [{ a: fine, g: constant(3, 0), tensor: 0 }]),
+  inverses('an indefinite factor', [
+    { a: negative, g: fine, tensor: 3, verdicts: ['failed', 'ok'] },
+    ...layers,
+  ]),
+  inverses(
+    'the third failure in a row',
+    [
+      { a: fine, g: fine, tensor: 0 },
+      { a: fine, g: negative, tensor: 3, verdicts: ['ok', 'failed'] },
+    ],
+    { failures: [2, 0, 5, 5, 0, 0, 1, 2] },
+  ),
+  inverses('a NaN', [{ a: fine, g: constant(2, NaN), tensor: 6, verdicts: ['ok', 'notFinite'] }]),
+  inverses('stopped', layers, { status: STOPPED }),
+  inverses('a skipped step', layers, { status: SKIPPED }),
+  counting(GOING, 8),
+  counting(STOPPED, 7),
+  counting(SKIPPED, 7),
+];
