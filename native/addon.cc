@@ -1,4 +1,5 @@
-// The only file that knows Node-API: stores and programs as JavaScript objects, and what the machine offers.
+// The only file that knows Node-API: stores and programs as JavaScript objects, and what the
+// machine offers.
 #include <napi.h>
 
 #include <set>
@@ -58,8 +59,7 @@ Attrs parseAttrs(const Napi::Object& object) {
     std::vector<double>& list = attrs[name];
     if (value.IsArray()) {
       Napi::Array array = value.As<Napi::Array>();
-      for (uint32_t j = 0; j < array.Length(); ++j)
-        list.push_back(array.Get(j).As<Napi::Number>());
+      for (uint32_t j = 0; j < array.Length(); ++j) list.push_back(array.Get(j).As<Napi::Number>());
     } else {
       list.push_back(value.As<Napi::Number>());
     }
@@ -131,10 +131,10 @@ void claim(Napi::Env env, Store& store) {
 class StoreObject : public Napi::ObjectWrap<StoreObject> {
  public:
   static Napi::Function define(Napi::Env env) {
-    return DefineClass(env, "Store",
-                       {InstanceMethod("declare", &StoreObject::declare),
-                        InstanceMethod("write", &StoreObject::write),
-                        InstanceMethod("read", &StoreObject::read)});
+    return DefineClass(
+        env, "Store",
+        {InstanceMethod("declare", &StoreObject::declare),
+         InstanceMethod("write", &StoreObject::write), InstanceMethod("read", &StoreObject::read)});
   }
 
   // (isa: string, threads: number); an empty isa chooses the widest.
@@ -239,9 +239,8 @@ class AsyncRun {
     }
     stopped_ = program_->stopped();
     program_->store().busy = false;
-    settle_.NonBlockingCall(this, [](Napi::Env env, Napi::Function, AsyncRun* run) {
-      run->settle(env);
-    });
+    settle_.NonBlockingCall(this,
+                            [](Napi::Env env, Napi::Function, AsyncRun* run) { run->settle(env); });
     settle_.Release();
   }
 
@@ -282,8 +281,9 @@ class ProgramObject : public Napi::ObjectWrap<ProgramObject> {
   void ended() { running_ = nullptr; }
 
  private:
-  // (rows: Float64Array, bindings: TypedArray[], phase: number, reports: Float32Array, outcome: Int32Array);
-  // writes the steps done to outcome[0] and whether the status block stopped the run to outcome[1]
+  // (rows: Float64Array, bindings: TypedArray[], phase: number, reports: Float32Array, outcome:
+  // Int32Array); writes the steps done to outcome[0] and whether the status block stopped the run
+  // to outcome[1]
   Napi::Value runSync(const Napi::CallbackInfo& info) {
     Napi::Env env = info.Env();
     return guarded(env, [&] {
@@ -329,8 +329,9 @@ class ProgramObject : public Napi::ObjectWrap<ProgramObject> {
       if (program_->boundCount() > 0)
         throw codedError(env, "FLATMIN_ARGUMENT", "run() takes programs without bound arrays");
       claim(env, program_->store());
-      running_ = new AsyncRun(env, *env.GetInstanceData<AddonData>(), info.This().As<Napi::Object>(),
-                              program_, info[0].As<Napi::Float64Array>());
+      running_ =
+          new AsyncRun(env, *env.GetInstanceData<AddonData>(), info.This().As<Napi::Object>(),
+                       program_, info[0].As<Napi::Float64Array>());
       return running_->deferred.Promise();
     });
   }
@@ -418,5 +419,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
 }  // namespace
 }  // namespace flatmin
 
-static Napi::Object Init(Napi::Env env, Napi::Object exports) { return flatmin::init(env, exports); }
+static Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  return flatmin::init(env, exports);
+}
 NODE_API_MODULE(flatmin, Init)

@@ -9,7 +9,8 @@
 namespace flatmin {
 namespace FLATMIN_ISA {
 
-inline constexpr int64_t kChunk = 1 << 14;  // elements: 64 KiB of float32, a multiple of every vector
+inline constexpr int64_t kChunk = 1
+                                  << 14;  // elements: 64 KiB of float32, a multiple of every vector
 
 static inline int64_t chunkCount(int64_t size) { return (size + kChunk - 1) / kChunk; }
 

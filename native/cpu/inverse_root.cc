@@ -1,6 +1,6 @@
-// By eigendecomposition: X = V^T diag(mu^(-1/p)) V with mu = lambda + epsilon + ridge * lambda_max,
-// mu at least 2^-52 lambda_max so that round-off below zero cannot become NaN. X = B^T B for the
-// rows B = mu^(-1/2p) V, so root, powers and residual are all the one product of panels.h.
+// By eigendecomposition: X = V^T diag(mu^(-1/p)) V with mu = lambda + epsilon + ridge * lambda_max
+// + lift, mu at least 2^-52 lambda_max so that round-off below zero cannot become NaN. X = B^T B
+// for the rows B = mu^(-1/2p) V, so root, powers and residual are all the one product of panels.h.
 #include "inverse_root.h"
 
 #include <cfloat>
@@ -64,10 +64,14 @@ RootResult inverseRoot(const float* a, int64_t n, const RootOptions& options, fl
   const int64_t size = paddedSize<double>(n);
   double* mu = work.values;
   if (!eighPanels(a, n, mu, work.eigh)) return {HUGE_VAL, MatrixStatus::notFinite, 0};
-  double largest = -HUGE_VAL;
-  for (int64_t i = 0; i < n; ++i) largest = std::fmax(largest, mu[i] + options.epsilon);
+  double largest = -HUGE_VAL, smallest = HUGE_VAL;
+  for (int64_t i = 0; i < n; ++i) {
+    largest = std::fmax(largest, mu[i] + options.epsilon);
+    smallest = std::fmin(smallest, mu[i]);
+  }
   if (!(largest > 0)) return {HUGE_VAL, MatrixStatus::notPositive, 0};
-  const double shift = options.epsilon + options.ridge * largest;
+  const double lift = -smallest <= kRootRounding * largest ? std::fmax(-smallest, 0) : 0;
+  const double shift = options.epsilon + options.ridge * largest + lift;
   for (int64_t i = 0; i < n; ++i) mu[i] = std::fmax(mu[i] + shift, DBL_EPSILON * largest);
 
   double* rows = work.eigh.vectors;

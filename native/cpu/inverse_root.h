@@ -23,6 +23,10 @@ struct RootResult {
 };
 
 inline constexpr double kRootTolerance = 0.1;
+// A sum of thousands of outer products in float32 has eigenvalues a little below zero. Down to this
+// share of the largest they count as rounding, and as much is added to the diagonal
+// (eigendecomposition only); an eigenvalue further below leaves a residual that fails.
+inline constexpr double kRootRounding = 1e-4;
 
 namespace FLATMIN_ISA {
 

@@ -1,5 +1,5 @@
-// K-FAC's factors A = E[Σ āāᵀ] and G = E[Σ s′s′ᵀ]/T as running means, and the step's small pieces (Grosse & Martens
-// 2016; src/ops/kfac.ts).
+// K-FAC's factors A = E[Σ āāᵀ] and G = E[Σ s′s′ᵀ]/T as running means, and the step's small pieces
+// (Grosse & Martens 2016; src/ops/kfac.ts).
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -22,8 +22,8 @@ static int64_t examplesAtOnce(int64_t dim, int64_t columns, int64_t examples) {
   return std::max<int64_t>(1, std::min(examples, kGathered / std::max<int64_t>(1, dim * columns)));
 }
 
-// factor ← decay · factor + (1 − decay) · scale · X Xᵀ, X of dim × (examples · columns) gathered part by part:
-// gather(example, to, ld) writes the columns of one example to to[row * ld + column].
+// factor ← decay · factor + (1 − decay) · scale · X Xᵀ, X of dim × (examples · columns) gathered
+// part by part: gather(example, to, ld) writes the columns of one example to to[row * ld + column].
 template <class Gather>
 static void updateFactor(float* factor, int64_t dim, int64_t examples, int64_t columns,
                          double scale, int32_t updates, float* gathered, float* scratch,
@@ -57,19 +57,21 @@ Run op_kfacInputFactor(Instruction& in) {
   const bool convolution = !in.list("kernel").empty();
   Windows windows{};
   if (convolution) {
-    auto pair = [&](const char* name, size_t i) { return static_cast<int64_t>(in.list(name).at(i)); };
-    windows = Windows{x.dim(1),           x.dim(2),           x.dim(3),
-                      pair("kernel", 0),  pair("kernel", 1),  pair("stride", 0),
-                      pair("stride", 1),  pair("padding", 0), pair("padding", 1)};
+    auto pair = [&](const char* name, size_t i) {
+      return static_cast<int64_t>(in.list(name).at(i));
+    };
+    windows = Windows{x.dim(1),          x.dim(2),           x.dim(3),
+                      pair("kernel", 0), pair("kernel", 1),  pair("stride", 0),
+                      pair("stride", 1), pair("padding", 0), pair("padding", 1)};
   }
   const int64_t columns = convolution ? windows.positions() : 1;
   const int64_t exampleSize = examples == 0 ? 0 : x.size() / examples;
   const int64_t gathered = gatheredFloats(dim, examples, columns);
   const int64_t padded = convolution ? (paddedFloats(windows) + 15) / 16 * 16 : 0;
   const GemmShape product{dim, dim, examplesAtOnce(dim, columns, examples) * columns};
-  in.scratchBytes =
-      (gathered + padded * in.threads + static_cast<int64_t>(gemmScratchFloats(product, in.threads))) *
-      static_cast<int64_t>(sizeof(float));
+  in.scratchBytes = (gathered + padded * in.threads +
+                     static_cast<int64_t>(gemmScratchFloats(product, in.threads))) *
+                    static_cast<int64_t>(sizeof(float));
   return [=](const Step& step) {
     if (standsStill(status.i32(step)) || examples == 0) return;
     float* columnsOf = reinterpret_cast<float*>(step.scratch);

@@ -16,8 +16,7 @@ static Run product(Instruction& in, bool transA, bool transB, bool hasBias) {
   const Operand bias = hasBias ? in.inputs.at(2) : Operand{};
   const Operand y = in.outputs.at(0);
   const GemmShape shape{y.dim(0), y.dim(1), a.dim(transA ? 0 : 1)};
-  in.scratchBytes =
-      static_cast<int64_t>(gemmScratchFloats(shape, in.threads) * sizeof(float));
+  in.scratchBytes = static_cast<int64_t>(gemmScratchFloats(shape, in.threads) * sizeof(float));
   return [=](const Step& step) {
     GemmOut out{y.f32(step), shape.n};
     if (hasBias) out.colBias = bias.f32(step);

@@ -1,4 +1,5 @@
-// Shampoo's products along one dimension of a tensor seen as [outer, dim, inner]: statistics G Gᵀ and P G.
+// Shampoo's products along one dimension of a tensor seen as [outer, dim, inner]: statistics G Gᵀ
+// and P G.
 #include "gemm.h"
 #include "kernels.h"
 #include "status.h"
@@ -13,7 +14,8 @@ struct Mode {
 
   explicit Mode(const Instruction& in)
       : outer(in.integer("outer")), dim(in.integer("dim")), inner(in.integer("inner")) {}
-  // One slice for all when the dimension is the last: the tensor is an outer × dim matrix, as it is without slices.
+  // One slice for all when the dimension is the last: the tensor is an outer × dim matrix, as it is
+  // without slices.
   bool isLast() const { return inner == 1 || outer == 0; }
 };
 
@@ -27,8 +29,8 @@ Run op_modeGram(Instruction& in) {
   const float decay = static_cast<float>(in.number("decay"));
   const float scale = static_cast<float>(in.number("scale"));
   const int64_t k = mode.isLast() ? mode.outer : mode.inner;
-  in.scratchBytes = static_cast<int64_t>(
-      gemmScratchFloats({mode.dim, mode.dim, k}, in.threads) * sizeof(float));
+  in.scratchBytes =
+      static_cast<int64_t>(gemmScratchFloats({mode.dim, mode.dim, k}, in.threads) * sizeof(float));
   return [=](const Step& step) {
     if (standsStill(status.i32(step))) return;
     float* scratch = reinterpret_cast<float*>(step.scratch);
@@ -64,8 +66,8 @@ Run op_modeApply(Instruction& in) {
     }
     for (int64_t o = 0; o < mode.outer; ++o) {
       const int64_t at = o * mode.dim * mode.inner;
-      gemm(shape, p, Matrix{x.f32(step) + at, mode.inner, 1},
-           GemmOut{y.f32(step) + at, mode.inner}, scratch, step.pool);
+      gemm(shape, p, Matrix{x.f32(step) + at, mode.inner, 1}, GemmOut{y.f32(step) + at, mode.inner},
+           scratch, step.pool);
     }
   };
 }

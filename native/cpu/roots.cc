@@ -1,6 +1,6 @@
-// Shampoo's inverse roots and K-FAC's damped inverses of many matrices in one call, under the failure policy:
-// a failure keeps the last good matrix and counts; three in a row of one matrix, or an entry that is not finite,
-// stop the run and name the tensor.
+// Shampoo's inverse roots and K-FAC's damped inverses of many matrices in one call, under the
+// failure policy: a failure keeps the last good matrix and counts; three in a row of one matrix, or
+// an entry that is not finite, stop the run and name the tensor.
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -54,7 +54,8 @@ Run op_inverseRoots(Instruction& in) {
   const double beta = in.number("beta");
   const int64_t stepSlot = in.integer("stepSlot");
   std::vector<RootOptions> options;
-  // A thread's scratch: the bias-corrected statistic, then what the root needs. Results wait in front of it.
+  // A thread's scratch: the bias-corrected statistic, then what the root needs. Results wait in
+  // front of it.
   const int64_t header = align64(static_cast<int64_t>(statistics.size() * sizeof(MatrixStatus)));
   int64_t perThread = 0;
   for (size_t i = 0; i < statistics.size(); ++i) {
@@ -65,9 +66,9 @@ Run op_inverseRoots(Instruction& in) {
     root.newton = in.integer("newton") != 0;
     options.push_back(root);
     perThread = std::max(
-        perThread, align64(statistics[i].type.bytes()) +
-                       align64(static_cast<int64_t>(
-                           inverseRootScratchBytes(statistics[i].dim(0), root))));
+        perThread,
+        align64(statistics[i].type.bytes()) +
+            align64(static_cast<int64_t>(inverseRootScratchBytes(statistics[i].dim(0), root))));
   }
   in.scratchBytes = header + perThread * in.threads;
   const std::vector<size_t> order = bySize(statistics);
@@ -116,8 +117,8 @@ Run op_kfacInverses(Instruction& in) {
   const int64_t header = align64(static_cast<int64_t>(factors.size() * sizeof(MatrixStatus)));
   int64_t perThread = 0;
   for (const Operand& factor : factors)
-    perThread = std::max(
-        perThread, align64(static_cast<int64_t>(choleskyInverseScratchBytes(factor.dim(0)))));
+    perThread = std::max(perThread,
+                         align64(static_cast<int64_t>(choleskyInverseScratchBytes(factor.dim(0)))));
   in.scratchBytes = header + perThread * in.threads;
   const std::vector<size_t> order = bySize(factors);
   return [=](const Step& step) {
@@ -131,12 +132,13 @@ Run op_kfacInverses(Instruction& in) {
                            meanTrace(factors[g].f32(step), factors[g].dim(0));
       const double pi = ratio > 0 && std::isfinite(ratio) ? std::sqrt(ratio) : 1;
       const double root = std::sqrt(damping);
-      results[i] = choleskyInverse(factors[i].f32(step), factors[i].dim(0),
-                                   i == a ? pi * root : root / pi, inverses[i].f32(step),
-                                   step.scratch + header + thread * perThread);
+      results[i] =
+          choleskyInverse(factors[i].f32(step), factors[i].dim(0), i == a ? pi * root : root / pi,
+                          inverses[i].f32(step), step.scratch + header + thread * perThread);
     });
     for (size_t i = 0; i < factors.size(); ++i) {
-      const int64_t counter = 2 * static_cast<int64_t>(tensors[i / 2]) + static_cast<int64_t>(i % 2);
+      const int64_t counter =
+          2 * static_cast<int64_t>(tensors[i / 2]) + static_cast<int64_t>(i % 2);
       settle(words, failures.i32(step)[counter], results[i], tensors[i / 2], step.row[stepSlot]);
     }
   };

@@ -1,4 +1,5 @@
-// SAM (Foret et al. 2020): the norm of all gradients, θ ← θ + ρ g/‖g‖ with the old θ kept, and its return.
+// SAM (Foret et al. 2020): the norm of all gradients, θ ← θ + ρ g/‖g‖ with the old θ kept, and its
+// return.
 #include <cmath>
 #include <cstring>
 
@@ -68,8 +69,7 @@ Run op_samPerturb(Instruction& in) {
 Run op_restore(Instruction& in) {
   const std::vector<Operand> tensors = in.inputs;
   TensorChunks chunks;
-  for (size_t t = 0; t < tensors.size(); t += 2)
-    chunks.add(static_cast<int>(t), tensors[t].size());
+  for (size_t t = 0; t < tensors.size(); t += 2) chunks.add(static_cast<int>(t), tensors[t].size());
   return [=](const Step& step) {
     step.pool.parallel(chunks.count(), [&](int64_t i, int) {
       const auto chunk = chunks[i];

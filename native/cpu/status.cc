@@ -31,7 +31,8 @@ Run op_checkFinite(Instruction& in) {
     std::atomic<int> first{INT32_MAX};
     step.pool.parallel(chunks.count(), [&](int64_t i, int) {
       const auto chunk = chunks[i];
-      if (allFinite(tensors[static_cast<size_t>(chunk.tensor)].f32(step) + chunk.begin, chunk.end - chunk.begin))
+      if (allFinite(tensors[static_cast<size_t>(chunk.tensor)].f32(step) + chunk.begin,
+                    chunk.end - chunk.begin))
         return;
       int known = first.load();
       while (chunk.tensor < known && !first.compare_exchange_weak(known, chunk.tensor)) {

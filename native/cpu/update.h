@@ -1,4 +1,5 @@
-// Optimizer updates over every tensor of a model in one parallel loop: a chunk is a run of elements of one tensor.
+// Optimizer updates over every tensor of a model in one parallel loop: a chunk is a run of elements
+// of one tensor.
 #pragma once
 
 #include <vector>
@@ -41,15 +42,16 @@ struct UpdateList {
       chunks.add(static_cast<int>(i), operands[i].size());
   }
 
-  // Applies formula(vector of kWidth values) to every element; `formula` gets references to vectors and stores all but
-  // the gradient.
+  // Applies formula(vector of kWidth values) to every element; `formula` gets references to vectors
+  // and stores all but the gradient.
   template <class Formula>
   void apply(const Step& step, Formula formula) const {
     if (standsStill(status.i32(step))) return;
     step.pool.parallel(chunks.count(), [&](int64_t i, int) {
       const TensorChunks::Chunk chunk = chunks[i];
       float* data[kWidth];
-      for (int k = 0; k < kWidth; ++k) data[k] = operands[static_cast<size_t>(chunk.tensor + k)].f32(step);
+      for (int k = 0; k < kWidth; ++k)
+        data[k] = operands[static_cast<size_t>(chunk.tensor + k)].f32(step);
       vf v[kWidth];
       int64_t at = chunk.begin;
       for (; at + kLanes <= chunk.end; at += kLanes) {

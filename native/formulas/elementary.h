@@ -1,7 +1,7 @@
-// exp, log (within 1.1 ulp), tanh (1.3) and sigmoid (2.4) in float32, right at ±0, denormals, overflow,
-// ±∞ and NaN. F is float or a vector of floats, and I the unsigned integers of the same lanes: a choice
-// is a ternary and a power of two is made from its bits, so that one source serves scalars and vectors.
-// Minimax coefficients: Cephes (S. Moshier, single precision).
+// exp, log (within 1.1 ulp), tanh (1.3) and sigmoid (2.4) in float32, right at ±0, denormals,
+// overflow, ±∞ and NaN. F is float or a vector of floats, and I the unsigned integers of the same
+// lanes: a choice is a ternary and a power of two is made from its bits, so that one source serves
+// scalars and vectors. Minimax coefficients: Cephes (S. Moshier, single precision).
 #pragma once
 
 #include <cstdint>

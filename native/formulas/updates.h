@@ -1,5 +1,5 @@
-// Update rules of the first-order optimizers on one element, or on a vector of them: F is float or a vector type.
-// A formula reads the old values, and writes the new ones through its references.
+// Update rules of the first-order optimizers on one element, or on a vector of them: F is float or
+// a vector type. A formula reads the old values, and writes the new ones through its references.
 #pragma once
 
 #include "host_device.h"

@@ -1,4 +1,5 @@
-// What a kernel sees: its instruction when it is prepared, the buffers and the parameter row in every step.
+// What a kernel sees: its instruction when it is prepared, the buffers and the parameter row in
+// every step.
 #pragma once
 
 #include <functional>

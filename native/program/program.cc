@@ -54,7 +54,8 @@ Program::Program(const ProgramSpec& spec, std::shared_ptr<Store> store)
     if (given.section < 0 || given.section >= spec_.sections)
       throw ProgramError("section out of range");
     Run run = findKernel(store_->kernels, given.op).prepare(instruction);
-    prepared_.push_back({std::move(run), given.section == 0 ? -1 : spec_.slots + given.section - 1});
+    prepared_.push_back(
+        {std::move(run), given.section == 0 ? -1 : spec_.slots + given.section - 1});
     scratchBytes = std::max(scratchBytes, instruction.scratchBytes);
   }
   scratch_ = Memory(scratchBytes);

@@ -13,12 +13,14 @@ class Program {
  public:
   Program(const ProgramSpec& spec, std::shared_ptr<Store> store);
 
-  // Performs up to `steps` steps, a row of slots and section flags each, until `abort` or the status block stops
-  // it; phase -1 runs all phases. Reports go to reports[step * reportCount()...]. Returns the steps done.
+  // Performs up to `steps` steps, a row of slots and section flags each, until `abort` or the
+  // status block stops it; phase -1 runs all phases. Reports go to reports[step *
+  // reportCount()...]. Returns the steps done.
   int64_t run(const double* rows, int64_t steps, int phase, float* reports,
               const std::atomic<bool>& abort, std::atomic<int64_t>& done);
 
-  // The caller's arrays for the bound buffers, in the order in which they stand; valid for the next run.
+  // The caller's arrays for the bound buffers, in the order in which they stand; valid for the next
+  // run.
   void bind(size_t index, void* data) { buffers_[bound_.at(index)] = static_cast<char*>(data); }
   size_t boundCount() const { return bound_.size(); }
   int64_t boundBytes(size_t index) const { return spec_.buffers[bound_.at(index)].type.bytes(); }

@@ -68,7 +68,8 @@ struct ProgramSpec {
   int rowWidth() const { return slots + sections - 1; }
 };
 
-// Thrown for programs that an executor cannot run: a bug on the TypeScript side, never bad user data.
+// Thrown for programs that an executor cannot run: a bug on the TypeScript side, never bad user
+// data.
 struct ProgramError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };

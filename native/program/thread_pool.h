@@ -1,5 +1,5 @@
-// A fixed set of threads that runs numbered tasks. Which thread runs a task is left open; what a task
-// computes must depend on its number alone, so results do not depend on the number of threads.
+// A fixed set of threads that runs numbered tasks. Which thread runs a task is left open; what a
+// task computes must depend on its number alone, so results do not depend on the number of threads.
 #pragma once
 
 #include <atomic>
@@ -22,8 +22,8 @@ class ThreadPool {
 
   int threads() const { return static_cast<int>(workers_.size()) + 1; }
 
-  // Calls body(task, thread) for every task in [0, tasks), 0 <= thread < threads(); returns when all are done.
-  // The calling thread takes part. Must not be called from inside a task.
+  // Calls body(task, thread) for every task in [0, tasks), 0 <= thread < threads(); returns when
+  // all are done. The calling thread takes part. Must not be called from inside a task.
   template <class Body>
   void parallel(int64_t tasks, Body&& body) {
     if (tasks <= 1 || workers_.empty()) {
@@ -31,7 +31,9 @@ class ThreadPool {
       return;
     }
     using B = std::remove_reference_t<Body>;
-    run(tasks, [](void* b, int64_t task, int thread) { (*static_cast<B*>(b))(task, thread); }, (void*)&body);
+    run(
+        tasks, [](void* b, int64_t task, int thread) { (*static_cast<B*>(b))(task, thread); },
+        (void*)&body);
   }
 
  private:

@@ -29,6 +29,13 @@ export interface RootResult {
 }
 
 /**
+ * A sum of thousands of outer products in float32 has eigenvalues a little below zero. Down to this share of the
+ * largest they count as rounding, and as much is added to the diagonal (`eigh` only); an eigenvalue further below
+ * leaves a residual that fails.
+ */
+const ROUNDING = 1e-4;
+
+/**
  * A^(−1/p) of a symmetric positive semidefinite n×n matrix for real p > 0; only the lower triangle of `a` is
  * read. `out` is symmetric to the bit, and written only when the status is `ok`, so that it may hold the last
  * good root; it may be `a`.
@@ -53,7 +60,8 @@ export function inverseRoot(
   if (eigen === undefined) return failed('notFinite');
   const largest = eigen.values[n - 1] + epsilon;
   if (!(largest > 0)) return failed('notPositive');
-  const shift = epsilon + ridge * largest;
+  const lift = -eigen.values[0] <= ROUNDING * largest ? Math.max(-eigen.values[0], 0) : 0;
+  const shift = epsilon + ridge * largest + lift;
   // Round-off below zero must not become NaN.
   const mu = eigen.values.map((x) => Math.max(x + shift, Number.EPSILON * largest));
 

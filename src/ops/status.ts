@@ -1,3 +1,5 @@
+import { inspect } from 'node:util';
+import { FlatminError } from '../errors.ts';
 import type { Graph, Value } from '../graph/graph.ts';
 import { defineOp, expectType, type Operand } from './define.ts';
 
@@ -53,8 +55,9 @@ const checkFiniteOp = defineOp<{ skip: number; again: number; stepSlot: number }
 });
 
 /** What happens when a gradient is not finite. */
-export const NON_FINITE_POLICIES = ['throw', 'skip', 'allow'] as const;
-export type NonFinitePolicy = (typeof NON_FINITE_POLICIES)[number];
+export type NonFinitePolicy = 'throw' | 'skip' | 'allow';
+
+const POLICIES: readonly NonFinitePolicy[] = ['throw', 'skip', 'allow'];
 
 /**
  * Sets the status block when an element is NaN or infinite: the run ends, or this step is skipped. The first check
@@ -65,6 +68,12 @@ export function checkFinite(
   tensors: readonly Value[],
   policy: NonFinitePolicy,
 ): void {
+  if (!POLICIES.includes(policy)) {
+    throw new FlatminError(
+      'FLATMIN_ARGUMENT',
+      `onNonFinite must be one of ${POLICIES.join(', ')}, got ${inspect(policy)}`,
+    );
+  }
   if (policy === 'allow') return;
   const again = status.graph.nodes.some((node) => node.op.name === checkFiniteOp.name);
   const attrs = {

@@ -27,7 +27,9 @@ export function checkArray(
   if (!(data instanceof Float32Array)) {
     return fail(`${what} must be a Float32Array of ${size} elements, got ${typeOf(data)}`);
   }
-  if (data.length === size) return;
+  // V8 of Node 20, once optimised for resizable buffers too, gives the old length of a detached array now and then.
+  const end = data.byteOffset + size * data.BYTES_PER_ELEMENT;
+  if (data.length === size && data.buffer.byteLength >= end) return;
   const detached = data.buffer.byteLength === 0 && size > 0;
   fail(
     detached

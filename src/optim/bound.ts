@@ -9,14 +9,20 @@ import type { Shape } from '../graph/types.ts';
 import type { Numbers, Tap } from '../ops/define.ts';
 import {
   checkFinite,
-  NON_FINITE_POLICIES,
   type NonFinitePolicy,
   STATUS,
   STATUS_KEY,
   statusBlock,
 } from '../ops/status.ts';
 import { stopError } from '../train/stop.ts';
-import { checkApart, checkGrads, checkParams, checkRecord, type Grads, type Params } from './arrays.ts';
+import {
+  checkApart,
+  checkGrads,
+  checkParams,
+  checkRecord,
+  type Grads,
+  type Params,
+} from './arrays.ts';
 import type { Optimizer, Pass } from './optimizer.ts';
 import { checkOptions, wholeNumber } from './options.ts';
 
@@ -45,10 +51,7 @@ const outputGradsKey = (layer: string) => `observed/${layer}/outputGrads`;
 const paramKey = (name: string) => `bound/${name}`;
 const gradKey = (name: string) => `grad/${name}`;
 
-const bindSchema = z.object({
-  seed: wholeNumber.default(0),
-  onNonFinite: z.enum(NON_FINITE_POLICIES).default('throw'),
-});
+const bindSchema = z.object({ seed: wholeNumber.default(0) });
 
 /**
  * An optimizer on the caller's arrays, which every step updates in place. The arrays are looked at again on
@@ -70,9 +73,8 @@ export class BoundOptimizer {
     checkParams(params);
     this.optimizer = optimizer;
     this.params = params;
-    const { seed, onNonFinite } = checkOptions(optimizer.name, bindSchema, options);
-    this.#seed = seed;
-    this.#policy = onNonFinite;
+    this.#seed = checkOptions(optimizer.name, bindSchema, options).seed;
+    this.#policy = options.onNonFinite ?? 'throw';
     this.#store = openStore(options);
     // Errors of shape and device belong to the construction.
     this.program();

@@ -178,3 +178,12 @@ describe('newton in float32', () => {
     expect(maxDifference(byNewton, byEigh)).toBeLessThan(1e-4);
   });
 });
+
+it('eigenvalues of rounding below zero are lifted by as much', () => {
+  const out = new Float64Array(9);
+  const options = { ridge: 1e-6 };
+  expect(inverseRoot(diagonal([1, 0, -5e-5]), 3, 2, out, options).status).toBe('ok');
+  const expected = [1 + 1e-6 + 5e-5, 1e-6 + 5e-5, 1e-6].map((x) => x ** -0.5);
+  for (const [i, root] of expected.entries()) expect(out[4 * i] / root).toBeCloseTo(1, 9);
+  expect(inverseRoot(diagonal([1, 0, -2e-4]), 3, 2, out, options).status).toBe('residual');
+});

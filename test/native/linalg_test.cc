@@ -284,6 +284,14 @@ void testRoot(bool newton) {
   expect(result.status == MatrixStatus::residual, "root, indefinite", 8, result.residual);
   expect(std::isfinite(result.residual), "root, indefinite: no NaN on the way", 8, result.residual);
   expect(result.iterations < 10, "Newton stops when its error grows", 8, result.iterations);
+  if (!options.newton) {
+    RootOptions lifted = options;
+    lifted.ridge = 1e-6;
+    Floats root;
+    result = runRoot(floats(diagonal({1, 1, 1, 1, 1, 1, 0, -5e-5})), 8, lifted, &root);
+    expect(result.status == MatrixStatus::ok, "root, rounding below zero", 8, result.residual);
+    expectBelow(std::fabs(root[63] / std::pow(1e-6, -0.25) - 1), 1e-4, "root, lifted", 8);
+  }
   result = runRoot(Floats(64), 8, options, &out);
   expect(result.status == MatrixStatus::notPositive && std::isinf(result.residual), "root of zero",
          8, result.residual);

@@ -23,8 +23,11 @@ describe.each(devices)('adamw on $device', ({ device, missing }) => {
     expect(data[0]).toBeCloseTo(0.85 + 0.1 / 3 - 0.0425, 6);
   });
 
-  it.skipIf(missing !== null).each(VARIANTS)('follows its equations for 50 steps: %o', (options) => {
-    const bind = (params: Params) => adamw(params, { lr: schedule(), ...options, device });
-    expect(outside(follow(bind, adamwOracle(options)))).toEqual([]);
-  });
+  it.skipIf(missing !== null).each(VARIANTS)(
+    'follows its equations for 50 steps: %o',
+    (options) => {
+      const bind = (params: Params) => adamw(params, { lr: schedule(), ...options, device });
+      expect(outside(follow(bind, adamwOracle(options)))).toEqual([]);
+    },
+  );
 });

@@ -1,6 +1,13 @@
 import { type BoundOptimizer, cosine, type Params } from '../../src/index.ts';
 import type { Oracle } from './oracles/oracle.ts';
-import { doubleGrads, doubleParams, randomGrads, randomParams, SHAPES, type Shapes } from './tensors.ts';
+import {
+  doubleGrads,
+  doubleParams,
+  randomGrads,
+  randomParams,
+  SHAPES,
+  type Shapes,
+} from './tensors.ts';
 
 export const STEPS = 50;
 export const LR = 0.02;

@@ -53,14 +53,24 @@ describe.each(devices)('a bound optimizer on $device', ({ device, missing }) => 
 
     it('in whole sentences', () => {
       const { grads, optimizer, step } = setUp();
-      expect(refusal(() => step({ 'fc.bias': new Float32Array(3) }))).toMatchInlineSnapshot(`"The gradient of "fc.bias" must have 2 elements, got 3"`);
-      expect(refusal(() => step({ 'fc.bias': new Float64Array(2) }))).toMatchInlineSnapshot(`"The gradient of "fc.bias" must be a Float32Array of 2 elements, got Float64Array"`);
-      expect(refusal(() => step({ gain: new Float32Array(2) }))).toMatchInlineSnapshot(`"Gradients came for "gain", which are no parameters"`);
+      expect(refusal(() => step({ 'fc.bias': new Float32Array(3) }))).toMatchInlineSnapshot(
+        `"The gradient of "fc.bias" must have 2 elements, got 3"`,
+      );
+      expect(refusal(() => step({ 'fc.bias': new Float64Array(2) }))).toMatchInlineSnapshot(
+        `"The gradient of "fc.bias" must be a Float32Array of 2 elements, got Float64Array"`,
+      );
+      expect(refusal(() => step({ gain: new Float32Array(2) }))).toMatchInlineSnapshot(
+        `"Gradients came for "gain", which are no parameters"`,
+      );
       expect(
         refusal(() => optimizer.step({ 'fc.Weight': grads['fc.Weight'] })),
       ).toMatchInlineSnapshot(`"Gradients are missing for "fc.bias""`);
-      expect(refusal(() => optimizer.step(undefined as never))).toMatchInlineSnapshot(`"Gradients must be an object of entries by name, got undefined"`);
-      expect(refusal(() => optimizer.step(new Float32Array(6) as never))).toMatchInlineSnapshot(`"Gradients must be an object of entries by name, got Float32Array"`);
+      expect(refusal(() => optimizer.step(undefined as never))).toMatchInlineSnapshot(
+        `"Gradients must be an object of entries by name, got undefined"`,
+      );
+      expect(refusal(() => optimizer.step(new Float32Array(6) as never))).toMatchInlineSnapshot(
+        `"Gradients must be an object of entries by name, got Float32Array"`,
+      );
     });
 
     it('that were transferred', () => {
@@ -68,7 +78,9 @@ describe.each(devices)('a bound optimizer on $device', ({ device, missing }) => 
       const before = bytesOf(params);
       const gone = grads['fc.bias'];
       structuredClone(gone, { transfer: [gone.buffer] });
-      expect(refusal(() => step())).toMatchInlineSnapshot(`"The gradient of "fc.bias" is detached: its buffer was transferred or resized to nothing"`);
+      expect(refusal(() => step())).toMatchInlineSnapshot(
+        `"The gradient of "fc.bias" is detached: its buffer was transferred or resized to nothing"`,
+      );
       expect(bytesOf(params)).toBe(before);
     });
 
@@ -96,7 +108,9 @@ describe.each(devices)('a bound optimizer on $device', ({ device, missing }) => 
       const before = bytesOf(params);
       const weight = params['fc.Weight'].data;
       const overlapping = new Float32Array(weight.buffer, 8, 2);
-      expect(refusal(() => step({ 'fc.bias': overlapping }))).toMatchInlineSnapshot(`"Parameter "fc.Weight" and the gradient of "fc.bias" overlap in memory; give each its own"`);
+      expect(refusal(() => step({ 'fc.bias': overlapping }))).toMatchInlineSnapshot(
+        `"Parameter "fc.Weight" and the gradient of "fc.bias" overlap in memory; give each its own"`,
+      );
       refusal(() => step({ 'fc.Weight': weight }));
       expect(bytesOf(params)).toBe(before);
     });
@@ -108,7 +122,9 @@ describe.each(devices)('a bound optimizer on $device', ({ device, missing }) => 
       const { data } = params['fc.Weight'];
       structuredClone(data, { transfer: [data.buffer] });
       const before = [...params['fc.bias'].data];
-      expect(refusal(() => step())).toMatchInlineSnapshot(`"Parameter "fc.Weight" is detached: its buffer was transferred or resized to nothing"`);
+      expect(refusal(() => step())).toMatchInlineSnapshot(
+        `"Parameter "fc.Weight" is detached: its buffer was transferred or resized to nothing"`,
+      );
       expect([...params['fc.bias'].data]).toEqual(before);
     });
 
@@ -134,7 +150,9 @@ describe.each(devices)('a bound optimizer on $device', ({ device, missing }) => 
       const optimizer = sgd(params, { lr: 1, device });
       expect(
         refusal(() => optimizer.step({ a: new Float32Array(4), b: new Float32Array(3) })),
-      ).toMatchInlineSnapshot(`"Parameter "a" and parameter "b" overlap in memory; give each its own"`);
+      ).toMatchInlineSnapshot(
+        `"Parameter "a" and parameter "b" overlap in memory; give each its own"`,
+      );
     });
 
     const bad: [string, unknown][] = [
@@ -206,7 +224,9 @@ describe.each(devices)('a bound optimizer on $device', ({ device, missing }) => 
       }
       expect(error).toBeInstanceOf(FlatminError);
       expect(error).toMatchObject({ code: 'FLATMIN_NUMERICS' });
-      expect((error as FlatminError).message).toMatch(/^The gradient of "kernel" is not finite at step 2\. /);
+      expect((error as FlatminError).message).toMatch(
+        /^The gradient of "kernel" is not finite at step 2\. /,
+      );
       expect(bytesOf(params)).toBe(before);
       // Its state is as before, too, and the step is not counted.
       for (let t = 2; t < 6; t++) {

@@ -38,7 +38,14 @@ function images(copies = 1): Dataset {
   for (let i = 0; i < copies; i++) data.set(once, i * once.length);
   const labels = Int32Array.from({ length: copies * ROWS }, (_, i) => (i % ROWS) % CLASSES);
   const count = copies * ROWS;
-  return { name: 'images', synthetic: true, inputs: { data, shape: IMAGE }, labels, classes: CLASSES, count };
+  return {
+    name: 'images',
+    synthetic: true,
+    inputs: { data, shape: IMAGE },
+    labels,
+    classes: CLASSES,
+    count,
+  };
 }
 
 /** Smooth, so that no element sits on a kink; with a stride, padding, and a layer without a bias. */
@@ -94,7 +101,11 @@ const options = (device: 'js' | 'cpu', given: KfacOptions) => ({
 });
 
 async function initialParams(device: 'js' | 'cpu') {
-  const { model: fitted } = await fit(model(), { train: images() }, { ...options(device, { lr: 1 }), epochs: 0 });
+  const { model: fitted } = await fit(
+    model(),
+    { train: images() },
+    { ...options(device, { lr: 1 }), epochs: 0 },
+  );
   return doubleParams(fitted.parameters());
 }
 
@@ -164,7 +175,11 @@ describe.each(devices)('kfac on $device', ({ device, missing }) => {
     });
 
     async function factorsAfterOneStep(data: Dataset, given: Variant = {}) {
-      const training = new Training(model(), { train: data }, options(device, { lr: 0.01, ...given }));
+      const training = new Training(
+        model(),
+        { train: data },
+        options(device, { lr: 0.01, ...given }),
+      );
       await training.epoch();
       const read = (kind: 'a' | 'g', layer: string) => {
         const key = stateKey(`${kind}/${layer}.weight`);
@@ -204,8 +219,16 @@ describe.each(devices)('kfac on $device', ({ device, missing }) => {
         const y = scope.call('fc', linear(CLASSES), ops.flatten(x));
         return ops.sub(y, y);
       };
-      const before = await fit(zero, { train: images() }, { ...options(device, { lr: 1 }), epochs: 0 });
-      const after = await fit(zero, { train: images() }, { ...options(device, { lr: 1 }), epochs: 3 });
+      const before = await fit(
+        zero,
+        { train: images() },
+        { ...options(device, { lr: 1 }), epochs: 0 },
+      );
+      const after = await fit(
+        zero,
+        { train: images() },
+        { ...options(device, { lr: 1 }), epochs: 3 },
+      );
       // G = 0: π is 1, and V, U and the clip's sum are 0.
       expect(bytesOf(after.model.parameters())).toBe(bytesOf(before.model.parameters()));
     });
@@ -221,10 +244,14 @@ describe.each(devices)('kfac on $device', ({ device, missing }) => {
         count: 4,
       };
       const run = (epochs: number, given: Variant) =>
-        fit(linear(2), { train: data }, {
-          ...options(device, { lr: 1e-3, damping: 1e-40, inversesEvery: 2, ...given }),
-          epochs,
-        });
+        fit(
+          linear(2),
+          { train: data },
+          {
+            ...options(device, { lr: 1e-3, damping: 1e-40, inversesEvery: 2, ...given }),
+            epochs,
+          },
+        );
       // Inverses at steps 1, 3 and 5. Until one is good there is no preconditioning.
       const { model: fitted } = await run(4, {});
       for (const { data: x } of Object.values(fitted.parameters())) {
@@ -233,18 +260,27 @@ describe.each(devices)('kfac on $device', ({ device, missing }) => {
       const error = await run(5, {}).catch((e: unknown) => e);
       expect(error).toBeInstanceOf(FlatminError);
       expect((error as FlatminError).code).toBe('FLATMIN_NUMERICS');
-      expect((error as FlatminError).message).toMatchInlineSnapshot(`"A matrix root or inverse of "weight" failed three times in a row, last at step 5. Parameters are as before that step. Help: raise the method's epsilon, ridge or damping."`);
+      expect((error as FlatminError).message).toMatchInlineSnapshot(
+        `"A matrix root or inverse of "weight" failed three times in a row, last at step 5. Parameters are as before that step. Help: raise the method's epsilon, ridge or damping."`,
+      );
     });
 
     it('names the tensor of a factor that overflows', async () => {
-      const data: Dataset = { ...images(), inputs: { data: new Float32Array(ROWS * 40).fill(1e25), shape: IMAGE } };
+      const data: Dataset = {
+        ...images(),
+        inputs: { data: new Float32Array(ROWS * 40).fill(1e25), shape: IMAGE },
+      };
       const tiny: Layer = (x, scope) => scope.call('fc', linear(CLASSES), ops.flatten(x));
-      const error = await fit(tiny, { train: data }, { ...options(device, { lr: 1 }), epochs: 1 }).catch(
-        (e: unknown) => e,
-      );
+      const error = await fit(
+        tiny,
+        { train: data },
+        { ...options(device, { lr: 1 }), epochs: 1 },
+      ).catch((e: unknown) => e);
       expect(error).toMatchObject({
         code: 'FLATMIN_NUMERICS',
-        message: expect.stringContaining('A matrix statistic of "fc.weight" is not finite at step 1.'),
+        message: expect.stringContaining(
+          'A matrix statistic of "fc.weight" is not finite at step 1.',
+        ),
       });
     });
   });
@@ -287,7 +323,8 @@ describe.each(devices)('kfac on $device', ({ device, missing }) => {
       const { step, tolerance } = kfacOracle({ damping: 0.05, ...variant });
       let velocity = [0, 0];
       for (let t = 1; t <= 10; t++) {
-        if (t % 2 === 1) optimizer.observe('fc', { inputs: inputs(t), outputGrads: outputGrads(t) });
+        if (t % 2 === 1)
+          optimizer.observe('fc', { inputs: inputs(t), outputGrads: outputGrads(t) });
         const examples = Array.from({ length: rows }, (_, r) => [
           {
             name: 'fc',
@@ -316,7 +353,9 @@ describe.each(devices)('kfac on $device', ({ device, missing }) => {
     it('asks to be shown the layer', () => {
       const { params, optimizer, grads } = setUp();
       const before = bytesOf(params);
-      expect(() => optimizer.step(grads(1))).toThrowErrorMatchingInlineSnapshot(`[FlatminError: Step 1 updates K-FAC's statistics: call observe() for at least one layer first]`);
+      expect(() => optimizer.step(grads(1))).toThrowErrorMatchingInlineSnapshot(
+        `[FlatminError: Step 1 updates K-FAC's statistics: call observe() for at least one layer first]`,
+      );
       expect(bytesOf(params)).toBe(before);
     });
 

@@ -27,14 +27,17 @@ describe.each(devices)('lion on $device', ({ device, missing }) => {
     expect([...data]).toEqual([0.796875, -0.796875, 0.6328125]);
   });
 
-  it.skipIf(missing !== null).each(VARIANTS)('follows its equations for 50 steps: %o', (options) => {
-    const bind = (params: Params) => lion(params, { lr: schedule(), ...options, device });
-    const all = follow(bind, lionOracle(options));
-    // Where |c| is of the size of a rounding error the sign may turn: twice the rate away, for a step or two.
-    const flipped = outside(all);
-    expect(flipped.length).toBeLessThanOrEqual(all.length / 50);
-    for (const { got, want } of flipped) expect(Math.abs(got - want)).toBeLessThan(4.1 * LR);
-  });
+  it.skipIf(missing !== null).each(VARIANTS)(
+    'follows its equations for 50 steps: %o',
+    (options) => {
+      const bind = (params: Params) => lion(params, { lr: schedule(), ...options, device });
+      const all = follow(bind, lionOracle(options));
+      // Where |c| is of the size of a rounding error the sign may turn: twice the rate away, for a step or two.
+      const flipped = outside(all);
+      expect(flipped.length).toBeLessThanOrEqual(all.length / 50);
+      for (const { got, want } of flipped) expect(Math.abs(got - want)).toBeLessThan(4.1 * LR);
+    },
+  );
 
   it.skipIf(missing !== null)('only decays while momentum and gradient are 0', () => {
     const data = Float32Array.of(1, -2, 0);

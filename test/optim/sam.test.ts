@@ -11,7 +11,7 @@ import {
   shampoo,
 } from '../../src/index.ts';
 import { BoundOptimizer } from '../../src/optim/bound.ts';
-import { outside, schedule, STEPS } from './agreement.ts';
+import { outside, STEPS, schedule } from './agreement.ts';
 import { devices } from './devices.ts';
 import { adamwOracle } from './oracles/adamw.ts';
 import { lionOracle } from './oracles/lion.ts';
@@ -48,7 +48,11 @@ const BASES: [name: string, make: () => Optimizer, oracle: () => Oracle][] = [
     () => sgdOracle({ weightDecay: 0.1 }),
   ],
   ['adamw', () => adamw({ lr: schedule() }), () => adamwOracle()],
-  ['lion', () => lion({ lr: schedule(), weightDecay: 0.1 }), () => lionOracle({ weightDecay: 0.1 })],
+  [
+    'lion',
+    () => lion({ lr: schedule(), weightDecay: 0.1 }),
+    () => lionOracle({ weightDecay: 0.1 }),
+  ],
 ];
 
 describe.each(devices)('sam on $device', ({ device, missing }) => {
@@ -83,26 +87,31 @@ describe.each(devices)('sam on $device', ({ device, missing }) => {
     expect(at[1][1]).toBeCloseTo(0.8, 6);
   });
 
-  it.skipIf(missing !== null).each(BASES)('follows its equations over %s', async (_, make, base) => {
-    const params = randomParams();
-    const reference = doubleParams(params);
-    const optimizer = sam(params, make(), { rho: 0.1, device });
-    const step = samStep(base(), 0.1, gradient64);
-    const rate = schedule();
-    for (let t = 1; t <= STEPS; t++) {
-      await optimizer.step(() => ({ loss: 0, grads: gradient(params) }));
-      step(reference, rate({ step: t, epoch: 0 }), t);
-    }
-    const all = Object.entries(params).flatMap(([name, { data }]) =>
-      Array.from(data, (got, index) => ({ name, index, got, want: reference[name].data[index] })),
-    );
-    expect(outside(all)).toEqual([]);
-  });
+  it.skipIf(missing !== null).each(BASES)(
+    'follows its equations over %s',
+    async (_, make, base) => {
+      const params = randomParams();
+      const reference = doubleParams(params);
+      const optimizer = sam(params, make(), { rho: 0.1, device });
+      const step = samStep(base(), 0.1, gradient64);
+      const rate = schedule();
+      for (let t = 1; t <= STEPS; t++) {
+        await optimizer.step(() => ({ loss: 0, grads: gradient(params) }));
+        step(reference, rate({ step: t, epoch: 0 }), t);
+      }
+      const all = Object.entries(params).flatMap(([name, { data }]) =>
+        Array.from(data, (got, index) => ({ name, index, got, want: reference[name].data[index] })),
+      );
+      expect(outside(all)).toEqual([]);
+    },
+  );
 
-  it.skipIf(missing !== null).each([
-    ...BASES.map(([name, make]) => [name, make] as const),
-    ['shampoo', () => shampoo({ lr: schedule() })] as const,
-  ])('is its base %s to the bit when ρ = 0', async (_, make) => {
+  it
+    .skipIf(missing !== null)
+    .each([
+      ...BASES.map(([name, make]) => [name, make] as const),
+      ['shampoo', () => shampoo({ lr: schedule() })] as const,
+    ])('is its base %s to the bit when ρ = 0', async (_, make) => {
     const plain = randomParams();
     const other = copyParams(plain);
     const base = sam(plain, make(), { rho: 0, device });
@@ -256,7 +265,9 @@ describe.each(devices)('sam on $device', ({ device, missing }) => {
 
   it.skipIf(missing !== null)('asks for a closure', () => {
     const { params, optimizer } = fixed();
-    expect(() => optimizer.step(gradient(params))).toThrowErrorMatchingInlineSnapshot(`[FlatminError: sam needs the gradient at 2 points of each step. Help: call step(async () => ({ loss, grads })).]`);
+    expect(() => optimizer.step(gradient(params))).toThrowErrorMatchingInlineSnapshot(
+      `[FlatminError: sam needs the gradient at 2 points of each step. Help: call step(async () => ({ loss, grads })).]`,
+    );
   });
 
   it.skipIf(missing !== null)('refuses a second step while one is in progress', async () => {
@@ -272,7 +283,9 @@ describe.each(devices)('sam on $device', ({ device, missing }) => {
 
 describe('sam', () => {
   it('expects a base', () => {
-    expect(() => sam(undefined as never)).toThrowErrorMatchingInlineSnapshot(`[FlatminError: sam expects a base optimizer, got undefined. Help: sam(lion({ lr }), { rho }) or sam(params, lion({ lr }), { rho }).]`);
+    expect(() => sam(undefined as never)).toThrowErrorMatchingInlineSnapshot(
+      `[FlatminError: sam expects a base optimizer, got undefined. Help: sam(lion({ lr }), { rho }) or sam(params, lion({ lr }), { rho }).]`,
+    );
     expect(() => sam(randomParams(), undefined as never)).toThrow(
       expect.objectContaining({ code: 'FLATMIN_ARGUMENT' }),
     );

@@ -55,9 +55,11 @@ describe.each(devices)('sgd on $device', ({ device, missing }) => {
     ]);
   });
 
-  it.skipIf(missing !== null).each(VARIANTS)('follows its equations for 50 steps: %o', (options) => {
-    const bind = (params: Params) =>
-      sgd(params, { lr: schedule(), ...options, device });
-    expect(outside(follow(bind, sgdOracle(options)))).toEqual([]);
-  });
+  it.skipIf(missing !== null).each(VARIANTS)(
+    'follows its equations for 50 steps: %o',
+    (options) => {
+      const bind = (params: Params) => sgd(params, { lr: schedule(), ...options, device });
+      expect(outside(follow(bind, sgdOracle(options)))).toEqual([]);
+    },
+  );
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { FlatminError, type Params, type ShampooOptions, shampoo } from '../../src/index.ts';
-import { follow, schedule, STEPS } from './agreement.ts';
+import { follow, STEPS, schedule } from './agreement.ts';
 import { devices } from './devices.ts';
 import { multiply, type Rows, transpose } from './oracles/matrix.ts';
 import { shampooOracle } from './oracles/shampoo.ts';
@@ -53,42 +53,50 @@ describe.each(devices)('shampoo on $device', ({ device, missing }) => {
     expect(scalar[0]).toBeCloseTo(1, 6);
   });
 
-  it.skipIf(missing !== null)('gives the polar factor of one well-conditioned gradient as ε → 0', () => {
-    const g = Float32Array.of(2, 0.3, -0.4, 0.5, -1.5, 0.2, 0.1, 0.6, 1.8);
-    const data = new Float32Array(9);
-    one(data, [3, 3], { epsilon: 0 }).step({ w: g });
-    const polar = matrixOf(
-      data.map((x) => -x),
-      3,
-    );
-    // Q is the polar factor of G: orthogonal, and QᵀG symmetric positive.
-    multiply(transpose(polar), polar).forEach((row, i) => {
-      row.forEach((x, j) => {
-        expect(x).toBeCloseTo(i === j ? 1 : 0, 5);
+  it.skipIf(missing !== null)(
+    'gives the polar factor of one well-conditioned gradient as ε → 0',
+    () => {
+      const g = Float32Array.of(2, 0.3, -0.4, 0.5, -1.5, 0.2, 0.1, 0.6, 1.8);
+      const data = new Float32Array(9);
+      one(data, [3, 3], { epsilon: 0 }).step({ w: g });
+      const polar = matrixOf(
+        data.map((x) => -x),
+        3,
+      );
+      // Q is the polar factor of G: orthogonal, and QᵀG symmetric positive.
+      multiply(transpose(polar), polar).forEach((row, i) => {
+        row.forEach((x, j) => {
+          expect(x).toBeCloseTo(i === j ? 1 : 0, 5);
+        });
       });
-    });
-    const stretch = multiply(transpose(polar), matrixOf(g, 3));
-    expect(stretch[0][1]).toBeCloseTo(stretch[1][0], 5);
-    expect(stretch[0][2]).toBeCloseTo(stretch[2][0], 5);
-    expect(stretch[1][2]).toBeCloseTo(stretch[2][1], 5);
-    expect(Math.min(...stretch.map((row, i) => row[i]))).toBeGreaterThan(1);
-  });
+      const stretch = multiply(transpose(polar), matrixOf(g, 3));
+      expect(stretch[0][1]).toBeCloseTo(stretch[1][0], 5);
+      expect(stretch[0][2]).toBeCloseTo(stretch[2][0], 5);
+      expect(stretch[1][2]).toBeCloseTo(stretch[2][1], 5);
+      expect(Math.min(...stretch.map((row, i) => row[i]))).toBeGreaterThan(1);
+    },
+  );
 
-  it.skipIf(missing !== null).each(VARIANTS)('follows its equations for 50 steps: %o', (options) => {
-    const { rootMethod: _, ...equations } = options;
-    const { step, tolerances, rootSteps } = shampooOracle(equations);
-    const bind = (params: Params) => shampoo(params, { lr: schedule(), ...options, device });
-    const all = follow(bind, step);
-    for (const { name, index, got, want } of all) {
-      const tolerance = tolerances.get(name) ?? 0;
-      // A bound that is wide enough for a wrong exponent, ε or count would prove nothing.
-      expect(tolerance).toBeLessThan(2e-3);
-      const error = Math.abs(got - want);
-      expect(error, `${name}[${index}]: ${got}, not ${want}`).toBeLessThanOrEqual(tolerance + 1e-6);
-    }
-    expect(rootSteps[0]).toBe(1);
-    expect(rootSteps.length).toBeGreaterThan(STEPS / 10);
-  });
+  it.skipIf(missing !== null).each(VARIANTS)(
+    'follows its equations for 50 steps: %o',
+    (options) => {
+      const { rootMethod: _, ...equations } = options;
+      const { step, tolerances, rootSteps } = shampooOracle(equations);
+      const bind = (params: Params) => shampoo(params, { lr: schedule(), ...options, device });
+      const all = follow(bind, step);
+      for (const { name, index, got, want } of all) {
+        const tolerance = tolerances.get(name) ?? 0;
+        // A bound that is wide enough for a wrong exponent, ε or count would prove nothing.
+        expect(tolerance).toBeLessThan(2e-3);
+        const error = Math.abs(got - want);
+        expect(error, `${name}[${index}]: ${got}, not ${want}`).toBeLessThanOrEqual(
+          tolerance + 1e-6,
+        );
+      }
+      expect(rootSteps[0]).toBe(1);
+      expect(rootSteps.length).toBeGreaterThan(STEPS / 10);
+    },
+  );
 
   it.skipIf(missing !== null)('leaves dimensions above maxDim as they are', () => {
     const data = new Float32Array(6);
@@ -130,7 +138,9 @@ describe.each(devices)('shampoo on $device', ({ device, missing }) => {
     }
     expect(error).toBeInstanceOf(FlatminError);
     expect((error as FlatminError).code).toBe('FLATMIN_NUMERICS');
-    expect((error as FlatminError).message).toMatchInlineSnapshot(`"A matrix root or inverse of "w" failed three times in a row, last at step 7. Parameters are as before that step. Help: raise the method's epsilon, ridge or damping."`);
+    expect((error as FlatminError).message).toMatchInlineSnapshot(
+      `"A matrix root or inverse of "w" failed three times in a row, last at step 7. Parameters are as before that step. Help: raise the method's epsilon, ridge or damping."`,
+    );
     expect([...data]).toEqual(before);
   });
 
@@ -141,20 +151,25 @@ describe.each(devices)('shampoo on $device', ({ device, missing }) => {
     };
     const optimizer = shampoo(params, { lr: 1, device });
     const grads = { fine: Float32Array.of(1, 2), large: Float32Array.of(1e20, 1) };
-    expect(() => optimizer.step(grads)).toThrowErrorMatchingInlineSnapshot(`[FlatminError: A matrix statistic of "large" is not finite at step 1. Parameters are as before that step. Help: squares of its gradients or inputs leave float32's range; scale the loss or the data.]`);
+    expect(() => optimizer.step(grads)).toThrowErrorMatchingInlineSnapshot(
+      `[FlatminError: A matrix statistic of "large" is not finite at step 1. Parameters are as before that step. Help: squares of its gradients or inputs leave float32's range; scale the loss or the data.]`,
+    );
     expect([...params.fine.data, ...params.large.data]).toEqual([0, 0, 0, 0]);
   });
 
-  it.skipIf(missing !== null)('waits for its first statistic when the first step is skipped', () => {
-    const data = new Float32Array(1);
-    const optimizer = shampoo(
-      { w: { data, shape: [1] } },
-      { lr: 1, beta: 0.9, statisticsEvery: 3, ridge: 0, onNonFinite: 'skip', device },
-    );
-    optimizer.step({ w: Float32Array.of(NaN) });
-    expect(data[0]).toBe(0);
-    // No root yet: no preconditioning.
-    optimizer.step({ w: Float32Array.of(2) });
-    expect(data[0]).toBe(-2);
-  });
+  it.skipIf(missing !== null)(
+    'waits for its first statistic when the first step is skipped',
+    () => {
+      const data = new Float32Array(1);
+      const optimizer = shampoo(
+        { w: { data, shape: [1] } },
+        { lr: 1, beta: 0.9, statisticsEvery: 3, ridge: 0, onNonFinite: 'skip', device },
+      );
+      optimizer.step({ w: Float32Array.of(NaN) });
+      expect(data[0]).toBe(0);
+      // No root yet: no preconditioning.
+      optimizer.step({ w: Float32Array.of(2) });
+      expect(data[0]).toBe(-2);
+    },
+  );
 });

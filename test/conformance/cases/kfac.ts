@@ -70,9 +70,7 @@ function layerCases(
   const plane =
     image === undefined
       ? []
-      : [0, 1].map(
-          (k) => Math.floor((image[k] + 2 * padding[k] - weight[2 + k]) / stride[k]) + 1,
-        );
+      : [0, 1].map((k) => Math.floor((image[k] + 2 * padding[k] - weight[2 + k]) / stride[k]) + 1);
   const output = [examples, out, ...plane];
   const positions = sizeOf(plane);
   const fill = (shape: readonly number[], seed: number): Tensor =>
@@ -183,19 +181,34 @@ const split = (shape: readonly number[], bias: boolean): Case => {
       return [weight, b];
     },
     oracle: ([u, [nu]]) => [
-      Array.from({ length: out * width }, (_, k) => nu * u[Math.floor(k / width) * columns + (k % width)]),
+      Array.from(
+        { length: out * width },
+        (_, k) => nu * u[Math.floor(k / width) * columns + (k % width)],
+      ),
       Array.from({ length: out }, (_, o) => (bias ? nu * u[o * columns + width] : 0)),
     ],
   };
 };
 
-const clip = (name: string, sizes: readonly number[], kappa: number, lr: number, scale = 1): Case => ({
+const clip = (
+  name: string,
+  sizes: readonly number[],
+  kappa: number,
+  lr: number,
+  scale = 1,
+): Case => ({
   op: 'klClip',
   name,
   inputs: sizes.flatMap((n, i) => {
     const u = random(n, { seed: 30 + i }).map((x) => scale * x);
     // V near U, so that U·V is positive.
-    return [f32([n], u), f32([n], random(n, { seed: 40 + i }).map((x, k) => scale * 0.2 * x + u[k]))];
+    return [
+      f32([n], u),
+      f32(
+        [n],
+        random(n, { seed: 40 + i }).map((x, k) => scale * 0.2 * x + u[k]),
+      ),
+    ];
   }),
   build: (values, graph) => {
     const { index } = graph.slot('lr', () => lr);
@@ -225,7 +238,12 @@ export const cases: Case[] = [
   ...layerCases('conv2d', CONV),
   ...layerCases('conv2d', CONV, 1),
   ...layerCases('conv2d without bias', { ...CONV, bias: false }),
-  ...layerCases('conv2d of one position', { ...CONV, image: [2, 1], padding: [1, 1], stride: [9, 9] }),
+  ...layerCases('conv2d of one position', {
+    ...CONV,
+    image: [2, 1],
+    padding: [1, 1],
+    stride: [9, 9],
+  }),
   ...layerCases('conv2d of many positions', {
     examples: 12,
     bias: true,
@@ -237,7 +255,12 @@ export const cases: Case[] = [
     [3, 2, 3, 2],
     [1, 1],
     [5, 0],
-  ].flatMap((shape) => [join(shape, true, 0.1), join(shape, false, 0), split(shape, true), split(shape, false)]),
+  ].flatMap((shape) => [
+    join(shape, true, 0.1),
+    join(shape, false, 0),
+    split(shape, true),
+    split(shape, false),
+  ]),
   clip('below κ', [5, 17], 1e3, 0.01),
   clip('above κ', [5, 17, 0, 1], 1e-3, 0.5),
   clip('a rate of 0', [5], 1e-3, 0),

@@ -1,6 +1,16 @@
-import { combine, identity, inverse, jacobi, multiply, type Rows, trace, transpose, zeros } from './matrix.ts';
-import { matrixOf, writeMatrix } from './network.ts';
+import {
+  combine,
+  identity,
+  inverse,
+  jacobi,
+  multiply,
+  type Rows,
+  trace,
+  transpose,
+  zeros,
+} from './matrix.ts';
 import type { LayerRows } from './network.ts';
+import { matrixOf, writeMatrix } from './network.ts';
 import type { Tensors64 } from './oracle.ts';
 
 const ROUNDING = 2 ** -24;
@@ -23,14 +33,12 @@ export interface Batch {
   readonly fisher: readonly LayerRows[][];
 }
 
-const outer = (x: readonly number[], y: readonly number[]): Rows => x.map((a) => y.map((b) => a * b));
+const outer = (x: readonly number[], y: readonly number[]): Rows =>
+  x.map((a) => y.map((b) => a * b));
 
 /** Σ over the rows of xyᵀ. */
 const gram = (xs: Rows, ys: Rows): Rows =>
-  xs.reduce(
-    (sum, x, i) => combine(sum, 1, outer(x, ys[i]), 1),
-    zeros(xs[0].length, ys[0].length),
-  );
+  xs.reduce((sum, x, i) => combine(sum, 1, outer(x, ys[i]), 1), zeros(xs[0].length, ys[0].length));
 
 /** E[Σ over positions āāᵀ] and (1/T) E[Σ over positions s′s′ᵀ]. */
 export function factors(examples: readonly LayerRows[]): { a: Rows; g: Rows } {
@@ -101,7 +109,10 @@ export function kfacOracle({
       }
       const gradient = of(batch.data, i)
         .map(({ inputs, grads }) => gram(grads, inputs))
-        .reduce((sum, g) => combine(sum, 1, g, 1 / batch.data.length), zeros(state.g.length, state.a.length));
+        .reduce(
+          (sum, g) => combine(sum, 1, g, 1 / batch.data.length),
+          zeros(state.g.length, state.a.length),
+        );
       const v = combine(gradient, 1, matrixOf(params, name), weightDecay);
       return { name, state, v, u: multiply(multiply(state.gInverse, v), state.aInverse) };
     });
