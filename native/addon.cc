@@ -115,7 +115,7 @@ auto guarded(Napi::Env env, Body body) {
   } catch (const Napi::Error&) {
     throw;
   } catch (const std::bad_alloc&) {
-    throw codedError(env, "FLATMIN_MEMORY", "out of memory");
+    throw codedError(env, "FLATMIN_MEMORY", "out of memory: use a smaller batch, model or dataset");
   } catch (const std::exception& error) {
     throw codedError(env, "FLATMIN_PROGRAM", error.what());
   }

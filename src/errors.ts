@@ -17,6 +17,8 @@ export class FlatminError extends Error {
  * - `FLATMIN_DEVICE`: a device that was named and is not there
  * - `FLATMIN_NUMERICS`: a gradient or loss that is not finite, or a matrix root that keeps failing
  * - `FLATMIN_BUSY`: a program that is already running
+ * - `FLATMIN_MEMORY`: a buffer that does not fit into memory
+ * - `FLATMIN_PROGRAM`: a program that an executor cannot run: a bug of flatmin's, please report it
  * - `FLATMIN_ABORTED`: an `AbortSignal` fired
  * - `FLATMIN_IO`: a file that cannot be written
  * - `FLATMIN_CHECKPOINT`: a checkpoint that does not fit the model
@@ -29,6 +31,8 @@ export type ErrorCode =
   | 'FLATMIN_DEVICE'
   | 'FLATMIN_NUMERICS'
   | 'FLATMIN_BUSY'
+  | 'FLATMIN_MEMORY'
+  | 'FLATMIN_PROGRAM'
   | 'FLATMIN_ABORTED'
   | 'FLATMIN_IO'
   | 'FLATMIN_CHECKPOINT';

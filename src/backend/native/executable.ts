@@ -1,7 +1,7 @@
 import type { ProgramSpec } from '../../graph/types.ts';
 import type { Numbers } from '../../ops/define.ts';
 import type { Executable, RunOptions, RunResult } from '../backend.ts';
-import type { NativeProgramHandle } from './handles.ts';
+import { callNative, fromNative, type NativeProgramHandle } from './handles.ts';
 
 /** Milliseconds between two looks at a run's progress. */
 const POLL = 50;
@@ -22,7 +22,7 @@ export class NativeExecutable implements Executable {
   runSync(rows: Float64Array, bindings: readonly Numbers[] = [], phase = -1): RunResult {
     const reports = new Float32Array((rows.length / this.#rowWidth) * this.#reports);
     const outcome = this.#outcome;
-    this.#handle.runSync(rows, bindings, phase, reports, outcome);
+    callNative(() => this.#handle.runSync(rows, bindings, phase, reports, outcome));
     const [steps, stopped] = outcome;
     return {
       steps,
@@ -33,7 +33,7 @@ export class NativeExecutable implements Executable {
 
   async run(rows: Float64Array, { signal, onProgress }: RunOptions = {}): Promise<RunResult> {
     if (signal?.aborted) return { steps: 0, reports: new Float32Array(0), stopped: false };
-    const promise = this.#handle.run(rows);
+    const promise = callNative(() => this.#handle.run(rows));
     const abort = () => this.#handle.abort();
     signal?.addEventListener('abort', abort, { once: true });
     const timer =
@@ -44,6 +44,8 @@ export class NativeExecutable implements Executable {
       }, POLL);
     try {
       return await promise;
+    } catch (error) {
+      throw fromNative(error);
     } finally {
       clearInterval(timer);
       signal?.removeEventListener('abort', abort);

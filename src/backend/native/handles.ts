@@ -1,3 +1,4 @@
+import { type ErrorCode, FlatminError } from '../../errors.ts';
 import type { ProgramSpec, TensorType } from '../../graph/types.ts';
 import type { Numbers } from '../../ops/define.ts';
 import type { RunResult } from '../backend.ts';
@@ -27,4 +28,21 @@ export interface NativeProgramHandle {
   run(rows: Float64Array): Promise<RunResult>;
   progress(): RunResult | undefined;
   abort(): void;
+}
+
+/** What the addon throws, as a `FlatminError`: it sets the codes. */
+export function fromNative(error: unknown): unknown {
+  const { code, message } = error as { code?: string; message: string };
+  return code?.startsWith('FLATMIN_')
+    ? new FlatminError(code as ErrorCode, message, { cause: error })
+    : error;
+}
+
+/** Calls into the addon. */
+export function callNative<T>(call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    throw fromNative(error);
+  }
 }

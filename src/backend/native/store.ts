@@ -9,7 +9,7 @@ import {
 import type { Numbers } from '../../ops/define.ts';
 import { type Executable, newNumbers, type Store } from '../backend.ts';
 import { NativeExecutable } from './executable.ts';
-import type { NativeExecutor, NativeStoreHandle } from './handles.ts';
+import { callNative, type NativeExecutor, type NativeStoreHandle } from './handles.ts';
 
 const asBytes = ({ buffer, byteOffset, byteLength }: Numbers): Uint8Array =>
   new Uint8Array(buffer, byteOffset, byteLength);
@@ -27,14 +27,14 @@ export class NativeStore implements Store {
   constructor(addon: NativeExecutor, options: { threads: number; isa?: string }) {
     this.#addon = addon;
     this.threads = options.threads;
-    this.#handle = new addon.Store(options.isa ?? '', options.threads);
+    this.#handle = callNative(() => new addon.Store(options.isa ?? '', options.threads));
     this.isa = this.#handle.isa;
   }
 
   declare(key: string, type: TensorType): void {
     const known = this.#types.get(key);
     if (known === undefined) {
-      this.#handle.declare(key, type);
+      callNative(() => this.#handle.declare(key, type));
       this.#types.set(key, type);
     } else if (known.dtype !== type.dtype || !sameShape(known.shape, type.shape)) {
       throw new FlatminError(
@@ -65,22 +65,21 @@ export class NativeStore implements Store {
         `Buffer "${key}" holds ${size} elements, got ${data.length}`,
       );
     }
-    const own = newNumbers(dtype, 0);
-    if (data.constructor === own.constructor) {
-      this.#handle.write(key, asBytes(data));
-    } else {
-      const converted = newNumbers(dtype, size);
-      converted.set(data);
-      this.#handle.write(key, asBytes(converted));
+    let own = data;
+    if (data.constructor !== newNumbers(dtype, 0).constructor) {
+      own = newNumbers(dtype, size);
+      own.set(data);
     }
+    callNative(() => this.#handle.write(key, asBytes(own)));
   }
 
   read(key: string): Numbers {
     const View = newNumbers(this.type(key).dtype, 0).constructor as Float32ArrayConstructor;
-    return new View(this.#handle.read(key));
+    return new View(callNative(() => this.#handle.read(key)));
   }
 
   load(spec: ProgramSpec): Executable {
-    return new NativeExecutable(new this.#addon.Program(spec, this.#handle), spec);
+    const program = callNative(() => new this.#addon.Program(spec, this.#handle));
+    return new NativeExecutable(program, spec);
   }
 }
