@@ -63,7 +63,9 @@ describe('digits from MNIST', () => {
 
   it('refuses more examples than there are, and a missing file', () => {
     writeMnist(dir, { train: 5, test: 4 });
-    expect(() => digits.load({ dir, testExamples: 9 })).toThrowErrorMatchingInlineSnapshot(`[FlatminError: 9 examples were asked for, and mnist has 4]`);
+    expect(() => digits.load({ dir, testExamples: 9 })).toThrowErrorMatchingInlineSnapshot(
+      `[FlatminError: 9 examples were asked for, and mnist has 4]`,
+    );
     writeFileSync(join(dir, 't10k-labels-idx1-ubyte'), '');
     expect(() => digits.load({ dir })).toThrow('t10k-labels-idx1-ubyte');
   });

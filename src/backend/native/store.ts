@@ -59,10 +59,12 @@ export class NativeStore implements Store {
   write(key: string, data: Numbers): void {
     const { dtype, shape } = this.type(key);
     const size = sizeOf(shape);
-    if (data.length !== size) {
+    // Optimised code may still see the old length of a detached array; its buffer tells the truth.
+    const end = data.byteOffset + size * data.BYTES_PER_ELEMENT;
+    if (data.length !== size || data.buffer.byteLength < end) {
       throw new FlatminError(
         'FLATMIN_ARGUMENT',
-        `Buffer "${key}" holds ${size} elements, got ${data.length}`,
+        `Buffer "${key}" holds ${size} elements, got ${data.length}${data.buffer.byteLength === 0 ? ' of a detached array' : ''}`,
       );
     }
     let own = data;
