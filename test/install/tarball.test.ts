@@ -26,7 +26,7 @@ const flatminLines = (output: string) =>
   output.split('\n').filter((line) => line.startsWith('flatmin: '));
 
 describe('a tarball installed elsewhere', () => {
-  it('is built by npm install, once', { timeout: 240_000 }, () => {
+  it('is built by npm install, once', { timeout: 600_000 }, () => {
     const { status, output } = npm(project, ['install', tarball], gyp);
     expect(flatminLines(output)).toEqual([
       `flatmin: native build done (node-gyp, CPU only): ${addon}`,
@@ -44,7 +44,7 @@ describe('a tarball installed elsewhere', () => {
     expect(statSync(addon).ctimeMs).toBe(ctimeMs);
   });
 
-  it('is built by `flatmin build` after --ignore-scripts', { timeout: 240_000 }, () => {
+  it('is built by `flatmin build` after --ignore-scripts', { timeout: 600_000 }, () => {
     const kept = join(folder, 'objects');
     renameSync(objects, kept);
     rmSync(installed, { recursive: true });

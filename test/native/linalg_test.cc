@@ -287,7 +287,7 @@ void testRoot(bool newton) {
   if (!options.newton) {
     RootOptions lifted = options;
     lifted.ridge = 1e-6;
-    Floats root;
+    Floats root(64);
     result = runRoot(floats(diagonal({1, 1, 1, 1, 1, 1, 0, -5e-5})), 8, lifted, &root);
     expect(result.status == MatrixStatus::ok, "root, rounding below zero", 8, result.residual);
     expectBelow(std::fabs(root[63] / std::pow(1e-6, -0.25) - 1), 1e-4, "root, lifted", 8);
