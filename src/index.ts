@@ -6,6 +6,17 @@ export { loadMnist } from './data/mnist.ts';
 export { type ErrorCode, FlatminError } from './errors.ts';
 export type { Value } from './graph/graph.ts';
 export type { Shape } from './graph/types.ts';
+export {
+  eigh,
+  type InverseRoot,
+  type InverseRootOptions,
+  type InverseRoots,
+  inverseRoot,
+  type MatrixBatch,
+  type MatrixTensor,
+  type OrthogonalizeOptions,
+  orthogonalize,
+} from './linalg/functions.ts';
 export { fanInUniform, type Init, zeros } from './nn/init.ts';
 export { describeModel, type Layer, type ParameterSpec, type Scope } from './nn/layer.ts';
 export * from './nn/layers.ts';

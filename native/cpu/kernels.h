@@ -61,6 +61,9 @@
   KERNEL(modeGram) \
   KERNEL(modeApply) \
   KERNEL(inverseRoots) \
+  KERNEL(inverseRoot) \
+  KERNEL(eigh) \
+  KERNEL(orthogonalize) \
   KERNEL(kfacInverses) \
   KERNEL(countUpdate) \
   KERNEL(kfacInputFactor) \

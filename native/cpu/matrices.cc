@@ -1,0 +1,75 @@
+// Functions of batches of symmetric matrices, a matrix a task: eigh, inverseRoot.
+#include <algorithm>
+#include <cmath>
+
+#include "eigh.h"
+#include "inverse_root.h"
+#include "kernels.h"
+
+namespace flatmin {
+namespace FLATMIN_ISA {
+
+Run op_eigh(Instruction& in) {
+  const Operand matrices = in.inputs.at(0);
+  const Operand values = in.outputs.at(0);
+  const Operand vectors = in.outputs.at(1);
+  const int64_t count = matrices.dim(0), n = matrices.dim(1);
+  struct Work {
+    double *values, *vectors;
+    char* eigh;
+  };
+  const auto take = [n](Scratch* scratch) {
+    return Work{scratch->take<double>(n), scratch->take<double>(n * n),
+                scratch->take<char>(static_cast<int64_t>(eighScratchBytes(n)))};
+  };
+  Scratch dry(nullptr);
+  take(&dry);
+  const int64_t perThread = static_cast<int64_t>(dry.bytes() + 63) / 64 * 64;
+  in.scratchBytes = perThread * in.threads;
+  return [=](const Step& step) {
+    step.pool.parallel(count, [&](int64_t i, int thread) {
+      Scratch scratch(step.scratch + thread * perThread);
+      const Work work = take(&scratch);
+      float* value = values.f32(step) + i * n;
+      float* vector = vectors.f32(step) + i * n * n;
+      if (eigh(matrices.f32(step) + i * n * n, n, work.values, work.vectors, work.eigh)) {
+        std::copy_n(work.values, n, value);
+        std::copy_n(work.vectors, n * n, vector);
+      } else {
+        std::fill_n(value, n, NAN);
+        std::fill_n(vector, n * n, NAN);
+      }
+    });
+  };
+}
+
+Run op_inverseRoot(Instruction& in) {
+  const Operand matrices = in.inputs.at(0);
+  const Operand roots = in.outputs.at(0);
+  const Operand residuals = in.outputs.at(1);
+  const Operand outcomes = in.outputs.at(2);
+  const int64_t count = matrices.dim(0), n = matrices.dim(1);
+  RootOptions options;
+  options.p = in.number("p");
+  options.ridge = in.number("ridge");
+  options.epsilon = in.number("epsilon");
+  options.newton = in.integer("newton") != 0;
+  const int64_t perThread =
+      static_cast<int64_t>(inverseRootScratchBytes(n, options) + 63) / 64 * 64;
+  in.scratchBytes = perThread * in.threads;
+  return [=](const Step& step) {
+    step.pool.parallel(count, [&](int64_t i, int thread) {
+      float* root = roots.f32(step) + i * n * n;
+      const RootResult result = inverseRoot(matrices.f32(step) + i * n * n, n, options, root,
+                                            step.scratch + thread * perThread);
+      const bool converged = result.status == MatrixStatus::ok;
+      if (!converged) std::fill_n(root, n * n, NAN);
+      residuals.f32(step)[i] = static_cast<float>(result.residual);
+      outcomes.i32(step)[2 * i] = result.iterations;
+      outcomes.i32(step)[2 * i + 1] = converged;
+    });
+  };
+}
+
+}  // namespace FLATMIN_ISA
+}  // namespace flatmin

@@ -1,0 +1,67 @@
+/** Polar factors: the iterations against matrix products in doubles, the exact ones against eigenvectors. */
+import { type Orthogonalizer, orthogonalize } from '../../../src/ops/orthogonalize.ts';
+import { exactFactor, iterated } from '../../optim/oracles/polar.ts';
+import { f32, random } from '../data.ts';
+import type { Case, Tensor } from '../harness.ts';
+
+const SHAPES: readonly (readonly [number, number, number])[] = [
+  [1, 1, 1],
+  [1, 1, 9],
+  [1, 9, 1],
+  [2, 3, 3],
+  [3, 4, 7],
+  [3, 7, 4],
+  [1, 16, 16],
+  [1, 17, 33],
+  [1, 33, 17],
+  [5, 6, 25],
+  [1, 0, 3],
+  [1, 3, 0],
+  [0, 3, 2],
+];
+
+const rowsOf = (data: ArrayLike<number>, rows: number, columns: number): number[][] =>
+  Array.from({ length: rows }, (_, r) =>
+    Array.from({ length: columns }, (_, c) => data[r * columns + c]),
+  );
+
+function polar(name: string, method: Orthogonalizer, inputs: readonly Tensor[]): Case {
+  return {
+    op: 'orthogonalize',
+    name: `${method} of ${name}`,
+    inputs,
+    build: (batches) => orthogonalize(batches, method),
+    oracle: (batches) =>
+      batches.map((data, i) => {
+        const [count, rows, columns] = inputs[i].shape;
+        const size = rows * columns;
+        return Array.from({ length: size === 0 ? 0 : count }, (_, k) => {
+          const x = rowsOf(data.subarray(k * size, (k + 1) * size), rows, columns);
+          return (method === 'exact' ? exactFactor(x) : iterated(x, method)).flat();
+        }).flat();
+      }),
+    // The iterations make errors in small singular values up to 1000 times as large.
+    tolerance: method === 'exact' ? { rel: 1e-6, abs: 1e-7 } : { abs: 1e-4 },
+  };
+}
+
+const draw = (shape: readonly [number, number, number], seed: number): Tensor =>
+  f32(shape, random(shape[0] * shape[1] * shape[2], { seed }));
+
+/** Large enough that all threads share one. */
+const LARGE = [1, 100, 110] as const;
+
+export const cases: Case[] = [
+  ...(['newton-schulz', 'polar-express', 'exact'] as const).flatMap((method) => [
+    polar(
+      'every shape',
+      method,
+      SHAPES.map((shape, i) => draw(shape, 40 + i)),
+    ),
+    polar('a zero matrix', method, [f32([2, 2, 3], new Float32Array(12))]),
+    polar('a large scale', method, [f32([1, 2, 3], [1e30, 2e30, -1e30, 3e30, 1e30, 1e29])]),
+  ]),
+  polar('a large matrix', 'newton-schulz', [draw(LARGE, 60), draw([4, 5, 3], 61)]),
+  polar('a matrix of rank 1', 'exact', [f32([1, 2, 3], [1, 2, 2, 2, 4, 4])]),
+  polar('singular values 1 and 1e-6', 'exact', [f32([1, 2, 2], [1, 0, 0, 1e-6])]),
+];
