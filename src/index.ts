@@ -27,8 +27,15 @@ export * as ops from './ops/index.ts';
 export { type AdamwOptions, adamw } from './optim/adamw.ts';
 export type { ArrayTensor, Grads, Params } from './optim/arrays.ts';
 export type { BindOptions, BoundOptimizer, Evaluated } from './optim/bound.ts';
+export { type Described, type Group, groups, type Match } from './optim/groups.ts';
 export { type KfacOptions, kfac } from './optim/kfac.ts';
 export { type LionOptions, lion } from './optim/lion.ts';
+export { type MuonOptions, muon } from './optim/muon.ts';
+export {
+  hiddenMatrix,
+  type MuonWithAdamWOptions,
+  muonWithAdamW,
+} from './optim/muon-with-adamw.ts';
 export type { NonFinitePolicy, Optimizer } from './optim/optimizer.ts';
 export { type SamOptions, sam } from './optim/sam.ts';
 export { type CosineOptions, cosine, type Rate, type Schedule } from './optim/schedule.ts';

@@ -46,6 +46,7 @@
   KERNEL(sgd) \
   KERNEL(adamw) \
   KERNEL(lion) \
+  KERNEL(momentum) \
   KERNEL(globalNorm) \
   KERNEL(samPerturb) \
   KERNEL(restore) \

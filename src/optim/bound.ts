@@ -237,7 +237,7 @@ function traceBound(
   optimizer.trace({
     graph,
     status,
-    params: names.map((name) => ({ name, value: parameter(name) })),
+    params: names.map((name, index) => ({ name, value: parameter(name), index })),
     gradient,
     state: (name, type, fill) => {
       const key = `state/${name}`;

@@ -114,7 +114,8 @@ function trace(t: OptimizerTrace, options: z.output<typeof schema>): void {
     });
   });
   graph.inSection({ name: 'inverses', due: every(options.inversesEvery) }, () => {
-    const failures = t.state('failures', { dtype: 'i32', shape: [2 * t.params.length] });
+    const tensors = 1 + Math.max(...t.params.map(({ index }) => index));
+    const failures = t.state('failures', { dtype: 'i32', shape: [2 * tensors] });
     kfacInverses(status, failures, layers, options.damping);
   });
 
@@ -180,12 +181,11 @@ function factorsOf(
   inputs: number,
   indexOf: ReadonlyMap<Value, number>,
 ) {
-  const tensor = indexOf.get(weight) as number;
-  const { name } = t.params[tensor];
+  const { name, index } = t.params[indexOf.get(weight) as number];
   const square = (n: number) => ({ dtype: 'f32' as const, shape: [n, n] });
   const [out] = weight.shape;
   return {
-    tensor,
+    tensor: index,
     a: t.state(`a/${name}`, square(inputs)),
     g: t.state(`g/${name}`, square(out)),
     aInverse: t.state(`aInverse/${name}`, square(inputs), identity(inputs)),

@@ -12,6 +12,8 @@ import { type Rate, rateAt } from './schedule.ts';
 export interface Parameter {
   readonly name: string;
   readonly value: Value;
+  /** Its place among all trained tensors, by which the status block names it. */
+  readonly index: number;
 }
 
 /** A tap with the gradients of the batch-mean loss by its pre-activation rows. */
@@ -52,6 +54,9 @@ export interface Optimizer {
   readonly options: Readonly<Record<string, unknown>>;
   trace(context: OptimizerTrace): void;
 }
+
+export const isOptimizer = (value: unknown): value is Optimizer =>
+  typeof (value as Optimizer | undefined)?.trace === 'function';
 
 export type { NonFinitePolicy };
 

@@ -3,7 +3,7 @@ import { FlatminError } from '../errors.ts';
 import { globalNorm, restore, samPerturb } from '../ops/sam.ts';
 import type { Params } from './arrays.ts';
 import { type BindOptions, BoundOptimizer } from './bound.ts';
-import type { Optimizer } from './optimizer.ts';
+import { isOptimizer, type Optimizer } from './optimizer.ts';
 import { checkOptions, nonNegative, show } from './options.ts';
 
 const schema = z.strictObject({
@@ -37,9 +37,6 @@ export function sam(
   const bind = { device, threads, seed, onNonFinite };
   return new BoundOptimizer(over(second, options), first, bind);
 }
-
-const isOptimizer = (value: unknown): value is Optimizer =>
-  typeof (value as Optimizer | undefined)?.trace === 'function';
 
 function over(base: unknown, given: SamOptions = {}): Optimizer {
   if (!isOptimizer(base)) {

@@ -78,7 +78,13 @@ export const shampoo = defineOptimizer('shampoo', schema, (t, options) => {
     countUpdate(status, updates);
   });
   graph.inSection({ name: 'roots', due: freshRoots(options.rootsEvery) }, () => {
-    inverseRoots(status, { failures, updates }, preconditioners, {
+    const requests = preconditioners.map(({ statistic, root, p, tensor }) => ({
+      statistic,
+      root,
+      p,
+      tensor: t.params[tensor].index,
+    }));
+    inverseRoots(status, { failures, updates }, requests, {
       epsilon: options.beta === 1 ? 0 : options.epsilon,
       ridge: options.ridge,
       method: options.rootMethod,

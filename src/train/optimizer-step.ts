@@ -69,9 +69,10 @@ function traceStep(options: StepOptions) {
   const graph = new Graph();
   const status = statusBlock(graph);
   const { inputs, targets } = options.batch(graph);
-  const params = options.params.map(({ name, shape }) => ({
+  const params = options.params.map(({ name, shape }, index) => ({
     name,
     value: graph.stored(parameterKey(name), { dtype: 'f32', shape }),
+    index,
   }));
   const states: StateSpec[] = [];
   let reported: Value | undefined;

@@ -276,7 +276,7 @@ describe.each(devices)('a bound optimizer on $device', ({ device, missing }) => 
   });
 
   it.skipIf(missing !== null)('lets a NaN through with "allow"', () => {
-    for (const { name, bind } of METHODS.filter((method) => method.name !== 'shampoo')) {
+    for (const { name, bind } of METHODS.filter(({ name }) => !['shampoo', 'muon'].includes(name))) {
       const params = randomParams();
       const grads = randomGrads(1);
       grads.vector[2] = NaN;

@@ -3,6 +3,7 @@ import {
   type BindOptions,
   type BoundOptimizer,
   lion,
+  muon,
   type Params,
   sgd,
   shampoo,
@@ -20,4 +21,5 @@ export const METHODS: readonly {
     name: 'shampoo',
     bind: (params, lr, o) => shampoo(params, { lr, momentum: 0.9, epsilon: 0.1, ...o }),
   },
+  { name: 'muon', bind: (params, lr, o) => muon(params, { lr, weightDecay: 0.1, ...o }) },
 ];

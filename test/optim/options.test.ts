@@ -1,6 +1,6 @@
 /** Hyperparameters: what is required, what is refused, and how that reads. */
 import { describe, expect, it } from 'vitest';
-import { adamw, cosine, FlatminError, kfac, lion, sam, sgd, shampoo } from '../../src/index.ts';
+import { adamw, cosine, FlatminError, kfac, lion, muon, sam, sgd, shampoo } from '../../src/index.ts';
 
 type Make = (options: never) => unknown;
 const params = () => ({ w: { data: new Float32Array(2), shape: [2] } });
@@ -22,6 +22,7 @@ const MAKERS: [name: string, make: Make][] = [
   ['lion', lion],
   ['shampoo', shampoo],
   ['kfac', kfac],
+  ['muon', muon],
 ];
 
 /** What no number may be. */
@@ -70,6 +71,10 @@ const BAD: [make: Make, option: string, values: unknown[]][] = [
   [kfac, 'statisticsEvery', NO_COUNT],
   [kfac, 'inversesEvery', NO_COUNT],
   [kfac, 'fisher', ['exact', null, true]],
+  [muon, 'momentum', NO_DECAY],
+  [muon, 'nesterov', NO_FLAG],
+  [muon, 'method', ['svd', null, 5]],
+  [muon, 'scale', ['none', null, 1]],
 ];
 
 describe('options', () => {
@@ -154,6 +159,14 @@ describe('options', () => {
       weightDecay: 0.01,
     });
     expect(shampoo({ lr: 1 }).options).toMatchObject({ epsilon: 1e-4, beta: 1, ridge: 1e-6 });
+    expect(muon({ lr: 1 }).options).toEqual({
+      lr: 1,
+      momentum: 0.95,
+      nesterov: true,
+      weightDecay: 0,
+      method: 'newton-schulz',
+      scale: 'original',
+    });
     expect(kfac({ lr: 1 }).options).toMatchObject({
       damping: 1e-3,
       klClip: 1e-3,

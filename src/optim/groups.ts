@@ -1,0 +1,138 @@
+import { FlatminError } from '../errors.ts';
+import type { Shape } from '../graph/types.ts';
+import { checkRecord, type Params } from './arrays.ts';
+import { type BindOptions, BoundOptimizer } from './bound.ts';
+import { isOptimizer, type Optimizer, type Parameter } from './optimizer.ts';
+import { show } from './options.ts';
+
+/** A parameter as groups see it. */
+export interface Described {
+  readonly name: string;
+  readonly shape: Shape;
+}
+
+/** A pattern of the name, or a predicate called as by `Array.filter`, parameters in their order in the model. */
+export type Match =
+  | RegExp
+  | ((parameter: Described, index: number, all: readonly Described[]) => boolean);
+
+export interface Group {
+  /** Parameters of this group that no group before it took. Default all of them. */
+  readonly match?: Match;
+  readonly optimizer: Optimizer;
+}
+
+/**
+ * An optimizer made of optimizers: every parameter is stepped by the first group that matches it, all from one
+ * gradient. `groups([{ match: /bias$/, optimizer: sgd({ lr }) }, { optimizer: lion({ lr }) }])`.
+ * A gradient that is not finite stops or skips the step of all. A parameter without a group and a group without a
+ * parameter are `FLATMIN_ARGUMENT`, and so is a member that needs several gradients a step: `sam(groups([…]))`.
+ *
+ * `groups(list)` is an optimizer for `fit`; `groups(params, list)` is bound to the caller's arrays.
+ */
+export function groups(list: readonly Group[]): Optimizer;
+export function groups(
+  params: Params,
+  list: readonly Group[],
+  options?: BindOptions,
+): BoundOptimizer;
+export function groups(
+  first: readonly Group[] | Params,
+  second?: readonly Group[],
+  options?: BindOptions,
+): Optimizer | BoundOptimizer {
+  if (second === undefined) return over(first as readonly Group[]);
+  return new BoundOptimizer(over(second), first as Params, options);
+}
+
+function over(list: readonly Group[]): Optimizer {
+  checkGroups(list);
+  return {
+    name: 'groups',
+    options: {
+      groups: list.map(({ match, optimizer }) => ({
+        match: match instanceof RegExp ? String(match) : (match?.name ?? 'all'),
+        name: optimizer.name,
+        ...optimizer.options,
+      })),
+    },
+    trace: (t) => {
+      const members = assign(list, t.params);
+      const pass = t.gradient();
+      t.checkFinite(pass.grads);
+      list.forEach(({ optimizer }, group) => {
+        const own = members[group];
+        let passes = 0;
+        optimizer.trace({
+          ...t,
+          params: own.map((i) => t.params[i]),
+          gradient: () => {
+            if (passes++ > 0) throw severalGradients(optimizer.name);
+            return { ...pass, grads: own.map((i) => pass.grads[i]) };
+          },
+          state: (name, type, init) => t.state(`group${group}/${name}`, type, init),
+          checkFinite: () => {},
+        });
+      });
+    },
+  };
+}
+
+function checkGroups(list: unknown): asserts list is readonly Group[] {
+  if (!Array.isArray(list) || list.length === 0) {
+    throw new FlatminError(
+      'FLATMIN_ARGUMENT',
+      `groups expects a list of { match, optimizer }, got ${show(list)}`,
+    );
+  }
+  list.forEach((group: unknown, i) => {
+    checkRecord(`Group ${i}`, group);
+    const { match, optimizer } = group as Record<string, unknown>;
+    if (!isOptimizer(optimizer)) {
+      throw new FlatminError(
+        'FLATMIN_ARGUMENT',
+        `Group ${i} must have an optimizer, got ${show(optimizer)}. Help: { match: /bias$/, optimizer: sgd({ lr }) }.`,
+      );
+    }
+    if (match !== undefined && !(match instanceof RegExp) && typeof match !== 'function') {
+      throw new FlatminError(
+        'FLATMIN_ARGUMENT',
+        `The match of group ${i} must be a RegExp or a function, got ${show(match)}`,
+      );
+    }
+  });
+}
+
+/** Indices of the parameters of each group. */
+function assign(list: readonly Group[], params: readonly Parameter[]): number[][] {
+  const all = params.map(({ name, value }) => ({ name, shape: value.shape }));
+  const chosen = all.map((parameter, i) =>
+    list.findIndex(({ match }) => {
+      if (match === undefined) return true;
+      if (match instanceof RegExp) return parameter.name.search(match) !== -1;
+      return match(parameter, i, all);
+    }),
+  );
+  const names = (of: readonly Described[]) => of.map(({ name }) => `"${name}"`).join(', ');
+  const left = all.filter((_, i) => chosen[i] === -1);
+  if (left.length > 0) {
+    throw new FlatminError(
+      'FLATMIN_ARGUMENT',
+      `No group matches ${names(left)}. Help: end the list with a group without match.`,
+    );
+  }
+  return list.map(({ optimizer }, group) => {
+    const members = all.flatMap((_, i) => (chosen[i] === group ? [i] : []));
+    if (members.length > 0) return members;
+    throw new FlatminError(
+      'FLATMIN_ARGUMENT',
+      `Group ${group} (${optimizer.name}) gets no parameter; there are ${names(all)}`,
+    );
+  });
+}
+
+const severalGradients = (name: string): FlatminError =>
+  new FlatminError(
+    'FLATMIN_ARGUMENT',
+    `${name} needs several gradients a step and cannot be one of several groups. Help: put it around them, sam(groups([…])).`,
+  );

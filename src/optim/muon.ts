@@ -1,0 +1,81 @@
+import { z } from 'zod';
+import { type Shape, sizeOf } from '../graph/types.ts';
+import { momentum } from '../ops/momentum.ts';
+import { ORTHOGONALIZERS, orthogonalize } from '../ops/orthogonalize.ts';
+import { reshape } from '../ops/reshape.ts';
+import { sgdOp } from '../ops/sgd.ts';
+import { affine } from '../ops/unary.ts';
+import { defineOptimizer, rateSlot } from './optimizer.ts';
+import { decay, nonNegative, rate } from './options.ts';
+
+const schema = z.strictObject({
+  /** Learning rate η, or a schedule. */
+  lr: rate,
+  /** μ. Default 0.95. */
+  momentum: decay.default(0.95),
+  /** u = g + μv instead of v. Default true. */
+  nesterov: z.boolean().default(true),
+  /** Decoupled λ. Default 0. */
+  weightDecay: nonNegative.default(0),
+  /** How u is made orthogonal, as in `orthogonalize`. Default `newton-schulz`. */
+  method: z.enum(ORTHOGONALIZERS).default('newton-schulz'),
+  /**
+   * s: √max(1, rows/cols), or `match-rms-adamw`, 0.2√max(rows, cols), whose steps are as large as AdamW's, so that its
+   * rate and decay serve (Liu et al. 2025). Default `original`.
+   */
+  scale: z.enum(['original', 'match-rms-adamw']).default('original'),
+});
+
+export type MuonOptions = z.input<typeof schema>;
+
+/**
+ * Muon (Jordan 2024): v ← μv + g; u = g + μv; O = the orthogonal polar factor of u, about; θ ← θ − η(s·O + λθ).
+ * For matrices inside a network: embeddings, heads, norms and biases are better off with AdamW (`muonWithAdamW`).
+ * A tensor [out, …] is the matrix [out, everything else], a vector a matrix of one column. State: 4 bytes a parameter.
+ */
+export const muon = defineOptimizer('muon', schema, (t, options) => {
+  const { grads } = t.gradient();
+  t.checkFinite(grads);
+  const directions =
+    options.momentum === 0
+      ? grads
+      : momentum(
+          t.status,
+          t.params.map(({ name, value }, i) => ({
+            grad: grads[i],
+            velocity: t.state(`momentum/${name}`, value.type),
+          })),
+          options,
+        );
+  const shapes = t.params.map(({ value }) => flattened(value.shape));
+  const factors = orthogonalize(
+    directions.map((u, i) => reshape(u, [1, ...shapes[i]])),
+    options.method,
+  );
+  t.graph.add(
+    sgdOp,
+    [
+      t.status,
+      ...t.params.flatMap(({ value }, i) => [
+        value,
+        reshape(affine(factors[i], scaleOf(shapes[i], options.scale)), value.shape),
+      ]),
+    ],
+    {
+      lrSlot: rateSlot(t.graph, options.lr).index,
+      momentum: 0,
+      nesterov: 0,
+      weightDecay: options.weightDecay,
+      decoupled: 1,
+    },
+  );
+});
+
+/** [out, everything else]. */
+const flattened = ([out = 1, ...others]: Shape): [number, number] => [out, sizeOf(others)];
+
+function scaleOf([rows, cols]: [number, number], scale: 'original' | 'match-rms-adamw'): number {
+  return scale === 'original'
+    ? Math.sqrt(Math.max(1, rows / Math.max(1, cols)))
+    : 0.2 * Math.sqrt(Math.max(rows, cols));
+}
