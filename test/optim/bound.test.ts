@@ -276,7 +276,8 @@ describe.each(devices)('a bound optimizer on $device', ({ device, missing }) => 
   });
 
   it.skipIf(missing !== null)('lets a NaN through with "allow"', () => {
-    for (const { name, bind } of METHODS.filter(({ name }) => !['shampoo', 'muon'].includes(name))) {
+    const mixing = ['shampoo', 'muon'];
+    for (const { name, bind } of METHODS.filter((method) => !mixing.includes(method.name))) {
       const params = randomParams();
       const grads = randomGrads(1);
       grads.vector[2] = NaN;

@@ -39,8 +39,11 @@ describe.each(devices)('groups on $device', ({ device, missing }) => {
       params,
       [
         { match: /bias$/, optimizer: adamw({ lr: 0.1 }) },
-        { match: ({ shape }) => shape.length > 2, optimizer: shampoo({ lr: 0.01, epsilon: 0.1 }) },
-        { optimizer: shampoo({ lr: 0.02, epsilon: 0.1 }) },
+        {
+          match: ({ shape }) => shape.length > 2,
+          optimizer: shampoo({ lr: 0.01, epsilon: 0.1, beta: 0.9 }),
+        },
+        { optimizer: shampoo({ lr: 0.02, epsilon: 0.1, beta: 0.9 }) },
       ],
       { device },
     );
@@ -49,8 +52,8 @@ describe.each(devices)('groups on $device', ({ device, missing }) => {
     const head = only(alone, ['out.weight']);
     const apart = [
       adamw(bias, { lr: 0.1, device }),
-      shampoo(kernel, { lr: 0.01, epsilon: 0.1, device }),
-      shampoo(head, { lr: 0.02, epsilon: 0.1, device }),
+      shampoo(kernel, { lr: 0.01, epsilon: 0.1, beta: 0.9, device }),
+      shampoo(head, { lr: 0.02, epsilon: 0.1, beta: 0.9, device }),
     ];
     for (let t = 1; t < 8; t++) {
       const grads = randomGrads(t, SHAPES);

@@ -1,6 +1,16 @@
 /** Hyperparameters: what is required, what is refused, and how that reads. */
 import { describe, expect, it } from 'vitest';
-import { adamw, cosine, FlatminError, kfac, lion, muon, sam, sgd, shampoo } from '../../src/index.ts';
+import {
+  adamw,
+  cosine,
+  FlatminError,
+  kfac,
+  lion,
+  muon,
+  sam,
+  sgd,
+  shampoo,
+} from '../../src/index.ts';
 
 type Make = (options: never) => unknown;
 const params = () => ({ w: { data: new Float32Array(2), shape: [2] } });
