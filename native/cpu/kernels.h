@@ -50,6 +50,8 @@
   KERNEL(globalNorm) \
   KERNEL(samPerturb) \
   KERNEL(restore) \
+  KERNEL(keep) \
+  KERNEL(lpDirection) \
   KERNEL(linear) \
   KERNEL(matmul) \
   KERNEL(conv2d) \

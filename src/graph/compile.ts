@@ -72,7 +72,7 @@ export function compile(graph: Graph, options: CompileOptions = {}): Compiled {
     };
   });
   const phases: number[] = [];
-  for (let phase = 0; phase < graph.phases; phase++) {
+  for (let phase = 0; phase < graph.phases.length; phase++) {
     const first = nodes.findIndex((node) => node.phase >= phase);
     phases.push(first === -1 ? nodes.length : first);
   }

@@ -80,7 +80,8 @@ export class Graph {
   readonly nodes: Node[] = [];
   readonly slots: Slot[] = [];
   readonly sections: Section[] = [{ name: 'step', due: () => true }];
-  phases = 1;
+  /** The section that each phase begins in. */
+  readonly phases: number[] = [0];
   readonly #buffers = new Map<string, Value>();
   readonly #layers: string[] = [];
   #section = 0;
@@ -138,7 +139,7 @@ export class Graph {
 
   /** What is traced from here on can be run apart from what came before. */
   nextPhase(): void {
-    this.phases += 1;
+    this.phases.push(this.#section);
   }
 
   /** Traces `body` as part of the layer `name`: errors in it say so. */
@@ -169,7 +170,7 @@ export class Graph {
       outputs: [],
       attrs,
       section: this.#section,
-      phase: this.phases - 1,
+      phase: this.phases.length - 1,
       layer,
     };
     const stored = node as unknown as Node;

@@ -76,7 +76,8 @@ function broadcastStrides(shape: Shape, out: Shape): Int32Array {
   return strides;
 }
 
-const greaterEqual = binary(
+/** 1 where a ≥ b, 0 elsewhere; no gradient flows. */
+export const greaterEqual = binary(
   'greaterEqual',
   (a, b) => (a >= b ? 1 : 0),
   () => [undefined, undefined],

@@ -68,6 +68,7 @@ export class BoundOptimizer {
   readonly #policy: NonFinitePolicy;
   #step = 0;
   #busy = false;
+  #losses: readonly number[] = [];
 
   constructor(optimizer: Optimizer, params: Params, options: BindOptions = {}) {
     checkParams(params);
@@ -93,7 +94,7 @@ export class BoundOptimizer {
     }
     this.beforeStep();
     if (typeof given === 'function') return this.#stepWith(given);
-    const phases = this.program().compiled.graph.phases - 1;
+    const phases = this.program().compiled.graph.phases.length - 1;
     if (phases > 1) {
       throw new FlatminError(
         'FLATMIN_ARGUMENT',
@@ -104,20 +105,30 @@ export class BoundOptimizer {
     this.#step += 1;
   }
 
+  /** SAM's L(θ + ε̂) − L(θ) of the last step; `undefined` when that step had one gradient. */
+  get sharpness(): number | undefined {
+    const [at, above] = this.#losses;
+    return above === undefined ? undefined : above - at;
+  }
+
   async #stepWith(closure: () => Evaluated | Promise<Evaluated>): Promise<number> {
     this.#busy = true;
-    const phases = this.program().compiled.graph.phases - 1;
+    const { phases: begun, sections } = this.program().compiled.graph;
+    const phases = begun.length - 1;
     // Between two gradients the parameters may stand elsewhere: a closure that fails must not leave them there.
     const before = phases > 1 ? Object.values(this.params).map(({ data }) => data.slice()) : [];
     const skipped = this.#store.read(STATUS_KEY)[STATUS.skipped];
     try {
       const moment = this.#next();
-      let first: number | undefined;
+      const losses: number[] = [];
+      let grads: Grads = {};
       for (let phase = 1; phase <= phases; phase++) {
-        const evaluated = await closure();
-        checkRecord('The result of a closure', evaluated);
-        const { loss, grads } = evaluated;
-        first ??= loss;
+        if (sections[begun[phase]].due(moment.step)) {
+          const evaluated = await closure();
+          checkRecord('The result of a closure', evaluated);
+          losses.push(evaluated.loss);
+          grads = evaluated.grads;
+        }
         if (phases === 1) {
           this.#run(moment, grads);
           continue;
@@ -127,7 +138,8 @@ export class BoundOptimizer {
         this.#run(moment, grads, phase);
       }
       this.#step += 1;
-      return first ?? 0;
+      this.#losses = losses;
+      return losses[0];
     } catch (error) {
       for (const [i, { data }] of Object.values(this.params).entries()) {
         if (data.length === before[i]?.length) data.set(before[i]);
@@ -245,6 +257,7 @@ function traceBound(
       return graph.stored(key, type);
     },
     checkFinite: (grads) => checkFinite(status, grads, policy),
+    report: () => {},
   });
   const compiled: Compiled = compile(graph, { status });
   return { compiled, init };

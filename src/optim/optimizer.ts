@@ -26,6 +26,8 @@ export interface TapGradient {
 export interface Pass {
   /** One for each parameter, in order. */
   readonly grads: readonly Value[];
+  /** The scalar it is the gradient of; none where the caller computes it. */
+  readonly loss?: Value;
   /**
    * What K-FAC reads of every layer that owns weights. `true` traces an extra backward pass of a loss whose labels
    * are drawn from the model's own output; `empirical` uses the data's.
@@ -45,6 +47,14 @@ export interface OptimizerTrace {
   state(name: string, type: TensorType, init?: (data: Numbers) => void): Value;
   /** Applies the `onNonFinite` policy to gradients. */
   checkFinite(grads: readonly Value[]): void;
+  /** Tells users a scalar after each step that computes it. */
+  report(name: keyof StepScalars, value: Value): void;
+}
+
+/** Scalars that some methods compute along the way. */
+export interface StepScalars {
+  /** SAM's L(θ + ε̂) − L(θ), in the steps that climb. */
+  readonly sharpness?: number;
 }
 
 /** A method with its hyperparameters, traced into the step once. */

@@ -28,6 +28,9 @@ export const wholeNumber = number(
 );
 export const count = number('a whole number of at least 1', (v) => Number.isInteger(v) && v >= 1);
 
+/** The p of a norm. */
+export const norm = number('a number of at least 1, or Infinity', (v) => v >= 1);
+
 /** A learning rate: required, never guessed. */
 export const rate = z.custom<number | Schedule>(
   (value) =>

@@ -2,13 +2,13 @@ import type { RunOptions, RunResult, Store } from '../backend/backend.ts';
 import { FlatminError } from '../errors.ts';
 import { compile } from '../graph/compile.ts';
 import { gradients } from '../graph/gradients.ts';
-import { Graph, type Moment, type Value } from '../graph/graph.ts';
+import { Graph, type Moment, type Section, type Value } from '../graph/graph.ts';
 import { Program } from '../graph/program.ts';
 import { type Layer, type ParameterSpec, parameterKey, Scope } from '../nn/layer.ts';
 import type { Loss } from '../nn/loss.ts';
 import type { Numbers } from '../ops/define.ts';
 import { checkFinite, type NonFinitePolicy, statusBlock } from '../ops/status.ts';
-import type { Optimizer, OptimizerTrace, Pass } from '../optim/optimizer.ts';
+import type { Optimizer, OptimizerTrace, Pass, StepScalars } from '../optim/optimizer.ts';
 import { stopError } from './stop.ts';
 
 export const stateKey = (name: string): string => `state/${name}`;
@@ -23,16 +23,22 @@ export interface StepOptions {
   readonly batch: (graph: Graph) => { inputs: Value; targets: Value };
 }
 
-/** One compiled optimizer step: batch, forward, backward, update. Reports the loss of every step. */
+/** What a step tells. */
+export interface StepResult extends StepScalars {
+  readonly loss: number;
+}
+
+/** One compiled optimizer step: batch, forward, backward, update. */
 export class OptimizerStep {
   readonly program: Program;
   /** Store keys of the optimizer's state. */
   readonly stateKeys: readonly string[];
   readonly #store: Store;
   readonly #names: readonly string[];
+  readonly #scalars: readonly ScalarSpec[];
 
   constructor(store: Store, options: StepOptions) {
-    const { compiled, states } = traceStep(options);
+    const { compiled, states, scalars } = traceStep(options);
     const fresh = states.filter(({ key }) => !store.has(key));
     this.program = new Program(compiled, store);
     for (const { key, init } of fresh) {
@@ -42,11 +48,12 @@ export class OptimizerStep {
       store.write(key, data);
     }
     this.#store = store;
+    this.#scalars = scalars;
     this.#names = options.params.map((p) => p.name);
     this.stateKeys = states.map(({ key }) => key);
   }
 
-  /** Losses of one step for each moment; `FLATMIN_NUMERICS` when the status block stopped the run. */
+  /** A step for each moment; `FLATMIN_NUMERICS` when the status block stopped the run. */
   runSync(moments: readonly Moment[]): RunResult {
     const result = this.program.runSync(moments);
     if (result.stopped) throw stopError(this.#store, this.#names);
@@ -58,6 +65,25 @@ export class OptimizerStep {
     if (result.stopped) throw stopError(this.#store, this.#names);
     return result;
   }
+
+  /** What the steps of a run that began with step `first` told, from its step number `from` (0 the first) on. */
+  results({ steps, reports }: RunResult, first: number, from = 0): StepResult[] {
+    const width = this.#scalars.length + 1;
+    return Array.from({ length: steps - from }, (_, i) => {
+      const at = (from + i) * width;
+      const due = this.#scalars.flatMap(({ name, section }, k) =>
+        section.due(first + from + i) ? [[name, reports[at + 1 + k]]] : [],
+      );
+      return { loss: reports[at], ...Object.fromEntries(due) };
+    });
+  }
+}
+
+interface ScalarSpec {
+  readonly name: keyof StepScalars;
+  readonly value: Value;
+  /** When it is computed. */
+  readonly section: Section;
 }
 
 interface StateSpec {
@@ -75,6 +101,7 @@ function traceStep(options: StepOptions) {
     index,
   }));
   const states: StateSpec[] = [];
+  const scalars: ScalarSpec[] = [];
   let reported: Value | undefined;
 
   const gradient = (): Pass => {
@@ -92,6 +119,7 @@ function traceStep(options: StepOptions) {
         return gradient === undefined ? [] : [{ tap, gradient }];
       });
     return {
+      loss,
       grads: values.map((_, i) => {
         const gradient = all[i];
         if (gradient !== undefined) return gradient;
@@ -119,8 +147,12 @@ function traceStep(options: StepOptions) {
       return graph.stored(stateKey(name), type);
     },
     checkFinite: (grads) => checkFinite(status, grads, options.onNonFinite),
+    report: (name, value) => {
+      scalars.push({ name, value, section: graph.sections[value.node?.section ?? 0] });
+    },
   };
   options.optimizer.trace(context);
-  const compiled = compile(graph, { reports: reported === undefined ? [] : [reported], status });
-  return { compiled, states };
+  const reports = [...(reported === undefined ? [] : [reported]), ...scalars.map((s) => s.value)];
+  const compiled = compile(graph, { reports, status });
+  return { compiled, states, scalars };
 }

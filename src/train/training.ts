@@ -13,7 +13,7 @@ import { checkWhole } from './arguments.ts';
 import { batches } from './batches.ts';
 import { type Evaluation, Evaluator } from './evaluate.ts';
 import type { ModelOnStore } from './model.ts';
-import { OptimizerStep } from './optimizer-step.ts';
+import { OptimizerStep, type StepResult } from './optimizer-step.ts';
 import { declareParameters } from './parameters.ts';
 import { DatasetSource } from './source.ts';
 
@@ -54,11 +54,10 @@ export interface Position {
 
 const START: Position = { step: 0, epoch: 0, row: 0, lossSum: 0, seconds: 0 };
 
-export interface StepReport {
+export interface StepReport extends StepResult {
   /** From 1. */
   readonly step: number;
   readonly epoch: number;
-  readonly loss: number;
   /** Rows of the epoch seen, this step included. */
   readonly row: number;
 }
@@ -164,14 +163,14 @@ export class Training implements ModelOnStore {
     const { position } = this;
     const { rows } = part[0];
     const first = { ...position };
-    let seen = 0;
-    const account = ({ reports }: RunResult) => {
-      for (; seen < reports.length; seen++) {
+    const step = this.#steps.get(rows) as OptimizerStep;
+    const account = (result: RunResult) => {
+      const seen = position.step - first.step;
+      for (const told of step.results(result, first.step + 1, seen)) {
         position.step += 1;
         position.row += rows;
-        position.lossSum += reports[seen] * rows;
-        const { step, epoch, row } = position;
-        onStep?.({ step, epoch, loss: reports[seen], row });
+        position.lossSum += told.loss * rows;
+        onStep?.({ step: position.step, epoch: position.epoch, row: position.row, ...told });
       }
     };
     const moments: Moment[] = part.map(({ offset }, i) => ({
@@ -182,7 +181,6 @@ export class Training implements ModelOnStore {
     }));
     const started = performance.now();
     const run: RunOptions = { signal, onProgress: onStep && account };
-    const step = this.#steps.get(rows) as OptimizerStep;
     try {
       account(await step.run(moments, run));
     } finally {

@@ -143,6 +143,13 @@ describe('options', () => {
     const base = lion({ lr: 0.1 });
     for (const rho of BELOW_0)
       expect(refusal(() => sam(base, { rho: rho as never }))).toContain('rho');
+    for (const p of [...BELOW_0.filter((v) => v !== Infinity), 0.99]) {
+      expect(refusal(() => sam(base, { p: p as never }))).toContain('p: expected');
+    }
+    for (const every of NO_COUNT)
+      expect(refusal(() => sam(base, { every } as never))).toContain('every');
+    expect(refusal(() => sam(base, { adaptive: 1 } as never))).toContain('adaptive');
+    expect(refusal(() => sam(base, { between: 'adam' } as never))).toContain('between');
     expect(refusal(() => sam(base, { radius: 1 } as never))).toContain('radius');
     expect(refusal(() => sam(params(), base, { rho: -1 }))).toContain('rho');
   });
@@ -162,6 +169,7 @@ describe('options', () => {
   it('show their defaults', () => {
     expect(lion({ lr: 1e-4 }).options).toEqual({ lr: 1e-4, betas: [0.9, 0.99], weightDecay: 0 });
     expect(sam(lion({ lr: 1e-4 })).options).toMatchObject({ rho: 0.05, base: { name: 'lion' } });
+    expect(sam(lion({ lr: 1e-4 }), { adaptive: true }).options).toMatchObject({ rho: 0.5, p: 2 });
     expect(adamw({ lr: 1 }).options).toEqual({
       lr: 1,
       betas: [0.9, 0.999],

@@ -6,6 +6,7 @@ import {
   type NonFinitePolicy,
   type Optimizer,
   type Params,
+  type SamOptions,
   sam,
   sgd,
   shampoo,
@@ -16,9 +17,9 @@ import { devices } from './devices.ts';
 import { adamwOracle } from './oracles/adamw.ts';
 import { lionOracle } from './oracles/lion.ts';
 import type { Grads64, Oracle, Tensors64 } from './oracles/oracle.ts';
-import { samStep } from './oracles/sam.ts';
+import { type SamSetting, samStep } from './oracles/sam.ts';
 import { sgdOracle } from './oracles/sgd.ts';
-import { bytesOf, copyParams, doubleParams, randomParams } from './tensors.ts';
+import { bytesOf, constantGrads, copyParams, doubleParams, randomParams } from './tensors.ts';
 
 /** Gradient of Σ ½(i + 1)/n·(θᵢ − 1)² + ¼ sin 3θᵢ of each tensor: its value depends on where it is taken. */
 const slope = (theta: number, i: number, n: number): number =>
@@ -87,24 +88,152 @@ describe.each(devices)('sam on $device', ({ device, missing }) => {
     expect(at[1][1]).toBeCloseTo(0.8, 6);
   });
 
+  const deviations = async (make: () => Optimizer, base: Oracle, setting: SamSetting) => {
+    const params = randomParams();
+    const reference = doubleParams(params);
+    const optimizer = sam(params, make(), { ...setting, device });
+    const step = samStep(base, setting, gradient64);
+    const rate = schedule();
+    for (let t = 1; t <= STEPS; t++) {
+      await optimizer.step(() => ({ loss: 0, grads: gradient(params) }));
+      step(reference, rate({ step: t, epoch: 0 }), t);
+    }
+    return Object.entries(params).flatMap(([name, { data }]) =>
+      Array.from(data, (got, index) => ({ name, index, got, want: reference[name].data[index] })),
+    );
+  };
+
   it.skipIf(missing !== null).each(BASES)(
     'follows its equations over %s',
     async (_, make, base) => {
-      const params = randomParams();
-      const reference = doubleParams(params);
-      const optimizer = sam(params, make(), { rho: 0.1, device });
-      const step = samStep(base(), 0.1, gradient64);
-      const rate = schedule();
-      for (let t = 1; t <= STEPS; t++) {
-        await optimizer.step(() => ({ loss: 0, grads: gradient(params) }));
-        step(reference, rate({ step: t, epoch: 0 }), t);
-      }
-      const all = Object.entries(params).flatMap(([name, { data }]) =>
-        Array.from(data, (got, index) => ({ name, index, got, want: reference[name].data[index] })),
-      );
-      expect(outside(all)).toEqual([]);
+      expect(outside(await deviations(make, base(), { rho: 0.1 }))).toEqual([]);
     },
   );
+
+  it.skipIf(missing !== null).each<SamSetting>([
+    { rho: 0.1, p: 1 },
+    { rho: 0.1, p: 1.2 },
+    { rho: 0.1, p: 3 },
+    { rho: 0.01, p: Infinity },
+    { rho: 0.5, adaptive: true },
+    { rho: 0.1, adaptive: true, p: 4 },
+    { rho: 0.1, adaptive: true, p: Infinity },
+    { rho: 0.1, every: 3 },
+    { rho: 0.1, every: 5, between: 'look' },
+  ])('follows its equations with %o', async (setting) => {
+    const make = () => sgd({ lr: schedule(), momentum: 0.5 });
+    expect(outside(await deviations(make, sgdOracle({ momentum: 0.5 }), setting))).toEqual([]);
+  });
+
+  it.skipIf(missing !== null)('climbs by hand in every norm', async () => {
+    const climb = async (options: SamOptions, shape: readonly number[]) => {
+      const data = Float32Array.of(1, -0.5);
+      const seen: number[][] = [];
+      await sam({ w: { data, shape } }, sgd({ lr: 0 }), { rho: 1, device, ...options }).step(() => {
+        seen.push([...data]);
+        return { loss: 0, grads: { w: Float32Array.of(3, -4) } };
+      });
+      return seen[1].map((v, i) => v - [1, -0.5][i]);
+    };
+    const close = (x: number, y: number) => [expect.closeTo(x, 6), expect.closeTo(y, 6)];
+    expect(await climb({}, [2])).toEqual(close(0.6, -0.8));
+    expect(await climb({ p: 1 }, [2])).toEqual(close(0, -1));
+    expect(await climb({ p: Infinity }, [2])).toEqual(close(1, -1));
+    // q = 3/2: √|g| over (3^1.5 + 4^1.5)^(1/3)
+    const third = (3 ** 1.5 + 8) ** (1 / 3);
+    expect(await climb({ p: 3 }, [2])).toEqual(close(3 ** 0.5 / third, -2 / third));
+    // T = (1.01, 0.51), Tg = (3.03, −2.04); T = 1 for a vector
+    const long = Math.hypot(3.03, 2.04);
+    const wanted = close((1.01 * 3.03) / long, (-0.51 * 2.04) / long);
+    expect(await climb({ adaptive: true }, [1, 2])).toEqual(wanted);
+    expect(await climb({ adaptive: true }, [2])).toEqual(close(0.6, -0.8));
+    expect(await climb({ adaptive: true, p: 1 }, [1, 2])).toEqual(close(1.01, 0));
+  });
+
+  it.skipIf(missing !== null)('steps by hand as LookSAM', async () => {
+    const data = Float32Array.of(0, 0);
+    const w = { data, shape: [2] };
+    const options = { rho: 0.1, every: 2, between: 'look', device } as const;
+    const optimizer = sam({ w }, sgd({ lr: 1 }), options);
+    const gradients = [
+      [2, 0],
+      [3, 5],
+      [0, 3],
+      [0, 2],
+      [9, 2],
+    ].map((g) => Float32Array.from(g));
+    let calls = 0;
+    const step = () =>
+      optimizer.step(() => {
+        calls += 1;
+        return { loss: calls, grads: { w: gradients[calls - 1] } };
+      });
+    await step();
+    expect([calls, ...data]).toEqual([2, -3, -5]);
+    expect(optimizer.sharpness).toBe(1);
+    // g_v = (3, 5) − (6/4)(2, 0) = (0, 5); g + 0.7 (3/5)(0, 5) = (0, 5.1)
+    await step();
+    expect([calls, ...data]).toEqual([3, -3, expect.closeTo(-10.1, 5)]);
+    expect(optimizer.sharpness).toBeUndefined();
+    await step();
+    expect([calls, ...data]).toEqual([5, -12, expect.closeTo(-12.1, 5)]);
+  });
+
+  it.skipIf(missing !== null)('is its base to the bit between two climbs', async () => {
+    const params = randomParams();
+    const other = copyParams(params);
+    const base = () => adamw({ lr: 0.1 });
+    const optimizer = sam(params, base(), { rho: 0, every: 4, device });
+    const alone = new BoundOptimizer(base(), other, { device });
+    let calls = 0;
+    for (let t = 0; t < 8; t++) {
+      await optimizer.step(() => {
+        calls += 1;
+        return { loss: 0, grads: gradient(params) };
+      });
+      alone.step(gradient(other));
+    }
+    expect(calls).toBe(8 + 2);
+    expect(bytesOf(params)).toBe(bytesOf(other));
+  });
+
+  it.skipIf(missing !== null).each([0, 1e-40, 1e-25, 1e25])(
+    'stays finite as LookSAM with gradients of %f',
+    async (size) => {
+      const params = randomParams();
+      const options = { every: 2, between: 'look', device } as const;
+      const optimizer = sam(params, sgd({ lr: 1e-3 }), options);
+      for (let t = 0; t < 4; t++) {
+        await optimizer.step(() => ({ loss: 0, grads: constantGrads(params, size * (1 + t)) }));
+      }
+      for (const { data } of Object.values(params)) expect(data.every(Number.isFinite)).toBe(true);
+    },
+  );
+
+  it.skipIf(missing !== null)('keeps what LookSAM found when a climb is skipped', async () => {
+    const run = async (bad: boolean) => {
+      const params = randomParams();
+      const options = { rho: 0.1, every: 2, between: 'look', onNonFinite: 'skip', device } as const;
+      const optimizer = sam(params, sgd({ lr: 0.1 }), options);
+      const found: string[] = [];
+      for (let t = 1; t <= 4; t++) {
+        if (t === 3 && !bad) found.push(bytesOf(params));
+        let calls = 0;
+        await optimizer.step(() => {
+          calls += 1;
+          const grads = gradient(params);
+          if (t === 3 && bad && calls === 2) grads.vector[3] = NaN;
+          return { loss: 0, grads };
+        });
+        if (t === 3 && bad) found.push(bytesOf(params));
+      }
+      return { found, last: bytesOf(params) };
+    };
+    const { found, last } = await run(true);
+    expect(found).toEqual((await run(false)).found);
+    // A NaN in what was kept would have the next step skipped, too.
+    expect(found).not.toContain(last);
+  });
 
   it
     .skipIf(missing !== null)
@@ -284,7 +413,7 @@ describe.each(devices)('sam on $device', ({ device, missing }) => {
 describe('sam', () => {
   it('expects a base', () => {
     expect(() => sam(undefined as never)).toThrowErrorMatchingInlineSnapshot(
-      `[FlatminError: sam expects a base optimizer, got undefined. Help: sam(lion({ lr }), { rho }) or sam(params, lion({ lr }), { rho }).]`,
+      `[FlatminError: sam expects a base optimizer, got undefined. Help: sam(lion({ lr }), options) or sam(params, lion({ lr }), options).]`,
     );
     expect(() => sam(randomParams(), undefined as never)).toThrow(
       expect.objectContaining({ code: 'FLATMIN_ARGUMENT' }),

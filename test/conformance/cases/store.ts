@@ -1,8 +1,9 @@
-/** Ops on whole models: fill, checkFinite, and SAM's norm, perturbation and return. */
+/** Ops on whole models: fill, checkFinite, directions, and SAM's norm, perturbation, return and state. */
 
 import { fill } from '../../../src/ops/fill.ts';
+import { lpDirection } from '../../../src/ops/lp_direction.ts';
 import { reshape } from '../../../src/ops/reshape.ts';
-import { globalNorm, restore, samPerturb } from '../../../src/ops/sam.ts';
+import { globalNorm, keep, restore, samPerturb } from '../../../src/ops/sam.ts';
 import { checkFinite } from '../../../src/ops/status.ts';
 import { CHUNK, f32, i32, random, SIZES } from '../data.ts';
 import type { Case, Tensor } from '../harness.ts';
@@ -93,6 +94,53 @@ const restored = [[1], SIZES].map(
   }),
 );
 
+const KEPT = [0, 1, 17, CHUNK + 3];
+
+const kept = (name: string, status: readonly number[], taken: boolean): Case => ({
+  op: 'keep',
+  name,
+  inputs: [i32([8], status), ...tensors(KEPT, 110), ...tensors(KEPT, 120)],
+  build: ([block, ...xs]) => {
+    const states = xs.slice(0, KEPT.length);
+    keep(block, states, xs.slice(KEPT.length));
+    return states;
+  },
+  oracle: ([, ...xs]) => (taken ? xs.slice(KEPT.length) : xs.slice(0, KEPT.length)),
+  tolerance: { rel: 0, abs: 0 },
+});
+
+/** Slopes of ‖·‖_q at g, by the definition of the norm. */
+function slopes(xs: readonly Float64Array[], p: number): Float64Array[] {
+  const q = p === Infinity ? 1 : p / (p - 1);
+  const top = Math.max(0, ...xs.map((x) => x.reduce((m, v) => Math.max(m, Math.abs(v)), 0)));
+  if (top === 0) return xs.map((x) => x.map(() => 0));
+  if (p === 1) {
+    const tensor = xs.findIndex((x) => x.some((v) => Math.abs(v) === top));
+    const index = xs[tensor].findIndex((v) => Math.abs(v) === top);
+    return xs.map((x, t) => x.map((v, i) => (t === tensor && i === index ? Math.sign(v) : 0)));
+  }
+  const total = xs.reduce((s, x) => x.reduce((r, v) => r + (Math.abs(v) / top) ** q, s), 0);
+  const long = top * total ** (1 / q);
+  return xs.map((x) => x.map((v) => Math.sign(v) * (Math.abs(v) / long) ** (q - 1)));
+}
+
+const direction = (name: string, p: number, inputs: readonly Tensor[]): Case => ({
+  op: 'lpDirection',
+  name: `p = ${p}, ${name}`,
+  inputs,
+  build: (xs) => lpDirection(xs, p),
+  oracle: (xs) => slopes(xs, p),
+  tolerance: { rel: 1e-6, abs: 1e-44 },
+});
+
+const directions = [1, 1.05, 1.5, 2, 3, 100, Infinity].flatMap((p) => [
+  direction('every size', p, tensors(SIZES, 130)),
+  direction('zeros', p, [f32([3], [0, -0, 0]), f32([0], [])]),
+  direction('one element', p, [f32([], [-1e-30])]),
+  direction('equals', p, [f32([2], [1, -3]), f32([3], [3, 0, -3])]),
+  direction('of 1e38', p, [f32([4], [3e38, -3e38, 1e38, 1])]),
+]);
+
 const FINITE = tensors([0, 1, 17, 2 * CHUNK + 5], 90);
 
 function finiteness(
@@ -140,6 +188,18 @@ export const cases: Case[] = [
   perturbation('a gradient of zeros', [1, 5], 0, 0.05),
   perturbation('a NaN gradient', [5], NaN, 0.05),
   ...restored,
+  kept('a step', [0, 0, 0, 0, 0, 0, 0, 0], true),
+  kept('stopped', [1, 0, 0, 0, 0, 0, 0, 0], false),
+  kept('skipped', [0, 1, 0, 0, 1, 0, 0, 0], false),
+  ...directions,
+  {
+    ...direction('NaN', 3, [f32([2], [1, NaN])]),
+    oracle: () => [[NaN, NaN]],
+  },
+  {
+    ...direction('NaN', 1, [f32([4], [1, NaN, 5, NaN])]),
+    oracle: () => [[0, NaN, 0, 0]],
+  },
   finiteness('all finite', 'throw', ZERO, [], ZERO),
   finiteness('the largest float is finite', 'throw', ZERO, [[2, 3, 3.4028235e38]], ZERO),
   finiteness('NaN at the end', 'throw', ZERO, [[3, LAST, NaN]], [1, 0, 3, 41, 0, 0, 0, 0]),

@@ -1,20 +1,74 @@
 import type { Grads64, Oracle, Tensors64 } from './oracle.ts';
 
-/** The base steps from θ with the gradient at θ + ρ g/‖g‖, ‖g‖ over all tensors. */
+export interface SamSetting {
+  readonly rho: number;
+  readonly p?: number;
+  readonly adaptive?: boolean;
+  readonly every?: number;
+  readonly between?: 'base' | 'look';
+}
+
+const flat = (g: Grads64): number[] => Object.values(g).flatMap((x) => [...x]);
+const dot = (a: Grads64, b: Grads64): number => {
+  const y = flat(b);
+  return flat(a).reduce((sum, x, i) => sum + x * y[i], 0);
+};
+const combine = (a: Grads64, scale: number, b: Grads64): Grads64 =>
+  Object.fromEntries(
+    Object.entries(a).map(([name, x]) => [name, x.map((v, i) => v + scale * b[name][i])]),
+  );
+
+/** T⊙d with ‖d‖_p = 1 and ⟨d, Tg⟩ = ‖Tg‖_q; 0 for g = 0. */
+function ascent(g: Grads64, params: Tensors64, { p = 2, adaptive = false }: SamSetting): Grads64 {
+  const t = (name: string, i: number) =>
+    adaptive && params[name].shape.length >= 2 ? Math.abs(params[name].data[i]) + 0.01 : 1;
+  const scaled = Object.fromEntries(
+    Object.entries(g).map(([name, x]) => [name, x.map((v, i) => t(name, i) * v)]),
+  );
+  const sizes = flat(scaled).map(Math.abs);
+  const top = Math.max(...sizes);
+  const q = p / (p - 1);
+  const power = (v: number) => {
+    if (top === 0) return 0;
+    if (p === 1) return Math.abs(v) === top ? 1 : 0;
+    if (p === Infinity) return 1;
+    return Math.abs(v / top) ** (q - 1) / sizes.reduce((s, x) => s + (x / top) ** q, 0) ** (1 / p);
+  };
+  return Object.fromEntries(
+    Object.entries(scaled).map(([name, x]) => [
+      name,
+      x.map((v, i) => t(name, i) * Math.sign(v) * power(v)),
+    ]),
+  );
+}
+
+/** The base steps from θ with the gradient at θ + ε̂, or between two climbs with what `between` says. */
 export function samStep(
   base: Oracle,
-  rho: number,
+  setting: SamSetting,
   gradient: (params: Tensors64) => Grads64,
 ): (params: Tensors64, lr: number, t: number) => void {
+  const { rho, every = 1, between = 'base' } = setting;
+  let across: Grads64 | undefined;
   return (params, lr, t) => {
     const g = gradient(params);
-    const norm = Math.hypot(...Object.values(g).flatMap((x) => [...x]));
+    if ((t - 1) % every !== 0) {
+      const look = between === 'look' && across !== undefined;
+      const reach = look
+        ? 0.7 * Math.sqrt(dot(g, g) / dot(across as Grads64, across as Grads64))
+        : 0;
+      base(params, look ? combine(g, reach, across as Grads64) : g, lr, t);
+      return;
+    }
+    const up = ascent(g, params, setting);
     const climbed = Object.fromEntries(
       Object.entries(params).map(([name, { data, shape }]) => [
         name,
-        { shape, data: data.map((v, i) => v + (norm === 0 ? 0 : (rho * g[name][i]) / norm)) },
+        { shape, data: data.map((v, i) => v + rho * up[name][i]) },
       ]),
     );
-    base(params, gradient(climbed), lr, t);
+    const above = gradient(climbed);
+    across = combine(above, -dot(above, g) / dot(g, g), g);
+    base(params, above, lr, t);
   };
 }
