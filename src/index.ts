@@ -27,6 +27,7 @@ export * as ops from './ops/index.ts';
 export { type AdamwOptions, adamw } from './optim/adamw.ts';
 export type { ArrayTensor, Grads, Params } from './optim/arrays.ts';
 export type { BindOptions, BoundOptimizer, Evaluated } from './optim/bound.ts';
+export { type ClipOptions, clip } from './optim/clip.ts';
 export { type Described, type Group, groups, type Match } from './optim/groups.ts';
 export { type KfacOptions, kfac } from './optim/kfac.ts';
 export { type LionOptions, lion } from './optim/lion.ts';

@@ -58,12 +58,18 @@ export interface StepScalars {
 }
 
 /** A method with its hyperparameters, traced into the step once. */
-export interface Optimizer {
+export interface Optimizer<B extends BoundOptimizer = BoundOptimizer> {
   readonly name: string;
   /** Hyperparameters with all defaults filled in. */
   readonly options: Readonly<Record<string, unknown>>;
   trace(context: OptimizerTrace): void;
+  /** What it is when bound to arrays, where that is more than a `BoundOptimizer`. */
+  readonly Bound?: BoundConstructor<B>;
+  /** Of a method that makes the gradients that its base steps with: the same method over `wrap(base)`. */
+  readonly rebase?: (wrap: (base: Optimizer) => Optimizer) => Optimizer;
 }
+
+type BoundConstructor<B> = new (optimizer: Optimizer, params: Params, options: BindOptions) => B;
 
 export const isOptimizer = (value: unknown): value is Optimizer =>
   typeof (value as Optimizer | undefined)?.trace === 'function';
@@ -74,7 +80,7 @@ export type { NonFinitePolicy };
  * A method: `lion({ lr })` is an optimizer for `fit`, `lion(params, { lr })` one bound to the caller's arrays.
  */
 export interface Method<O, B extends BoundOptimizer = BoundOptimizer> {
-  (options: O): Optimizer;
+  (options: O): Optimizer<B>;
   (params: Params, options: O & BindOptions): B;
 }
 
@@ -86,17 +92,18 @@ export function defineOptimizer<
   name: string,
   schema: S,
   trace: (context: OptimizerTrace, options: z.output<S>) => void,
-  Bound?: new (optimizer: Optimizer, params: Params, options: BindOptions) => B,
+  Bound?: BoundConstructor<B>,
 ): Method<z.input<S>, B> {
-  const make = (given: unknown): Optimizer => {
+  const make = (given: unknown): Optimizer<B> => {
     const options = checkOptions(name, schema, given);
     return {
       name,
       options: options as Readonly<Record<string, unknown>>,
       trace: (context) => trace(context, options),
+      Bound,
     };
   };
-  function method(options: z.input<S>): Optimizer;
+  function method(options: z.input<S>): Optimizer<B>;
   function method(params: Params, options: z.input<S> & BindOptions): B;
   function method(first: z.input<S> | Params, second?: z.input<S> & BindOptions) {
     if (second === undefined) return make(first);

@@ -7,15 +7,19 @@ import { checkOptions, show } from './options.ts';
 
 /** A method over any base: `f(base, options)` for `fit`, `f(params, base, options)` bound to the caller's arrays. */
 export interface Wrapper<O> {
-  (base: Optimizer, options?: O): Optimizer;
-  (params: Params, base: Optimizer, options?: O & BindOptions): BoundOptimizer;
+  <B extends BoundOptimizer>(base: Optimizer<B>, options?: O): Optimizer<B>;
+  <B extends BoundOptimizer>(params: Params, base: Optimizer<B>, options?: O & BindOptions): B;
 }
 
-/** Makes a wrapper from its options' schema, which fills in defaults, and its trace, which traces the base's. */
+/**
+ * Makes a wrapper from its options' schema, which fills in defaults, and its trace, which traces the base's. Wrappers
+ * that only change a gradient go `inside` those that make their own: `clip(sam(base))` becomes `sam(clip(base))`.
+ */
 export function defineWrapper<S extends z.ZodType<object>>(
   name: string,
   schema: S,
   trace: (context: OptimizerTrace, base: Optimizer, options: z.output<S>) => void,
+  { inside = false } = {},
 ): Wrapper<z.input<S>> {
   const over = (base: unknown, given: unknown): Optimizer => {
     if (!isOptimizer(base)) {
@@ -25,22 +29,21 @@ export function defineWrapper<S extends z.ZodType<object>>(
       );
     }
     const options = checkOptions(name, schema, given ?? {});
+    if (inside && base.rebase !== undefined) return base.rebase((inner) => over(inner, given));
     return {
       name,
       options: { ...options, base: { name: base.name, ...base.options } },
+      Bound: base.Bound,
       trace: (context) => trace(context, base, options),
+      rebase: inside ? undefined : (wrap) => over(wrap(base), given),
     };
   };
-  function wrapper(base: Optimizer, options?: z.input<S>): Optimizer;
-  function wrapper(
-    params: Params,
-    base: Optimizer,
-    options?: z.input<S> & BindOptions,
-  ): BoundOptimizer;
-  function wrapper(first: Optimizer | Params, second?: unknown, third: object = {}) {
+  const wrapper = (first: Optimizer | Params, second?: unknown, third: object = {}) => {
     if (isOptimizer(first)) return over(first, second);
     const { device, threads, seed, onNonFinite, ...options } = third as BindOptions;
-    return new BoundOptimizer(over(second, options), first, { device, threads, seed, onNonFinite });
-  }
-  return wrapper;
+    const made = over(second, options);
+    const bind = { device, threads, seed, onNonFinite };
+    return new (made.Bound ?? BoundOptimizer)(made, first, bind);
+  };
+  return wrapper as Wrapper<z.input<S>>;
 }
