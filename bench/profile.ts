@@ -24,7 +24,7 @@ const { compiled } = new OptimizerStep(training.store, {
   loss: training.loss,
   optimizer: METHODS[method as MethodName](),
   onNonFinite: 'throw',
-  batch: (graph: Graph) => source.trace(graph, batch),
+  parts: [{ rows: batch, trace: (graph: Graph) => source.trace(graph, batch) }],
 }).program;
 
 // Every instruction a phase of its own: the same step, timed call by call where its section is due.

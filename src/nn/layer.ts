@@ -26,11 +26,13 @@ export class Scope {
   readonly #path: string;
   readonly #shared: { params: Map<string, ParameterSpec>; streams: number };
 
-  constructor(graph: Graph, training: boolean, parent?: Scope, name = '') {
+  /** The model's own; its random streams are numbered from `firstStream` on. */
+  constructor(graph: Graph, training: boolean, firstStream = 0, parent?: Scope, name = '') {
     this.#graph = graph;
     this.training = training;
     this.#path = parent === undefined || parent.#path === '' ? name : `${parent.#path}.${name}`;
-    this.#shared = parent === undefined ? { params: new Map(), streams: 0 } : parent.#shared;
+    this.#shared =
+      parent === undefined ? { params: new Map(), streams: firstStream } : parent.#shared;
   }
 
   /** A trained tensor of this layer, f32, filled by `init` when training starts. */
@@ -51,9 +53,14 @@ export class Scope {
     return this.#shared.streams++;
   }
 
+  /** The first random stream that no layer has yet. */
+  get nextStream(): number {
+    return this.#shared.streams;
+  }
+
   /** Traces a layer inside this one. */
   call(name: string, layer: Layer, x: Value): Value {
-    const inner = new Scope(this.#graph, this.training, this, name);
+    const inner = new Scope(this.#graph, this.training, 0, this, name);
     const title = layer.label === undefined ? name : `${name}: ${layer.label}`;
     return this.#graph.inLayer(title, () => layer(x, inner));
   }

@@ -1,26 +1,20 @@
 import type { RunOptions, RunResult, Store } from '../backend/backend.ts';
-import { FlatminError } from '../errors.ts';
 import { compile } from '../graph/compile.ts';
-import { gradients } from '../graph/gradients.ts';
 import { Graph, type Moment, type Section, type Value } from '../graph/graph.ts';
 import { Program } from '../graph/program.ts';
-import { type Layer, type ParameterSpec, parameterKey, Scope } from '../nn/layer.ts';
-import type { Loss } from '../nn/loss.ts';
+import { type ParameterSpec, parameterKey } from '../nn/layer.ts';
 import type { Numbers } from '../ops/define.ts';
 import { checkFinite, type NonFinitePolicy, statusBlock } from '../ops/status.ts';
 import type { Optimizer, OptimizerTrace, Pass, StepScalars } from '../optim/optimizer.ts';
+import { type PassOptions, passes } from './pass.ts';
 import { stopError } from './stop.ts';
 
 export const stateKey = (name: string): string => `state/${name}`;
 
-export interface StepOptions {
-  readonly model: Layer;
+export interface StepOptions extends PassOptions {
   readonly params: readonly ParameterSpec[];
-  readonly loss: Loss;
   readonly optimizer: Optimizer;
   readonly onNonFinite: NonFinitePolicy;
-  /** Traces the inputs and targets of a batch. */
-  readonly batch: (graph: Graph) => { inputs: Value; targets: Value };
 }
 
 /** What a step tells. */
@@ -94,7 +88,6 @@ interface StateSpec {
 function traceStep(options: StepOptions) {
   const graph = new Graph();
   const status = statusBlock(graph);
-  const { inputs, targets } = options.batch(graph);
   const params = options.params.map(({ name, shape }, index) => ({
     name,
     value: graph.stored(parameterKey(name), { dtype: 'f32', shape }),
@@ -104,37 +97,11 @@ function traceStep(options: StepOptions) {
   const scalars: ScalarSpec[] = [];
   let reported: Value | undefined;
 
+  const tracePass = passes(graph, params, options);
   const gradient = (): Pass => {
-    const begin = graph.nodes.length;
-    const output = options.model(inputs, new Scope(graph, true));
-    const loss = options.loss.trace(output, targets);
-    reported ??= loss;
-    const taps = graph.nodes.slice(begin).flatMap((node) => node.op.tap?.(node) ?? []);
-    const values = params.map((p) => p.value);
-    const tapped = taps.map((tap) => tap.preActivation);
-    const all = gradients(loss, [...values, ...tapped]);
-    const withGradient = (list: readonly (Value | undefined)[]) =>
-      taps.flatMap((tap, i) => {
-        const gradient = list[i];
-        return gradient === undefined ? [] : [{ tap, gradient }];
-      });
-    return {
-      loss,
-      grads: values.map((_, i) => {
-        const gradient = all[i];
-        if (gradient !== undefined) return gradient;
-        throw new FlatminError(
-          'FLATMIN_ARGUMENT',
-          `The loss does not depend on parameter "${params[i].name}"`,
-        );
-      }),
-      tapGradients: (fisher) =>
-        withGradient(
-          fisher === 'empirical'
-            ? all.slice(values.length)
-            : gradients(options.loss.trace(output, options.loss.sample(output)), tapped),
-        ),
-    };
+    const pass = tracePass();
+    reported ??= pass.loss;
+    return pass;
   };
 
   const context: OptimizerTrace = {

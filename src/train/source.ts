@@ -56,9 +56,9 @@ export class DatasetSource {
     return { dtype: dtype === 'u8' ? 'f32' : dtype, shape: [rows, ...this.dataset.inputs.shape] };
   }
 
-  /** Traces the batch of `rows` that begins at the moment's offset within the order. */
-  trace(graph: Graph, rows: number): { inputs: Value; targets: Value } {
-    const offset = graph.slot('offset', (moment) => moment.offset);
+  /** Traces the `rows` of the order that begin `from` after the moment's offset. */
+  trace(graph: Graph, rows: number, from = 0): { inputs: Value; targets: Value } {
+    const offset = graph.slot('offset', (moment) => moment.offset + from);
     const order = graph.stored(this.#keys.order, this.#orderType);
     const indices = batchIndices(order, offset, rows);
     const raw = gather(graph.stored(this.#keys.inputs, this.#inputsType), indices);

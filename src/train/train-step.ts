@@ -9,7 +9,7 @@ import { OptimizerStep } from './optimizer-step.ts';
 import { declareParameters } from './parameters.ts';
 import type { TrainingOptions } from './training.ts';
 
-export interface TrainStepOptions extends TrainingOptions {
+export interface TrainStepOptions extends Omit<TrainingOptions, 'accumulate'> {
   /** Shape of one example, as the network takes it. */
   readonly input: Shape;
 }
@@ -43,10 +43,15 @@ export function trainStep(model: Layer, options: TrainStepOptions): TrainStep {
     loss: options.loss ?? crossEntropy(),
     optimizer: options.optimizer,
     onNonFinite: options.onNonFinite ?? 'throw',
-    batch: (graph) => ({
-      inputs: graph.stored(INPUTS, input),
-      targets: graph.stored(LABELS, labelsType),
-    }),
+    parts: [
+      {
+        rows: batch,
+        trace: (graph) => ({
+          inputs: graph.stored(INPUTS, input),
+          targets: graph.stored(LABELS, labelsType),
+        }),
+      },
+    ],
   });
   let taken = 0;
   const run = (inputs: Float32Array, labels: Int32Array): number => {

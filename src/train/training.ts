@@ -28,6 +28,11 @@ export interface TrainingOptions {
   readonly loss?: Loss;
   /** Examples a step; the last batch of an epoch may be smaller. Default 32. */
   readonly batch?: number;
+  /**
+   * Micro-batches that a step's batch is cut into, to save memory: their gradients are averaged before the update.
+   * Equal to 1 but for rounding, other dropout masks, and K-FAC's statistics, which are the first one's. Default 1.
+   */
+  readonly accumulate?: number;
   /** Decides initialisation, shuffling, dropout and drawn labels. Default 0. */
   readonly seed?: number;
   /** Default `auto`. */
@@ -81,6 +86,7 @@ export class Training implements ModelOnStore {
 
   constructor(model: Layer, data: TrainingData, options: TrainingOptions) {
     this.#batch = checkWhole('batch', options.batch ?? 32, 1);
+    const accumulate = checkWhole('accumulate', options.accumulate ?? 1, 1);
     this.seed = checkWhole('seed', options.seed ?? 0, 0);
     if (data.train.count === 0) {
       throw new FlatminError('FLATMIN_DATA', 'The training data has no examples');
@@ -92,6 +98,7 @@ export class Training implements ModelOnStore {
       optimizer: { name: options.optimizer.name, ...options.optimizer.options },
       loss: this.loss.name,
       batch: this.#batch,
+      accumulate,
       seed: this.seed,
       backend: this.store.backend,
       rows: data.train.count,
@@ -108,7 +115,10 @@ export class Training implements ModelOnStore {
         loss: this.loss,
         optimizer: options.optimizer,
         onNonFinite: options.onNonFinite ?? 'throw',
-        batch: (graph) => this.#train.trace(graph, rows),
+        parts: batches(rows, Math.ceil(this.#batch / accumulate)).map((part) => ({
+          rows: part.rows,
+          trace: (graph) => this.#train.trace(graph, part.rows, part.offset),
+        })),
       });
       this.#steps.set(rows, step);
     }
