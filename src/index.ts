@@ -39,7 +39,20 @@ export {
 } from './optim/muon-with-adamw.ts';
 export type { NonFinitePolicy, Optimizer } from './optim/optimizer.ts';
 export { type SamOptions, sam } from './optim/sam.ts';
-export { type CosineOptions, cosine, type Rate, type Schedule } from './optim/schedule.ts';
+export {
+  type CosineOptions,
+  constant,
+  cosine,
+  type Period,
+  type Progress,
+  type Rate,
+  type Schedule,
+  type StepDecayOptions,
+  stepDecay,
+  type WarmRestartsOptions,
+  warmRestarts,
+  warmup,
+} from './optim/schedule.ts';
 export { type SgdOptions, sgd } from './optim/sgd.ts';
 export { type ShampooOptions, shampoo } from './optim/shampoo.ts';
 export type { EpochMetrics } from './train/checkpoint.ts';

@@ -29,38 +29,129 @@ export function rateAt(rate: Rate, progress: Progress): number {
   );
 }
 
-export interface CosineOptions {
-  /** Length J in epochs, or in steps: one of the two. */
+/** A length in epochs or in steps: one of the two. */
+export interface Period {
   epochs?: number;
   steps?: number;
-  /** Rate at the end, default 0. */
-  min?: number;
 }
 
-/**
- * Cosine annealing: ηⱼ = min + ½(max − min)(1 + cos(πj/J)), j the epochs or steps already done (0 … J − 1).
- */
-export function cosine(max: number, { epochs, steps, min = 0 }: CosineOptions = {}): Schedule {
+/** What a schedule counts in: `done` are the epochs or steps already taken, from 0. */
+interface Clock {
+  readonly length: number;
+  readonly done: (at: Progress) => number;
+}
+
+function clock(name: string, { epochs, steps }: Period): Clock {
   const length = epochs ?? steps;
   if (length === undefined || (epochs !== undefined && steps !== undefined) || !(length > 0)) {
     throw new FlatminError(
       'FLATMIN_ARGUMENT',
-      'cosine expects a positive number of either epochs or steps',
+      `${name} expects a positive number of either epochs or steps`,
     );
   }
-  for (const [name, value] of Object.entries({ max, min })) {
-    if (!Number.isFinite(value) || value < 0) {
-      throw new FlatminError(
-        'FLATMIN_ARGUMENT',
-        `cosine expects ${name} to be a finite number of at least 0, got ${value}`,
-      );
-    }
+  return { length, done: ({ step, epoch }) => (epochs === undefined ? step - 1 : epoch) };
+}
+
+function checkNumbers(name: string, values: Record<string, number>, least = 0): void {
+  for (const [option, value] of Object.entries(values)) {
+    if (Number.isFinite(value) && value >= least) continue;
+    throw new FlatminError(
+      'FLATMIN_ARGUMENT',
+      `${name} expects ${option} to be a finite number of at least ${least}, got ${value}`,
+    );
   }
+}
+
+/** The same rate always. */
+export function constant(lr: number): Schedule {
+  checkNumbers('constant', { lr });
+  return schedule(() => lr, { name: 'constant', lr });
+}
+
+export interface CosineOptions extends Period {
+  /** Rate at the end, default 0. */
+  min?: number;
+}
+
+const anneal = (max: number, min: number, share: number): number =>
+  min + 0.5 * (max - min) * (1 + Math.cos(Math.PI * share));
+
+/**
+ * Cosine annealing: ηⱼ = min + ½(max − min)(1 + cos(πj/J)), j the epochs or steps already done (0 … J − 1).
+ */
+export function cosine(max: number, { min = 0, ...period }: CosineOptions = {}): Schedule {
+  const { length, done } = clock('cosine', period);
+  checkNumbers('cosine', { max, min });
+  return schedule((at) => anneal(max, min, Math.min(done(at), length) / length), {
+    name: 'cosine',
+    max,
+    min,
+    ...period,
+  });
+}
+
+export interface WarmRestartsOptions extends CosineOptions {
+  /** Length of a cycle over that of the one before, default 1. */
+  factor?: number;
+}
+
+/**
+ * Warm restarts (SGDR, Loshchilov & Hutter 2017): cosine annealing from `max` to `min` again and again. The first
+ * cycle has the length given, each other `factor` times that of the one before.
+ */
+export function warmRestarts(
+  max: number,
+  { min = 0, factor = 1, ...period }: WarmRestartsOptions = {},
+): Schedule {
+  const { length, done } = clock('warmRestarts', period);
+  checkNumbers('warmRestarts', { max, min });
+  checkNumbers('warmRestarts', { factor }, 1);
+  const description = { name: 'warmRestarts', max, min, factor, ...period };
+  return schedule((at) => {
+    let cycle = length;
+    let j = done(at);
+    if (factor === 1) j %= length;
+    for (; j >= cycle; cycle *= factor) j -= cycle;
+    return anneal(max, min, j / cycle);
+  }, description);
+}
+
+export interface StepDecayOptions extends Period {
+  /** What the rate is multiplied by each time, default 0.1. */
+  factor?: number;
+}
+
+/** Step decay: ηⱼ = start · factor^⌊j/J⌋, a drop every J epochs or steps. */
+export function stepDecay(
+  start: number,
+  { factor = 0.1, ...period }: StepDecayOptions = {},
+): Schedule {
+  const { length, done } = clock('stepDecay', period);
+  checkNumbers('stepDecay', { start, factor });
+  return schedule((at) => start * factor ** Math.floor(done(at) / length), {
+    name: 'stepDecay',
+    start,
+    factor,
+    ...period,
+  });
+}
+
+/**
+ * Linear warm-up in front of any rate: epoch or step i of the first W has i/W of the rate that it begins with. The
+ * rate then runs from its beginning where it counts in the same unit; in the other its count goes on meanwhile.
+ */
+export function warmup(rate: Rate, period: Period): Schedule {
+  const { length, done } = clock('warmup', period);
+  if (typeof rate === 'number') checkNumbers('warmup', { rate });
   return schedule(
-    ({ step, epoch }) => {
-      const done = Math.min(epochs === undefined ? step - 1 : epoch, length);
-      return min + 0.5 * (max - min) * (1 + Math.cos((Math.PI * done) / length));
+    (at) => {
+      const { step, epoch } = at;
+      const shifted =
+        period.epochs === undefined
+          ? { step: Math.max(1, step - length), epoch }
+          : { step, epoch: Math.max(0, epoch - length) };
+      return rateAt(rate, shifted) * Math.min(1, (done(at) + 1) / length);
     },
-    { name: 'cosine', max, min, epochs, steps },
+    { name: 'warmup', ...period, rate },
   );
 }
