@@ -58,5 +58,6 @@ export { type ShampooOptions, shampoo } from './optim/shampoo.ts';
 export type { EpochMetrics } from './train/checkpoint.ts';
 export { type FitOptions, type Fitted, fit } from './train/fit.ts';
 export type { Tensor, TrainedModel } from './train/model.ts';
+export type { Loaded, LoadOptions, StateDict } from './train/state-dict.ts';
 export { type TrainStep, type TrainStepOptions, trainStep } from './train/train-step.ts';
 export type { StepReport, TrainingData } from './train/training.ts';

@@ -14,6 +14,16 @@ import {
   STATUS_KEY,
   statusBlock,
 } from '../ops/status.ts';
+import {
+  byKey,
+  type Loaded,
+  type LoadOptions,
+  readState,
+  STEP_KEY,
+  type StateDict,
+  type StateKeys,
+  writeState,
+} from '../train/state-dict.ts';
 import { stopError } from '../train/stop.ts';
 import {
   checkApart,
@@ -64,6 +74,7 @@ export class BoundOptimizer {
   protected readonly observations = new Map<string, Observation>();
   readonly #store: Store;
   readonly #programs = new Map<string, Program>();
+  readonly #stateKeys = new Set([STATUS_KEY, STEP_KEY]);
   readonly #seed: number;
   readonly #policy: NonFinitePolicy;
   #step = 0;
@@ -77,6 +88,7 @@ export class BoundOptimizer {
     this.#seed = checkOptions(optimizer.name, bindSchema, options).seed;
     this.#policy = options.onNonFinite ?? 'throw';
     this.#store = openStore(options);
+    this.#store.declare(STEP_KEY, { dtype: 'i32', shape: [1] });
     // Errors of shape and device belong to the construction.
     this.program();
   }
@@ -89,9 +101,7 @@ export class BoundOptimizer {
    */
   step(closure: () => Evaluated | Promise<Evaluated>): Promise<number>;
   step(given: Grads | (() => Evaluated | Promise<Evaluated>)): undefined | Promise<number> {
-    if (this.#busy) {
-      throw new FlatminError('FLATMIN_BUSY', 'A step is in progress; await it first');
-    }
+    this.#expectIdle();
     this.beforeStep();
     if (typeof given === 'function') return this.#stepWith(given);
     const phases = this.program().compiled.graph.phases.length - 1;
@@ -109,6 +119,37 @@ export class BoundOptimizer {
   get sharpness(): number | undefined {
     const [at, above] = this.#losses;
     return above === undefined ? undefined : above - at;
+  }
+
+  /**
+   * Everything that the coming steps depend on but the parameters, which are the caller's: the method's state, the
+   * status block and the count of steps. K-FAC's has the layers observed so far.
+   */
+  stateDict(): StateDict {
+    return readState(this.#store, this.#settle());
+  }
+
+  /**
+   * Goes on from a `stateDict()` of an optimizer with the same options, to the bit on the same backend and instruction
+   * set. `FLATMIN_CHECKPOINT` lists tensors that are missing, unexpected or of another shape; nothing is changed then.
+   */
+  loadStateDict(state: StateDict, options?: LoadOptions): Loaded {
+    const loaded = writeState(this.#store, this.#settle(), state, options);
+    [this.#step] = this.#store.read(STEP_KEY);
+    return loaded;
+  }
+
+  /** Keys of the state, with the count of steps in the store. */
+  #settle(): StateKeys {
+    this.#expectIdle();
+    this.program();
+    this.#store.write(STEP_KEY, Int32Array.of(this.#step));
+    return byKey(this.#stateKeys);
+  }
+
+  #expectIdle(): void {
+    if (!this.#busy) return;
+    throw new FlatminError('FLATMIN_BUSY', 'A step is in progress; await it first');
   }
 
   async #stepWith(closure: () => Evaluated | Promise<Evaluated>): Promise<number> {
@@ -177,9 +218,11 @@ export class BoundOptimizer {
     let program = this.#programs.get(rows);
     if (program === undefined) {
       const traced = traceBound(this.optimizer, this.params, this.observations, this.#policy);
-      const fresh = traced.init.filter(([key]) => !this.#store.has(key));
+      const fresh = traced.states.filter(({ key }) => !this.#store.has(key));
       program = new Program(traced.compiled, this.#store);
-      for (const [key, fill] of fresh) {
+      for (const { key } of traced.states) this.#stateKeys.add(key);
+      for (const { key, fill } of fresh) {
+        if (fill === undefined) continue;
         const data = this.#store.read(key);
         fill(data);
         this.#store.write(key, data);
@@ -223,7 +266,7 @@ function traceBound(
   const graph = new Graph();
   const status = statusBlock(graph);
   const names = Object.keys(params);
-  const init: [string, (data: Numbers) => void][] = [];
+  const states: { key: string; fill?: (data: Numbers) => void }[] = [];
   const f32 = (key: string, shape: Shape) => graph.bound(key, { dtype: 'f32', shape });
   const parameter = (name: string) => f32(paramKey(name), params[name].shape);
   const gradient = (): Pass => {
@@ -253,12 +296,12 @@ function traceBound(
     gradient,
     state: (name, type, fill) => {
       const key = `state/${name}`;
-      if (fill !== undefined) init.push([key, fill]);
+      states.push({ key, fill });
       return graph.stored(key, type);
     },
     checkFinite: (grads) => checkFinite(status, grads, policy),
     report: () => {},
   });
   const compiled: Compiled = compile(graph, { status });
-  return { compiled, init };
+  return { compiled, states };
 }

@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { FlatminError } from '../errors.ts';
-import { sameShape } from '../graph/types.ts';
-import { type NamedTensor, readSafetensors, writeSafetensors } from './safetensors.ts';
+import { readSafetensors, writeSafetensors } from './safetensors.ts';
 import type { Position, Training } from './training.ts';
 
 /** Results so far, one entry a finished epoch. */
@@ -40,11 +39,12 @@ export function saveCheckpoint(
   training: Training,
   history: readonly EpochMetrics[],
 ): void {
-  const tensors: Record<string, NamedTensor> = {};
-  for (const key of training.trainedKeys()) {
-    const { dtype, shape } = training.store.type(key);
-    tensors[key] = { dtype, shape, data: training.store.read(key) };
-  }
+  const tensors = Object.fromEntries(
+    Object.entries(training.stateDict()).map(([key, tensor]) => [
+      key,
+      { dtype: training.store.type(key).dtype, ...tensor },
+    ]),
+  );
   writeSafetensors(path, {
     tensors,
     metadata: {
@@ -68,21 +68,12 @@ export function loadCheckpoint(path: string, training: Training): EpochMetrics[]
       `it was written by another configuration. It has ${metadata.configuration}, this run is ${configuration}. Help: resume with the same options, or choose another folder.`,
     );
   }
-  const expected = training.trainedKeys();
-  const complaints = [
-    ...expected.filter((key) => !(key in tensors)).map((key) => `"${key}" is missing`),
-    ...Object.keys(tensors)
-      .filter((key) => !expected.includes(key))
-      .map((key) => `"${key}" is not part of this training`),
-    ...expected
-      .filter(
-        (key) => key in tensors && !sameShape(tensors[key].shape, training.store.type(key).shape),
-      )
-      .map((key) => `"${key}" has shape [${tensors[key].shape.join(', ')}]`),
-  ];
-  if (complaints.length > 0) throw refuse(complaints.join('; '));
   const saved = savedSchema.parse(JSON.parse(metadata.training));
-  for (const key of expected) training.store.write(key, tensors[key].data);
+  try {
+    training.loadStateDict(tensors);
+  } catch (error) {
+    throw refuse((error as Error).message);
+  }
   training.position = saved.position satisfies Position;
   return saved.history;
 }

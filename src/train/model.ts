@@ -7,6 +7,14 @@ import { type Shape, sizeOf, type TensorType } from '../graph/types.ts';
 import { type Layer, type ParameterSpec, parameterKey, Scope } from '../nn/layer.ts';
 import { restore } from '../ops/sam.ts';
 import { writeSafetensors } from './safetensors.ts';
+import {
+  type Loaded,
+  type LoadOptions,
+  readState,
+  type StateDict,
+  type StateKeys,
+  writeState,
+} from './state-dict.ts';
 
 export interface Tensor {
   readonly data: Float32Array;
@@ -40,6 +48,20 @@ export class TrainedModel {
         { data: store.read(parameterKey(name)) as Float32Array, shape },
       ]),
     );
+  }
+
+  /** The same as state, for `loadStateDict` of a model of the same layers. */
+  stateDict(): StateDict {
+    return readState(this.#training.store, this.#keys());
+  }
+
+  /** Takes over trained tensors; `FLATMIN_CHECKPOINT` lists those missing, unexpected or of another shape. */
+  loadStateDict(state: StateDict, options?: LoadOptions): Loaded {
+    return writeState(this.#training.store, this.#keys(), state, options);
+  }
+
+  #keys(): StateKeys {
+    return new Map(this.#training.params.map(({ name }) => [name, parameterKey(name)]));
   }
 
   /**

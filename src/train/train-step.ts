@@ -1,12 +1,23 @@
 import { openStore } from '../backend/device.ts';
 import { FlatminError } from '../errors.ts';
 import type { Shape } from '../graph/types.ts';
-import { describeModel, type Layer } from '../nn/layer.ts';
+import { describeModel, type Layer, parameterKey } from '../nn/layer.ts';
 import { crossEntropy } from '../nn/loss.ts';
+import { STATUS_KEY } from '../ops/status.ts';
 import { checkWhole } from './arguments.ts';
 import { TrainedModel } from './model.ts';
 import { OptimizerStep } from './optimizer-step.ts';
 import { declareParameters } from './parameters.ts';
+import {
+  byKey,
+  type Loaded,
+  type LoadOptions,
+  readState,
+  STEP_KEY,
+  type StateDict,
+  type StateKeys,
+  writeState,
+} from './state-dict.ts';
 import type { TrainingOptions } from './training.ts';
 
 export interface TrainStepOptions extends Omit<TrainingOptions, 'accumulate'> {
@@ -22,6 +33,13 @@ export interface TrainStep {
    */
   (inputs: Float32Array, labels: Int32Array): number;
   readonly model: TrainedModel;
+  /** Parameters, optimizer state and count of steps: all that the coming steps depend on. */
+  stateDict(): StateDict;
+  /**
+   * Goes on from the `stateDict()` of a step with the same model and options, to the bit on the same backend and
+   * instruction set. `FLATMIN_CHECKPOINT` lists tensors that are missing, unexpected or of another shape.
+   */
+  loadStateDict(state: StateDict, options?: LoadOptions): Loaded;
 }
 
 const INPUTS = 'batch/inputs';
@@ -74,5 +92,19 @@ export function trainStep(model: Layer, options: TrainStepOptions): TrainStep {
     taken += 1;
     return reports[0];
   };
-  return Object.assign(run, { model: new TrainedModel({ model, params, store, input }) });
+  store.declare(STEP_KEY, { dtype: 'i32', shape: [1] });
+  const settle = (): StateKeys => {
+    store.write(STEP_KEY, Int32Array.of(taken));
+    const names = params.map((p) => parameterKey(p.name));
+    return byKey([...names, ...step.stateKeys, STATUS_KEY, STEP_KEY]);
+  };
+  return Object.assign(run, {
+    model: new TrainedModel({ model, params, store, input }),
+    stateDict: () => readState(store, settle()),
+    loadStateDict: (state: StateDict, options?: LoadOptions) => {
+      const loaded = writeState(store, settle(), state, options);
+      [taken] = store.read(STEP_KEY);
+      return loaded;
+    },
+  });
 }

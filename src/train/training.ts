@@ -16,6 +16,7 @@ import type { ModelOnStore } from './model.ts';
 import { OptimizerStep, type StepResult } from './optimizer-step.ts';
 import { declareParameters } from './parameters.ts';
 import { DatasetSource } from './source.ts';
+import { byKey, readState, type StateDict, type StateKeys, writeState } from './state-dict.ts';
 
 export interface TrainingData {
   readonly train: Dataset;
@@ -133,10 +134,19 @@ export class Training implements ModelOnStore {
     return this.#evaluator?.run() ?? Promise.resolve(undefined);
   }
 
-  /** Store keys of parameters, optimizer state and the status block: what a checkpoint holds. */
-  trainedKeys(): string[] {
+  /** Parameters, optimizer state and the status block: with `position` all that the coming steps depend on. */
+  stateDict(): StateDict {
+    return readState(this.store, this.#stateKeys());
+  }
+
+  /** Puts a state back; `FLATMIN_CHECKPOINT` lists what does not fit. */
+  loadStateDict(state: StateDict): void {
+    writeState(this.store, this.#stateKeys(), state);
+  }
+
+  #stateKeys(): StateKeys {
     const states = [...this.#steps.values()].flatMap((step) => step.stateKeys);
-    return [...new Set([...this.params.map((p) => parameterKey(p.name)), ...states, STATUS_KEY])];
+    return byKey([...this.params.map((p) => parameterKey(p.name)), ...states, STATUS_KEY]);
   }
 
   /** Rows of one pass over the training data. */
