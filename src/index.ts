@@ -37,7 +37,12 @@ export {
   type MuonWithAdamWOptions,
   muonWithAdamW,
 } from './optim/muon-with-adamw.ts';
-export type { NonFinitePolicy, Optimizer } from './optim/optimizer.ts';
+export type {
+  NonFinitePolicy,
+  Optimizer,
+  Regularisation,
+  StepScalars,
+} from './optim/optimizer.ts';
 export { type SamOptions, sam } from './optim/sam.ts';
 export {
   type CosineOptions,

@@ -1,11 +1,13 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 import type { Graph, Slot, Value } from '../graph/graph.ts';
 import type { TensorType } from '../graph/types.ts';
+import { add } from '../ops/binary.ts';
 import type { Numbers, Tap } from '../ops/define.ts';
 import type { NonFinitePolicy } from '../ops/status.ts';
+import { affine, sign } from '../ops/unary.ts';
 import type { Params } from './arrays.ts';
 import { type BindOptions, BoundOptimizer } from './bound.ts';
-import { checkOptions } from './options.ts';
+import { checkOptions, nonNegative } from './options.ts';
 import { type Rate, rateAt } from './schedule.ts';
 
 /** A tensor being trained. */
@@ -76,15 +78,21 @@ export const isOptimizer = (value: unknown): value is Optimizer =>
 
 export type { NonFinitePolicy };
 
+/** What every method takes beside its own options. */
+export interface Regularisation {
+  /** λ₁ of L1 regularisation: g ← g + λ₁ sign θ, a term λ₁‖θ‖₁ of the loss. Default 0. */
+  l1?: number;
+}
+
 /**
  * A method: `lion({ lr })` is an optimizer for `fit`, `lion(params, { lr })` one bound to the caller's arrays.
  */
 export interface Method<O, B extends BoundOptimizer = BoundOptimizer> {
-  (options: O): Optimizer<B>;
-  (params: Params, options: O & BindOptions): B;
+  (options: O & Regularisation): Optimizer<B>;
+  (params: Params, options: O & Regularisation & BindOptions): B;
 }
 
-/** Makes a method from its options' schema, which fills in defaults, and its trace. */
+/** Makes a method from its options' schema, which fills in defaults, and its trace; all of them take `l1`. */
 export function defineOptimizer<
   S extends z.ZodType<object>,
   B extends BoundOptimizer = BoundOptimizer,
@@ -95,11 +103,13 @@ export function defineOptimizer<
   Bound?: BoundConstructor<B>,
 ): Method<z.input<S>, B> {
   const make = (given: unknown): Optimizer<B> => {
-    const options = checkOptions(name, schema, given);
+    const { l1 = 0, ...own } = Object(given) as Regularisation;
+    checkOptions(name, regularisation, { l1 });
+    const options = checkOptions(name, schema, Object(given) === given ? own : given);
     return {
       name,
-      options: options as Readonly<Record<string, unknown>>,
-      trace: (context) => trace(context, options),
+      options: { ...options, ...(l1 !== 0 && { l1 }) },
+      trace: (context) => trace(l1 === 0 ? context : regularised(context, l1), options),
       Bound,
     };
   };
@@ -113,6 +123,18 @@ export function defineOptimizer<
   }
   return method as Method<z.input<S>, B>;
 }
+
+const regularisation = z.object({ l1: nonNegative });
+
+/** Gradients of the loss with its term λ₁‖θ‖₁. */
+const regularised = (context: OptimizerTrace, l1: number): OptimizerTrace => ({
+  ...context,
+  gradient: () => {
+    const pass = context.gradient();
+    const signs = context.params.map(({ value }) => affine(sign(value), l1));
+    return { ...pass, grads: pass.grads.map((g, i) => add(g, signs[i])) };
+  },
+});
 
 /** A slot that follows a learning rate. */
 export const rateSlot = (graph: Graph, rate: Rate): Slot =>

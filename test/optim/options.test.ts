@@ -58,6 +58,7 @@ const NO_BETAS = [0.9, [], [0.9], [0.9, 0.99, 0.999], [0.9, 1], [-0.1, 0.9], [Na
 const BAD: [make: Make, option: string, values: unknown[]][] = [
   ...MAKERS.map(([, make]): [Make, string, unknown[]] => [make, 'lr', [undefined, ...BELOW_0]]),
   ...MAKERS.map(([, make]): [Make, string, unknown[]] => [make, 'weightDecay', BELOW_0]),
+  ...MAKERS.map(([, make]): [Make, string, unknown[]] => [make, 'l1', BELOW_0]),
   ...MAKERS.map(([, make]): [Make, string, unknown[]] => [make, 'learningRate', [1]]),
   [sgd, 'momentum', NO_DECAY],
   [sgd, 'nesterov', NO_FLAG],
