@@ -104,7 +104,14 @@ const adamw = (size: number): Kernel => ({
   build: (t) => {
     const squares = noise(size).map((x) => x * x);
     const tensors = [t.f32([size]), t.f32([size]), t.f32([size]), t.f32([size], squares)];
-    const attrs = { beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0.01, decoupled: 1 };
+    const attrs = {
+      beta1: 0.9,
+      beta2: 0.999,
+      eps: 1e-8,
+      weightDecay: 0.01,
+      decoupled: 1,
+      amsgrad: 0,
+    };
     t.graph.add(adamwOp, [t.status, ...tensors], { ...slots(t), ...attrs });
     return [];
   },

@@ -1,17 +1,13 @@
-// Adam and AdamW; formula in formulas/updates.h.
+// Adam, AdamW and AMSGrad; formulas in formulas/updates.h.
 #include <cmath>
 
 #include "../formulas/updates.h"
 #include "kernels.h"
+#include "lanewise.h"
 #include "update.h"
 
 namespace flatmin {
 namespace FLATMIN_ISA {
-
-static inline vf sqrtOf(vf x) {
-  for (int i = 0; i < kLanes; ++i) x[i] = std::sqrt(x[i]);
-  return x;
-}
 
 Run op_adamw(Instruction& in) {
   const int64_t lrSlot = in.integer("lrSlot");
@@ -30,14 +26,25 @@ Run op_adamw(Instruction& in) {
                                static_cast<float>(1 - beta2),
                                0,
                                0};
-  const UpdateList<4> list(in);
-  return [=](const Step& step) {
+  auto scalars = [=](const Step& step, const int32_t* status) {
     formulas::AdamwScalars s = fixed;
-    const double t = step.row[stepSlot] - list.status.i32(step)[kSkipped];
+    const double t = step.row[stepSlot] - status[kSkipped];
     s.lr = static_cast<float>(step.row[lrSlot]);
     s.correction1 = static_cast<float>(1 / (1 - std::pow(beta1, t)));
     s.correction2 = static_cast<float>(1 / (1 - std::pow(beta2, t)));
-    list.apply(step, [&](vf* v) { formulas::adamw(v[0], v[1], v[2], v[3], s, sqrtOf); });
+    return s;
+  };
+  if (in.integer("amsgrad") == 0) {
+    const UpdateList<4> list(in);
+    return [=](const Step& step) {
+      const auto s = scalars(step, list.status.i32(step));
+      list.apply(step, [&](vf* v) { formulas::adamw(v[0], v[1], v[2], v[3], s, sqrtOf); });
+    };
+  }
+  const UpdateList<5> list(in);
+  return [=](const Step& step) {
+    const auto s = scalars(step, list.status.i32(step));
+    list.apply(step, [&](vf* v) { formulas::amsgrad(v[0], v[1], v[2], v[3], v[4], s, sqrtOf); });
   };
 }
 

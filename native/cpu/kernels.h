@@ -45,7 +45,13 @@
   KERNEL(checkFinite) \
   KERNEL(sgd) \
   KERNEL(adamw) \
+  KERNEL(adagrad) \
   KERNEL(lion) \
+  KERNEL(lionK) \
+  KERNEL(lionLp) \
+  KERNEL(lionLargest) \
+  KERNEL(enim) \
+  KERNEL(normDescent) \
   KERNEL(momentum) \
   KERNEL(globalNorm) \
   KERNEL(samPerturb) \

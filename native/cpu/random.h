@@ -7,7 +7,7 @@
 
 #include "../formulas/philox.h"
 #include "kernels.h"
-#include "simd.h"
+#include "lanewise.h"
 
 namespace flatmin {
 namespace FLATMIN_ISA {
@@ -57,6 +57,23 @@ static inline void randomWords(const formulas::RandomSource& source, uint64_t bl
   vq w[4];
   formulas::philox(blocks, source, w, lowProduct);
   storePairs(out, (w[0] & 0xffffffffu) | (w[1] << 32), (w[2] & 0xffffffffu) | (w[3] << 32));
+}
+
+// Normals of the same elements, two from each pair of words.
+static inline void randomNormals(const formulas::RandomSource& source, uint64_t block, float* out) {
+  uint32_t words[kWordsPerRound];
+  randomWords(source, block, words);
+  vu a, b;
+  for (int l = 0; l < kLanes; ++l) {
+    a[l] = words[2 * l];
+    b[l] = words[2 * l + 1];
+  }
+  vf even, odd;
+  formulas::toNormals<vf, vu>(a, b, even, odd, sqrtOf);
+  for (int l = 0; l < kLanes; ++l) {
+    out[2 * l] = even[l];
+    out[2 * l + 1] = odd[l];
+  }
 }
 
 // The source of an instruction with the attributes stream, seedSlot and stepSlot.

@@ -1,10 +1,9 @@
 // Elementwise functions of one tensor, and gradients in terms of their outputs;
 // formulas/elementary.h.
-#include <cmath>
-
 #include "../formulas/elementary.h"
 #include "elementwise.h"
 #include "kernels.h"
+#include "lanewise.h"
 
 namespace flatmin {
 namespace FLATMIN_ISA {
@@ -48,18 +47,11 @@ Run op_exp(Instruction& in) {
 Run op_log(Instruction& in) {
   return unary(in, [](vf x) { return formulas::log<vf, vu>(x); });
 }
-Run op_sqrt(Instruction& in) {
-  return unary(in, [](vf x) {
-    for (int i = 0; i < kLanes; ++i) x[i] = std::sqrt(x[i]);
-    return x;
-  });
-}
+Run op_sqrt(Instruction& in) { return unary(in, sqrtOf); }
 Run op_square(Instruction& in) {
   return unary(in, [](vf x) { return x * x; });
 }
-Run op_sign(Instruction& in) {
-  return unary(in, [](vf x) { return x > 0.0f ? splat(1.0f) : (x < 0.0f ? splat(-1.0f) : x); });
-}
+Run op_sign(Instruction& in) { return unary(in, signOf); }
 Run op_abs(Instruction& in) {
   return unary(in, [](vf x) {
     return formulas::bitCast<vf, vu>(formulas::bitCast<vu, vf>(x) & 0x7fffffffu);

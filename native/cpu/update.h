@@ -47,26 +47,43 @@ struct UpdateList {
   template <class Formula>
   void apply(const Step& step, Formula formula) const {
     if (standsStill(status.i32(step))) return;
-    step.pool.parallel(chunks.count(), [&](int64_t i, int) {
-      const TensorChunks::Chunk chunk = chunks[i];
-      float* data[kWidth];
+    step.pool.parallel(chunks.count(), [&](int64_t i, int) { applyTo(chunks[i], step, formula); });
+  }
+
+  // The same to the elements of one chunk, in order.
+  template <class Formula>
+  void applyTo(const TensorChunks::Chunk& chunk, const Step& step, Formula formula) const {
+    float* data[kWidth];
+    for (int k = 0; k < kWidth; ++k)
+      data[k] = operands[static_cast<size_t>(chunk.tensor + k)].f32(step);
+    vf v[kWidth];
+    int64_t at = chunk.begin;
+    for (; at + kLanes <= chunk.end; at += kLanes) {
+      for (int k = 0; k < kWidth; ++k) v[k] = load(data[k] + at);
+      formula(v);
       for (int k = 0; k < kWidth; ++k)
-        data[k] = operands[static_cast<size_t>(chunk.tensor + k)].f32(step);
-      vf v[kWidth];
-      int64_t at = chunk.begin;
-      for (; at + kLanes <= chunk.end; at += kLanes) {
-        for (int k = 0; k < kWidth; ++k) v[k] = load(data[k] + at);
-        formula(v);
-        for (int k = 0; k < kWidth; ++k)
-          if (k != 1) store(data[k] + at, v[k]);
-      }
-      if (at < chunk.end) {
-        for (int k = 0; k < kWidth; ++k) v[k] = loadTail(data[k] + at, chunk.end - at);
-        formula(v);
-        for (int k = 0; k < kWidth; ++k)
-          if (k != 1) storeTail(data[k] + at, v[k], chunk.end - at);
-      }
-    });
+        if (k != 1) store(data[k] + at, v[k]);
+    }
+    if (at < chunk.end) {
+      for (int k = 0; k < kWidth; ++k) v[k] = loadTail(data[k] + at, chunk.end - at);
+      formula(v);
+      for (int k = 0; k < kWidth; ++k)
+        if (k != 1) storeTail(data[k] + at, v[k], chunk.end - at);
+    }
+  }
+
+  int64_t tensors() const { return static_cast<int64_t>(operands.size()) / kWidth; }
+
+  // Operand k of a chunk's tensor, from the chunk's first element on.
+  float* data(const TensorChunks::Chunk& chunk, int k, const Step& step) const {
+    return operands[static_cast<size_t>(chunk.tensor + k)].f32(step) + chunk.begin;
+  }
+
+  // Adds up what was computed for each chunk, in order: totals[tensor] += of[chunk].
+  template <class T>
+  void total(const T* of, T* totals) const {
+    std::fill(totals, totals + tensors(), T());
+    for (int64_t i = 0; i < chunks.count(); ++i) totals[chunks[i].tensor / kWidth] += of[i];
   }
 };
 

@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-#include "host_device.h"
+#include "elementary.h"
 
 namespace flatmin {
 namespace formulas {
@@ -59,6 +59,37 @@ FLATMIN_FORMULA uint32_t uniformThreshold(double p) {
   const double scaled = p * 16777216.0;
   const uint32_t whole = static_cast<uint32_t>(scaled);
   return whole + (whole < scaled ? 1u : 0u);
+}
+
+// A whole number below 2^24 as a float.
+template <class F, class I>
+FLATMIN_FORMULA F toFloat(I k) {
+  const F high = bitCast<F, I>((k >> 12) | 0x4b000000u) - 8388608.0f;
+  const F low = bitCast<F, I>((k & 0xfffu) | 0x4b000000u) - 8388608.0f;
+  return high * 4096.0f + low;
+}
+
+// Two standard normals from two words (Box & Muller 1958): √(−2 ln u) times the cosine and the sine
+// of 2πv with u = ((a >> 8) + 1)/2^24 and v = ((b >> 8) + ½)/2^24; within 3.5 ulp. F is float or a
+// vector, I its words.
+template <class F, class I, class Sqrt>
+FLATMIN_FORMULA void toNormals(I a, I b, F& first, F& second, Sqrt sqrt) {
+  const F u = (toFloat<F, I>(a >> 8) + 1.0f) * 5.9604644775390625e-8f;
+  const F radius = sqrt(-2.0f * log<F, I>(u));
+  // v = quarter/4 + the rest, |rest| <= 1/8, which is exact until it meets 2π.
+  const I turned = (b >> 8) + (1u << 21);
+  const I quarter = turned >> 22;
+  const F x = (toFloat<F, I>(turned & 0x3fffffu) - 2097151.5f) * 3.74507028e-7f;  // 2π/2^24
+  const F z = x * x;
+  const F s = ((z * -1.9515295891e-4f + 8.3321608736e-3f) * z - 1.6666654611e-1f) * z * x + x;
+  const F c =
+      ((z * 2.443315711809948e-5f - 1.388731625493765e-3f) * z + 4.166664568298827e-2f) * z * z -
+      0.5f * z + 1.0f;
+  const F cosine = (quarter & 1u) != 0u ? s : c;
+  const F sine = (quarter & 1u) != 0u ? c : s;
+  // cos is negative in quarters 1 and 2, sin in 2 and 3.
+  first = radius * bitCast<F, I>(bitCast<I, F>(cosine) ^ (((quarter + 1u) & 2u) << 30));
+  second = radius * bitCast<F, I>(bitCast<I, F>(sine) ^ ((quarter & 2u) << 30));
 }
 
 }  // namespace formulas

@@ -55,5 +55,29 @@ FLATMIN_FORMULA void adamw(F& p, F g, F& m, F& v, const AdamwScalars& s, Sqrt sq
   p = p - s.lr * (s.correction1 * m / (sqrt(s.correction2 * v) + s.eps) + s.shrink * p);
 }
 
+// The same with the largest v so far; a NaN stays.
+template <class F, class Sqrt>
+FLATMIN_FORMULA void amsgrad(F& p, F g, F& m, F& v, F& top, const AdamwScalars& s, Sqrt sqrt) {
+  const F d = g + s.coupled * p;
+  m = s.beta1 * m + s.rest1 * d;
+  v = s.beta2 * v + s.rest2 * d * d;
+  top = v <= top ? top : v;
+  p = p - s.lr * (s.correction1 * m / (sqrt(s.correction2 * top) + s.eps) + s.shrink * p);
+}
+
+struct AdagradScalars {
+  float lr, decay, weight, eps, coupled, shrink;
+  bool epsInsideSqrt;
+};
+
+// v ← decay·v + weight·d², θ ← θ − η(d/(√v + ε), or d/√(v + ε), + λθ)
+template <class F, class Sqrt>
+FLATMIN_FORMULA void adagrad(F& p, F g, F& v, const AdagradScalars& s, Sqrt sqrt) {
+  const F d = g + s.coupled * p;
+  v = s.decay * v + s.weight * d * d;
+  const F root = s.epsInsideSqrt ? sqrt(v + s.eps) : sqrt(v) + s.eps;
+  p = p - s.lr * (d / root + s.shrink * p);
+}
+
 }  // namespace formulas
 }  // namespace flatmin

@@ -1,7 +1,10 @@
 import { STATUS } from './status.ts';
 import { defineUpdate } from './update.ts';
 
-/** m ← β₁m + (1−β₁)d; v ← β₂v + (1−β₂)d²; θ ← θ − η(m̂/(√v̂ + ε) + λθ), decoupled, or with λ in d. */
+/**
+ * m ← β₁m + (1−β₁)d; v ← β₂v + (1−β₂)d²; θ ← θ − η(m̂/(√v̂ + ε) + λθ), decoupled, or with λ in d. AMSGrad keeps the
+ * largest v for v̂.
+ */
 export const adamwOp = defineUpdate<{
   lrSlot: number;
   stepSlot: number;
@@ -10,9 +13,10 @@ export const adamwOp = defineUpdate<{
   eps: number;
   weightDecay: number;
   decoupled: number;
+  amsgrad: number;
 }>('adamw', {
-  state: () => 2,
-  update: ([p, g, m, v], attrs, row, status) => {
+  state: ({ amsgrad }) => 2 + amsgrad,
+  update: ([p, g, m, v, top], attrs, row, status) => {
     const { beta1, beta2, eps, weightDecay } = attrs;
     const lr = row[attrs.lrSlot];
     // Steps taken, skipped ones left out.
@@ -27,7 +31,9 @@ export const adamwOp = defineUpdate<{
       const vi = beta2 * v.data[i] + (1 - beta2) * d * d;
       m.data[i] = mi;
       v.data[i] = vi;
-      p.data[i] -= lr * ((mi * c1) / (Math.sqrt(vi * c2) + eps) + shrink * p.data[i]);
+      if (top !== undefined) top.data[i] = Math.max(vi, top.data[i]);
+      const second = top === undefined ? vi : top.data[i];
+      p.data[i] -= lr * ((mi * c1) / (Math.sqrt(second * c2) + eps) + shrink * p.data[i]);
     }
   },
 });

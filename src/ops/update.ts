@@ -12,10 +12,26 @@ export type Tensors = readonly Operand[];
  */
 export function defineUpdate<A extends Attrs>(
   name: string,
-  options: {
-    state(attrs: A): number;
-    update(tensor: Tensors, attrs: A, row: Float64Array, status: Operand): void;
-  },
+  { state, update }: UpdateRule<A, Tensors>,
+): OpDef<A> {
+  return defineJointUpdate<A>(name, {
+    state,
+    update: (tensors, attrs, row, status) => {
+      for (const tensor of tensors) update(tensor, attrs, row, status);
+    },
+  });
+}
+
+/** `T`: one tensor's buffers, or those of all. */
+interface UpdateRule<A extends Attrs, T> {
+  state(attrs: A): number;
+  update(of: T, attrs: A, row: Float64Array, status: Operand): void;
+}
+
+/** The same where what happens to a tensor depends on its place among them, or on all. */
+export function defineJointUpdate<A extends Attrs>(
+  name: string,
+  options: UpdateRule<A, readonly Tensors[]>,
 ): OpDef<A> {
   const groups = <T>(list: readonly T[], attrs: A): T[][] => {
     const width = 2 + options.state(attrs);
@@ -39,7 +55,7 @@ export function defineUpdate<A extends Attrs>(
       const tensors = groups(inputs, attrs);
       return (row) => {
         if (standsStill(status)) return;
-        for (const tensor of tensors) options.update(tensor, attrs, row, status);
+        options.update(tensors, attrs, row, status);
       };
     },
   });

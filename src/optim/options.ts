@@ -22,6 +22,12 @@ export const positive = number('a finite number above 0', (v) => Number.isFinite
 export const decay = number('a number of at least 0 and below 1', (v) => v >= 0 && v < 1);
 /** A decay, or 1: a sum instead of a mean. */
 export const decayOrSum = number('a number from 0 to 1', (v) => v >= 0 && v <= 1);
+export const atLeast1 = number(
+  'a finite number of at least 1',
+  (v) => Number.isFinite(v) && v >= 1,
+);
+/** Of two directions, in radians. */
+export const angle = number('a number from 0 to π', (v) => v >= 0 && v <= Math.PI);
 export const wholeNumber = number(
   'a whole number of at least 0',
   (v) => Number.isSafeInteger(v) && v >= 0,

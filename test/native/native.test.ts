@@ -14,6 +14,7 @@ const compiler = ['g++', 'clang++'].find(
 
 const programs = {
   gemm_test: ['cpu/gemm.cc', 'program/thread_pool.cc'],
+  philox_test: [],
   linalg_test: ['cpu/eigh.cc', 'cpu/inverse_root.cc', 'cpu/newton_root.cc', 'cpu/cholesky.cc'],
 };
 

@@ -1,10 +1,16 @@
 import {
+  adagrad,
+  adam,
   adamw,
   type BindOptions,
   type BoundOptimizer,
+  enim,
   lion,
+  lionK,
   muon,
+  normDescent,
   type Params,
+  rmsprop,
   sgd,
   shampoo,
 } from '../../src/index.ts';
@@ -22,4 +28,16 @@ export const METHODS: readonly {
     bind: (params, lr, o) => shampoo(params, { lr, momentum: 0.9, epsilon: 0.1, ...o }),
   },
   { name: 'muon', bind: (params, lr, o) => muon(params, { lr, weightDecay: 0.1, ...o }) },
+  { name: 'adagrad', bind: (params, lr, o) => adagrad(params, { lr, ...o }) },
+  { name: 'rmsprop', bind: (params, lr, o) => rmsprop(params, { lr, ...o }) },
+  { name: 'adam', bind: (params, lr, o) => adam(params, { lr, amsgrad: true, ...o }) },
+  {
+    name: 'lionK',
+    bind: (params, lr, o) => lionK(params, { lr, K: { kind: 'largest', k: 5 }, ...o }),
+  },
+  { name: 'enim', bind: (params, lr, o) => enim(params, { lr, ...o }) },
+  {
+    name: 'normDescent',
+    bind: (params, lr, o) => normDescent(params, { lr, norm: 'l1', momentum: 0.9, ...o }),
+  },
 ];

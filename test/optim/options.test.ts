@@ -1,12 +1,18 @@
 /** Hyperparameters: what is required, what is refused, and how that reads. */
 import { describe, expect, it } from 'vitest';
 import {
+  adagrad,
+  adam,
   adamw,
   cosine,
+  enim,
   FlatminError,
   kfac,
   lion,
+  lionK,
   muon,
+  normDescent,
+  rmsprop,
   sam,
   sgd,
   shampoo,
@@ -33,6 +39,12 @@ const MAKERS: [name: string, make: Make][] = [
   ['shampoo', shampoo],
   ['kfac', kfac],
   ['muon', muon],
+  ['adagrad', adagrad],
+  ['rmsprop', rmsprop],
+  ['adam', adam],
+  ['lionK', lionK],
+  ['enim', enim],
+  ['normDescent', normDescent],
 ];
 
 /** What no number may be. */
@@ -86,6 +98,28 @@ const BAD: [make: Make, option: string, values: unknown[]][] = [
   [muon, 'nesterov', NO_FLAG],
   [muon, 'method', ['svd', null, 5]],
   [muon, 'scale', ['none', null, 1]],
+  [adagrad, 'eps', NOT_POSITIVE],
+  [adagrad, 'epsInsideSqrt', NO_FLAG],
+  [adagrad, 'decoupled', NO_FLAG],
+  [rmsprop, 'gamma', NO_DECAY],
+  [rmsprop, 'eps', NOT_POSITIVE],
+  [rmsprop, 'epsInsideSqrt', NO_FLAG],
+  [adam, 'betas', NO_BETAS],
+  [adam, 'eps', NOT_POSITIVE],
+  [adam, 'amsgrad', NO_FLAG],
+  [lionK, 'betas', NO_BETAS],
+  [lionK, 'K', ['l1', null, {}, { kind: 'nuclear' }, { kind: 'l1', p: 2 }, { kind: 'lp' }]],
+  [lionK, 'K', [0.5, NaN, Infinity, '2'].map((p) => ({ kind: 'lp', p }))],
+  [lionK, 'K', NOT_POSITIVE.map((e) => ({ kind: 'huber', e }))],
+  [lionK, 'K', NOT_POSITIVE.map((e) => ({ kind: 'smooth', e }))],
+  [lionK, 'K', BELOW_0.map((e) => ({ kind: 'deadZone', e }))],
+  [lionK, 'K', NO_COUNT.map((k) => ({ kind: 'largest', k }))],
+  [enim, 'betas', NO_BETAS],
+  [enim, 'angle', [...BELOW_0, 3.15]],
+  [enim, 'scope', ['layer', null, true]],
+  [normDescent, 'momentum', NO_DECAY],
+  [normDescent, 'norm', ['l3', 'spectral', null, 2]],
+  [normDescent, 'scale', ['none', null, true]],
 ];
 
 describe('options', () => {
@@ -175,7 +209,22 @@ describe('options', () => {
       lr: 1,
       betas: [0.9, 0.999],
       eps: 1e-8,
+      amsgrad: false,
       weightDecay: 0.01,
+    });
+    expect(adagrad({ lr: 1 }).options).toMatchObject({ eps: 1e-10, decoupled: false });
+    expect(rmsprop({ lr: 1 }).options).toMatchObject({ eps: 1e-8, gamma: 0.99 });
+    expect(adam({ lr: 1 }).options).toMatchObject({ betas: [0.9, 0.999], weightDecay: 0 });
+    expect(lionK({ lr: 1 }).options).toMatchObject({ K: { kind: 'l1' }, betas: [0.9, 0.99] });
+    expect(enim({ lr: 1 }).options).toMatchObject({
+      angle: expect.closeTo(0.647, 4),
+      scope: 'tensor',
+      betas: [0.9, 0.99],
+    });
+    expect(normDescent({ lr: 1 }).options).toMatchObject({
+      norm: 'l2',
+      scale: 'unit',
+      momentum: 0,
     });
     expect(shampoo({ lr: 1 }).options).toMatchObject({ epsilon: 1e-4, beta: 1, ridge: 1e-6 });
     expect(muon({ lr: 1 }).options).toEqual({

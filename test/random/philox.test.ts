@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { permutation, philoxBlock, uniforms } from '../../src/random/philox.ts';
+import { forEachNormal, permutation, philoxBlock, uniforms } from '../../src/random/philox.ts';
+import { normal } from './normal.ts';
 
 const hex = (words: Uint32Array) =>
   [...words].map((w) => w.toString(16).padStart(8, '0')).join(' ');
@@ -47,6 +48,29 @@ describe('Philox4x32-10', () => {
     expect(Math.min(...u)).toBeGreaterThanOrEqual(0);
     expect(Math.max(...u)).toBeLessThan(1);
     expect(Math.abs(mean - 0.5)).toBeLessThan(0.006);
+  });
+
+  it('draws normals: each by its element alone, with the moments of N(0, 1)', () => {
+    const source = { seed: 5, stream: 9, step: 4 };
+    const draw = (count: number) => {
+      const z: number[] = [];
+      forEachNormal(source, count, (i, v) => {
+        expect(i).toBe(z.length);
+        z.push(v);
+      });
+      return z;
+    };
+    for (const count of [0, 1, 2, 3, 4, 5, 9]) {
+      expect(draw(count)).toEqual(Array.from({ length: count }, (_, i) => normal(source, i)));
+    }
+    const z = draw(40000);
+    const mean = (f: (v: number, i: number) => number) =>
+      z.reduce((a, v, i) => a + f(v, i), 0) / z.length;
+    expect(Math.abs(mean((v) => v))).toBeLessThan(0.025);
+    expect(Math.abs(mean((v) => v ** 2) - 1)).toBeLessThan(0.036);
+    expect(Math.abs(mean((v) => v ** 4) - 3)).toBeLessThan(0.25);
+    // Neighbours of a pair share the radius, and yet do not depend on each other.
+    expect(Math.abs(mean((v, i) => v * z[i ^ 1]))).toBeLessThan(0.036);
   });
 
   it('permutes: every index once, other orders for other steps', () => {

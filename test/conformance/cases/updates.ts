@@ -1,5 +1,6 @@
 /** Optimizer updates: several steps of several tensors against formulas in doubles. */
 import type { Graph, Moment, Value } from '../../../src/graph/graph.ts';
+import { adagradOp } from '../../../src/ops/adagrad.ts';
 import { adamwOp } from '../../../src/ops/adamw.ts';
 import { lionOp } from '../../../src/ops/lion.ts';
 import { sgdOp } from '../../../src/ops/sgd.ts';
@@ -20,15 +21,32 @@ const TOLERANCE: Tolerance = { rel: 2e-6, abs: 1e-6 };
 /** One element's parameter, gradient and state → new parameter and state. */
 type Rule = (p: number, g: number, state: number[], lr: number, t: number) => number;
 
+/** One step of all tensors, each its parameter, gradient and state, in place. */
+type JointRule = (tensors: readonly Float64Array[][], lr: number, moment: Moment) => void;
+
 interface Update {
   readonly op: string;
   readonly name: string;
   readonly state: number;
   readonly trace: (graph: Graph, inputs: readonly Value[], lrSlot: number) => void;
-  readonly rule: Rule;
+  readonly rule: JointRule;
 }
 
-function updateCases({ op, name, state, trace, rule }: Update): Case[] {
+export const elementwise =
+  (rule: Rule): JointRule =>
+  (tensors, lr, { step }) => {
+    for (const [p, g, ...state] of tensors) {
+      p.forEach((v, i) => {
+        const values = state.map((s) => s[i]);
+        p[i] = rule(v, g[i], values, lr, step);
+        values.forEach((value, k) => {
+          state[k][i] = value;
+        });
+      });
+    }
+  };
+
+export function updateCases({ op, name, state, trace, rule }: Update): Case[] {
   const width = 2 + state;
   const tensors = (sizes: readonly number[], bad?: number) =>
     sizes.flatMap((n, t) =>
@@ -54,17 +72,10 @@ function updateCases({ op, name, state, trace, rule }: Update): Case[] {
     oracle: (inputs, moments) => {
       const out = inputs.map((x) => x.slice());
       if (status[0] !== 0 || status[1] !== 0) return out;
-      for (const { step } of moments) {
-        for (let t = 1; t < out.length; t += width) {
-          out[t].forEach((p, i) => {
-            const values = out.slice(t + 2, t + width).map((s) => s[i]);
-            out[t][i] = rule(p, out[t + 1][i], values, lrAt(step), step - status[4]);
-            values.forEach((v, k) => {
-              out[t + 2 + k][i] = v;
-            });
-          });
-        }
-      }
+      const groups = Array.from({ length: (out.length - 1) / width }, (_, t) =>
+        out.slice(1 + t * width, 1 + (t + 1) * width),
+      );
+      for (const moment of moments) rule(groups, lrAt(moment.step), moment);
       return out;
     },
     // After an infinite step all is lost in one way or another.
@@ -89,20 +100,20 @@ const sgd = (momentum: number, nesterov: number, weightDecay: number, decoupled:
     state: momentum === 0 ? 0 : 1,
     trace: (graph, inputs, lrSlot) =>
       graph.add(sgdOp, inputs, { lrSlot, momentum, nesterov, weightDecay, decoupled }),
-    rule: (p, g, state, lr) => {
+    rule: elementwise((p, g, state, lr) => {
       const d = decoupled ? g : g + weightDecay * p;
       if (momentum !== 0) state[0] = momentum * state[0] + d;
       const plain = momentum === 0 ? d : state[0];
       const direction = momentum !== 0 && nesterov ? d + momentum * state[0] : plain;
       return (decoupled ? p - lr * weightDecay * p : p) - lr * direction;
-    },
+    }),
   });
 
-const adamw = (weightDecay: number, decoupled: number): Case[] =>
+const adamw = (weightDecay: number, decoupled: number, amsgrad: number): Case[] =>
   updateCases({
     op: 'adamw',
-    name: `decay ${weightDecay}, decoupled ${decoupled}`,
-    state: 2,
+    name: `decay ${weightDecay}, decoupled ${decoupled}, amsgrad ${amsgrad}`,
+    state: 2 + amsgrad,
     trace: (graph, inputs, lrSlot) =>
       graph.add(adamwOp, inputs, {
         lrSlot,
@@ -112,16 +123,18 @@ const adamw = (weightDecay: number, decoupled: number): Case[] =>
         eps: 1e-8,
         weightDecay,
         decoupled,
+        amsgrad,
       }),
-    rule: (p, g, state, lr, t) => {
+    rule: elementwise((p, g, state, lr, t) => {
       const d = decoupled ? g : g + weightDecay * p;
       state[0] += (1 - 0.9) * (d - state[0]);
       state[1] += (1 - 0.99) * (d ** 2 - state[1]);
       const mean = state[0] / (1 - 0.9 ** t);
-      const deviation = (state[1] / (1 - 0.99 ** t)) ** 0.5;
+      if (amsgrad) state[2] = Math.max(state[2], state[1]);
+      const deviation = (state[1 + amsgrad] / (1 - 0.99 ** t)) ** 0.5;
       const shrunk = decoupled ? p * (1 - lr * weightDecay) : p;
       return shrunk - (lr * mean) / (deviation + 1e-8);
-    },
+    }),
   });
 
 const lion = (weightDecay: number): Case[] =>
@@ -131,12 +144,35 @@ const lion = (weightDecay: number): Case[] =>
     state: 1,
     trace: (graph, inputs, lrSlot) =>
       graph.add(lionOp, inputs, { lrSlot, beta1: 0.9, beta2: 0.99, weightDecay }),
-    rule: (p, g, state, lr) => {
+    rule: elementwise((p, g, state, lr) => {
       const c = 0.9 * state[0] + 0.1 * g;
       const direction = c > 0 ? 1 : c < 0 ? -1 : c;
       state[0] += 0.01 * (g - state[0]);
       return p * (1 - lr * weightDecay) - lr * direction;
-    },
+    }),
+  });
+
+const adagrad = (decay: number, weight: number, inside: number, decoupled: number): Case[] =>
+  updateCases({
+    op: 'adagrad',
+    name: `decay ${decay}, ε inside √ ${inside}, decoupled ${decoupled}`,
+    state: 1,
+    trace: (graph, inputs, lrSlot) =>
+      graph.add(adagradOp, inputs, {
+        lrSlot,
+        decay,
+        weight,
+        eps: 1e-3,
+        epsInsideSqrt: inside,
+        weightDecay: 0.1,
+        decoupled,
+      }),
+    rule: elementwise((p, g, state, lr) => {
+      const d = decoupled ? g : g + 0.1 * p;
+      state[0] = decay * state[0] + weight * d ** 2;
+      const root = inside ? Math.sqrt(state[0] + 1e-3) : Math.sqrt(state[0]) + 1e-3;
+      return (decoupled ? p * (1 - lr * 0.1) : p) - (lr * d) / root;
+    }),
   });
 
 export const cases: Case[] = [
@@ -145,9 +181,13 @@ export const cases: Case[] = [
   ...sgd(0.9, 0, 0.1, 0),
   ...sgd(0.9, 1, 0.1, 0),
   ...sgd(0.9, 0, 0.1, 1),
-  ...adamw(0, 1),
-  ...adamw(0.1, 1),
-  ...adamw(0.1, 0),
+  ...adamw(0, 1, 0),
+  ...adamw(0.1, 1, 0),
+  ...adamw(0.1, 0, 0),
+  ...adamw(0.1, 0, 1),
+  ...adagrad(1, 1, 0, 0),
+  ...adagrad(0.75, 0.25, 1, 0),
+  ...adagrad(0.75, 0.25, 0, 1),
   ...lion(0),
   ...lion(0.1),
 ];

@@ -1,0 +1,45 @@
+import { z } from 'zod';
+import { adagradOp } from '../ops/adagrad.ts';
+import { defineOptimizer, rateSlot } from './optimizer.ts';
+import { nonNegative, positive, rate } from './options.ts';
+
+const schema = z.strictObject({
+  /** Learning rate η, or a schedule. */
+  lr: rate,
+  /** ε beside √v. Default 1e-10. */
+  eps: positive.default(1e-10),
+  /** g/√(v + ε) instead of g/(√v + ε). Default false. */
+  epsInsideSqrt: z.boolean().default(false),
+  /** λ, a term ½λ‖θ‖² of the loss. Default 0. */
+  weightDecay: nonNegative.default(0),
+  /** θ ← θ − ηλθ apart from the gradient, instead of g ← g + λθ. Default false. */
+  decoupled: z.boolean().default(false),
+});
+
+export type AdagradOptions = z.input<typeof schema>;
+
+/** Adagrad (Duchi, Hazan, Singer 2011): v ← v + g²; θ ← θ − ηg/(√v + ε). State: 4 bytes a parameter. */
+export const adagrad = defineOptimizer('adagrad', schema, (t, options) => {
+  const { grads } = t.gradient();
+  t.checkFinite(grads);
+  t.graph.add(
+    adagradOp,
+    [
+      t.status,
+      ...t.params.flatMap(({ name, value }, i) => [
+        value,
+        grads[i],
+        t.state(`v/${name}`, value.type),
+      ]),
+    ],
+    {
+      lrSlot: rateSlot(t.graph, options.lr).index,
+      decay: 1,
+      weight: 1,
+      eps: options.eps,
+      epsInsideSqrt: Number(options.epsInsideSqrt),
+      weightDecay: options.weightDecay,
+      decoupled: Number(options.decoupled),
+    },
+  );
+});

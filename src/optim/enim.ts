@@ -1,0 +1,55 @@
+import { z } from 'zod';
+import { enimOp } from '../ops/enim.ts';
+import { STREAM } from '../random/philox.ts';
+import { defineOptimizer, rateSlot } from './optimizer.ts';
+import { angle, betas, nonNegative, rate } from './options.ts';
+
+const schema = z.strictObject({
+  /** Learning rate η, or a schedule. */
+  lr: rate,
+  /** Angle φ in radians, from 0 to π. Default arccos √(2/π) ≈ 0.647, that of Lion for a random direction. */
+  angle: angle.default(Math.acos(Math.sqrt(2 / Math.PI))),
+  /** What is rotated as one vector: each tensor, or all of them. Default `tensor`. */
+  scope: z.enum(['tensor', 'global']).default('tensor'),
+  /** (β₁, β₂). Default (0.9, 0.99). */
+  betas: betas.default([0.9, 0.99]),
+  /** Decoupled λ. Default 0. */
+  weightDecay: nonNegative.default(0),
+});
+
+export type EnimOptions = z.input<typeof schema>;
+
+/**
+ * Enim (Elistratov, Podivilov, Iuzhakov, Vetrov): Lion whose sign(c) is replaced by a random rotation of the normalised
+ * direction by a fixed angle: d = c/‖c‖₂; r = z − (z·d)d, z ~ N(0, I); u = √n(cos φ · d + sin φ · r/‖r‖₂);
+ * θ ← θ − η(u + λθ). One element: u = d. Zero c: decay only. z follows from seed, step, tensor and element.
+ * State: 4 bytes a parameter.
+ */
+export const enim = defineOptimizer('enim', schema, (t, options) => {
+  const { grads } = t.gradient();
+  t.checkFinite(grads);
+  const [beta1, beta2] = options.betas;
+  t.graph.add(
+    enimOp,
+    [
+      t.status,
+      ...t.params.flatMap(({ name, value }, i) => [
+        value,
+        grads[i],
+        t.state(`momentum/${name}`, value.type),
+      ]),
+    ],
+    {
+      lrSlot: rateSlot(t.graph, options.lr).index,
+      seedSlot: t.graph.seed.index,
+      stepSlot: t.graph.step.index,
+      stream: STREAM.enim,
+      tensors: t.params.map(({ index }) => index),
+      beta1,
+      beta2,
+      weightDecay: options.weightDecay,
+      angle: options.angle,
+      global: Number(options.scope === 'global'),
+    },
+  );
+});

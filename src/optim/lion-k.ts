@@ -1,0 +1,66 @@
+import { z } from 'zod';
+import type { Value } from '../graph/graph.ts';
+import { kindOf, lionKOp, lionLargestOp, lionLpOp } from '../ops/lion_k.ts';
+import { defineOptimizer, rateSlot } from './optimizer.ts';
+import { atLeast1, betas, count, nonNegative, positive, rate } from './options.ts';
+
+const schema = z.strictObject({
+  /** Learning rate η, or a schedule. */
+  lr: rate,
+  /** K, of each tensor as one vector. Default `{ kind: 'l1' }`, which is Lion. */
+  K: z
+    .discriminatedUnion('kind', [
+      /** ‖c‖₁ */
+      z.strictObject({ kind: z.literal('l1') }),
+      /** ‖c‖ₚ, p ≥ 1 */
+      z.strictObject({ kind: z.literal('lp'), p: atLeast1 }),
+      /** Σ max(│cᵢ│ − e, 0): no step where │cᵢ│ ≤ e */
+      z.strictObject({ kind: z.literal('deadZone'), e: nonNegative }),
+      /** Σ huberₑ(cᵢ), whose gradient is clip(c/e, −1, 1) */
+      z.strictObject({ kind: z.literal('huber'), e: positive }),
+      /** Σ √(cᵢ² + e²) */
+      z.strictObject({ kind: z.literal('smooth'), e: positive }),
+      /** Sum of the k largest │cᵢ│; ties go to the lower index */
+      z.strictObject({ kind: z.literal('largest'), k: count }),
+      /** ½‖c‖₂² */
+      z.strictObject({ kind: z.literal('squared') }),
+    ])
+    .default({ kind: 'l1' }),
+  /** (β₁, β₂). Default (0.9, 0.99). */
+  betas: betas.default([0.9, 0.99]),
+  /** Decoupled λ: bounds λθ to the domain of K's conjugate. Default 0. */
+  weightDecay: nonNegative.default(0),
+});
+
+export type LionKOptions = z.input<typeof schema>;
+
+/**
+ * Lion-K (Chen, Liu, Liang, Liu 2023, arXiv 2310.05898): c = β₁m + (1−β₁)g; θ ← θ − η(∇K(c) + λθ);
+ * m ← β₂m + (1−β₂)g, which minimises f(θ) + K*(λθ)/λ. State: 4 bytes a parameter.
+ */
+export const lionK = defineOptimizer('lionK', schema, (t, options) => {
+  const { grads } = t.gradient();
+  t.checkFinite(grads);
+  const { K } = options;
+  const [beta1, beta2] = options.betas;
+  const inputs: Value[] = [
+    t.status,
+    ...t.params.flatMap(({ name, value }, i) => [
+      value,
+      grads[i],
+      t.state(`momentum/${name}`, value.type),
+    ]),
+  ];
+  const attrs = {
+    lrSlot: rateSlot(t.graph, options.lr).index,
+    beta1,
+    beta2,
+    weightDecay: options.weightDecay,
+  };
+  if (K.kind === 'lp') t.graph.add(lionLpOp, inputs, { ...attrs, p: K.p });
+  else if (K.kind === 'largest') t.graph.add(lionLargestOp, inputs, { ...attrs, k: K.k });
+  else {
+    const e = 'e' in K ? K.e : 0;
+    t.graph.add(lionKOp, inputs, { ...attrs, kind: kindOf(K.kind), e });
+  }
+});

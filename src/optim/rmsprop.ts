@@ -1,0 +1,47 @@
+import { z } from 'zod';
+import { adagradOp } from '../ops/adagrad.ts';
+import { defineOptimizer, rateSlot } from './optimizer.ts';
+import { decay, nonNegative, positive, rate } from './options.ts';
+
+const schema = z.strictObject({
+  /** Learning rate η, or a schedule. */
+  lr: rate,
+  /** Decay γ of the mean square. Default 0.99. */
+  gamma: decay.default(0.99),
+  /** ε beside √v. Default 1e-8. */
+  eps: positive.default(1e-8),
+  /** g/√(v + ε) instead of g/(√v + ε). Default false. */
+  epsInsideSqrt: z.boolean().default(false),
+  /** λ, a term ½λ‖θ‖² of the loss. Default 0. */
+  weightDecay: nonNegative.default(0),
+  /** θ ← θ − ηλθ apart from the gradient, instead of g ← g + λθ. Default false. */
+  decoupled: z.boolean().default(false),
+});
+
+export type RmspropOptions = z.input<typeof schema>;
+
+/** RMSProp (Tieleman & Hinton 2012): v ← γv + (1−γ)g²; θ ← θ − ηg/(√v + ε). State: 4 bytes a parameter. */
+export const rmsprop = defineOptimizer('rmsprop', schema, (t, options) => {
+  const { grads } = t.gradient();
+  t.checkFinite(grads);
+  t.graph.add(
+    adagradOp,
+    [
+      t.status,
+      ...t.params.flatMap(({ name, value }, i) => [
+        value,
+        grads[i],
+        t.state(`v/${name}`, value.type),
+      ]),
+    ],
+    {
+      lrSlot: rateSlot(t.graph, options.lr).index,
+      decay: options.gamma,
+      weight: 1 - options.gamma,
+      eps: options.eps,
+      epsInsideSqrt: Number(options.epsInsideSqrt),
+      weightDecay: options.weightDecay,
+      decoupled: Number(options.decoupled),
+    },
+  );
+});

@@ -1,0 +1,114 @@
+import { describe, expect, it } from 'vitest';
+import { type LionKOptions, lion, lionK, type Params, sgd } from '../../src/index.ts';
+import { follow, outside, schedule } from './agreement.ts';
+import { devices } from './devices.ts';
+import { type Direction, directionOracle, GRADIENTS } from './oracles/lion-k.ts';
+import { bytesOf, randomGrads, randomParams } from './tensors.ts';
+
+const FUNCTIONS: { K: NonNullable<LionKOptions['K']>; gradient: Direction }[] = [
+  { K: { kind: 'l1' }, gradient: GRADIENTS.l1() },
+  { K: { kind: 'lp', p: 1.5 }, gradient: GRADIENTS.lp(1.5) },
+  { K: { kind: 'lp', p: 3 }, gradient: GRADIENTS.lp(3) },
+  { K: { kind: 'deadZone', e: 0.1 }, gradient: GRADIENTS.deadZone(0.1) },
+  { K: { kind: 'huber', e: 0.1 }, gradient: GRADIENTS.huber(0.1) },
+  { K: { kind: 'smooth', e: 0.1 }, gradient: GRADIENTS.smooth(0.1) },
+  { K: { kind: 'largest', k: 3 }, gradient: GRADIENTS.largest(3) },
+  { K: { kind: 'squared' }, gradient: GRADIENTS.squared() },
+];
+
+describe.each(devices)('lionK on $device', ({ device, missing }) => {
+  const moved = (K: LionKOptions['K'], g: number[]) => {
+    const data = new Float32Array(g.length);
+    const optimizer = lionK(
+      { w: { data, shape: [g.length] } },
+      { lr: 1, K, betas: [0, 0], device },
+    );
+    optimizer.step({ w: Float32Array.from(g) });
+    return [...data].map((v) => 0 - v);
+  };
+
+  it.skipIf(missing !== null)('takes a step by hand with every K', () => {
+    expect(moved({ kind: 'l1' }, [3, -4, 0])).toEqual([1, -1, 0]);
+    expect(moved({ kind: 'lp', p: 1 }, [3, -4, 0])).toEqual([1, -1, 0]);
+    expect(moved({ kind: 'lp', p: 2 }, [3, -4, 0])).toEqual([0.6, -0.8, 0].map(Math.fround));
+    expect(moved({ kind: 'deadZone', e: 3 }, [3, -4, 0])).toEqual([0, -1, 0]);
+    expect(moved({ kind: 'huber', e: 4 }, [3, -8, 0])).toEqual([0.75, -1, 0]);
+    expect(moved({ kind: 'smooth', e: 4 }, [3, -3, 0])).toEqual([0.6, -0.6, 0].map(Math.fround));
+    expect(moved({ kind: 'largest', k: 2 }, [3, -4, 5])).toEqual([0, -1, 1]);
+    expect(moved({ kind: 'largest', k: 9 }, [3, -4, 0])).toEqual([1, -1, 0]);
+    expect(moved({ kind: 'squared' }, [3, -4, 0])).toEqual([3, -4, 0]);
+  });
+
+  it.skipIf(missing !== null)('gives ties among the largest to the lower index', () => {
+    expect(moved({ kind: 'largest', k: 3 }, [1, -2, 2, 2, -3])).toEqual([0, -1, 1, 0, -1]);
+    expect(moved({ kind: 'largest', k: 1 }, [0, -2, 2])).toEqual([0, -1, 0]);
+  });
+
+  it.skipIf(missing !== null)('stays within range for the least and the greatest numbers', () => {
+    for (const size of [1e-45, 1e-38, 1e38]) {
+      for (const p of [1.001, 2, 50]) {
+        const u = moved({ kind: 'lp', p }, [size, -size]);
+        const share = 2 ** (1 / p - 1);
+        expect(u).toEqual([expect.closeTo(share, 6), expect.closeTo(-share, 6)]);
+      }
+      expect(moved({ kind: 'smooth', e: 1e-30 }, [1e38])).toEqual([1]);
+    }
+  });
+
+  it.skipIf(missing !== null).each(FUNCTIONS)(
+    'follows its equations for 50 steps: $K',
+    ({ K, gradient }) => {
+      const options = { betas: [0.8, 0.95] as [number, number], weightDecay: 0.2 };
+      const bind = (params: Params) => lionK(params, { lr: schedule(), K, ...options, device });
+      const all = follow(bind, directionOracle(gradient, options));
+      // A sign, or a place among the largest, may turn where it hangs on a rounding error.
+      const turned = outside(all);
+      const smooth =
+        ['huber', 'smooth', 'squared'].includes(K.kind) || (K.kind === 'lp' && K.p > 2);
+      expect(turned.length).toBeLessThanOrEqual(smooth ? 0 : all.length / 50);
+    },
+  );
+
+  it.skipIf(missing !== null)('is Lion for the 1-norm, bit for bit', () => {
+    const run = (make: typeof lion | typeof lionK) => {
+      const params = randomParams();
+      const optimizer = make(params, { lr: 0.01, weightDecay: 0.1, device });
+      for (let t = 1; t < 20; t++) optimizer.step(randomGrads(t));
+      return bytesOf(params);
+    };
+    expect(run(lionK)).toBe(run(lion));
+  });
+
+  it.skipIf(missing !== null)(
+    'is (1 − μ) times Nesterov’s direction for ½‖·‖² and β = (μ², μ)',
+    () => {
+      const mu = 0.9;
+      const a = randomParams();
+      const b = randomParams();
+      const K = { kind: 'squared' as const };
+      const ours = lionK(a, { lr: 0.01, K, betas: [mu ** 2, mu], device });
+      const theirs = sgd(b, { lr: 0.01 * (1 - mu), momentum: mu, nesterov: true, device });
+      for (let t = 1; t < 30; t++) {
+        ours.step(randomGrads(t));
+        theirs.step(randomGrads(t));
+      }
+      for (const [name, { data }] of Object.entries(a)) {
+        for (const [i, v] of data.entries()) expect(v).toBeCloseTo(b[name].data[i], 6);
+      }
+    },
+  );
+
+  it.skipIf(missing !== null)('shrinks what is outside the box |λθ| ≤ 1 by 1 − ηλ a step', () => {
+    const [lr, weightDecay] = [0.125, 0.5];
+    const data = Float32Array.of(9, -7, 2.5, 1, -300);
+    const optimizer = lionK({ w: { data, shape: [5] } }, { lr, weightDecay, device });
+    for (let t = 1; t <= 40; t++) {
+      const before = data.map((v) => Math.max(Math.abs(v) - 1 / weightDecay, 0));
+      optimizer.step({ w: randomGrads(t, { w: [5] }).w });
+      data.forEach((v, i) => {
+        const excess = Math.max(Math.abs(v) - 1 / weightDecay, 0);
+        expect(excess).toBeLessThanOrEqual(before[i] * (1 - lr * weightDecay) + 1e-6 * Math.abs(v));
+      });
+    }
+  });
+});

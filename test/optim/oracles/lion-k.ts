@@ -1,0 +1,65 @@
+import type { Oracle } from './oracle.ts';
+
+/** u from c = β₁m + (1−β₁)g of one tensor. */
+export type Direction = (c: Float64Array, tensor: number, t: number) => Float64Array;
+
+/** c with the old m; θ ← θ − η(u + λθ); m ← β₂m + (1−β₂)g. */
+export function directionOracle(
+  direction: Direction,
+  { betas: [beta1, beta2] = [0.9, 0.99], weightDecay = 0 } = {},
+): Oracle {
+  const momenta = new Map<string, Float64Array>();
+  return (params, grads, lr, t) => {
+    Object.entries(params).forEach(([name, { data }], tensor) => {
+      const g = grads[name];
+      const m = momenta.get(name) ?? new Float64Array(g.length);
+      const u = direction(
+        m.map((v, i) => beta1 * v + (1 - beta1) * g[i]),
+        tensor,
+        t,
+      );
+      momenta.set(
+        name,
+        m.map((v, i) => beta2 * v + (1 - beta2) * g[i]),
+      );
+      data.forEach((theta, i) => {
+        data[i] = theta - lr * (u[i] + weightDecay * theta);
+      });
+    });
+  };
+}
+
+const norm = (c: Float64Array, p: number): number =>
+  c.reduce((sum, v) => sum + Math.abs(v) ** p, 0) ** (1 / p);
+
+/** ∇K by the table of arXiv 2310.05898. */
+export const GRADIENTS = {
+  l1: () => (c: Float64Array) => c.map(Math.sign),
+  lp: (p: number) => (c: Float64Array) => {
+    const total = norm(c, p) ** (p - 1);
+    return c.map((v) => (v === 0 ? 0 : (Math.sign(v) * Math.abs(v) ** (p - 1)) / total));
+  },
+  deadZone: (e: number) => (c: Float64Array) => c.map((v) => (Math.abs(v) > e ? Math.sign(v) : 0)),
+  huber: (e: number) => (c: Float64Array) =>
+    c.map((v) => (Math.abs(v) <= e ? v / e : Math.sign(v))),
+  smooth: (e: number) => (c: Float64Array) => c.map((v) => v / Math.hypot(v, e)),
+  largest: (k: number) => (c: Float64Array) => {
+    const order = [...c.keys()].sort((a, b) => Math.abs(c[b]) - Math.abs(c[a]) || a - b);
+    const taken = new Set(order.slice(0, k));
+    return c.map((v, i) => (taken.has(i) ? Math.sign(v) : 0));
+  },
+  squared: () => (c: Float64Array) => c,
+};
+
+/** √n times c/‖c‖ turned by φ towards z. */
+export function rotated(c: Float64Array, z: Float64Array, angle: number): Float64Array {
+  const length = norm(c, 2);
+  if (length === 0) return c;
+  const d = c.map((v) => v / length);
+  const along = d.reduce((sum, v, i) => sum + v * z[i], 0);
+  const r = z.map((v, i) => v - along * d[i]);
+  const rest = norm(r, 2);
+  const aside = (i: number) => (c.length === 1 ? 0 : (Math.sin(angle) * r[i]) / rest);
+  const ahead = c.length === 1 ? 1 : Math.cos(angle);
+  return d.map((v, i) => Math.sqrt(c.length) * (ahead * v + aside(i)));
+}
