@@ -15,6 +15,8 @@ export class FlatminError extends Error {
  * - `FLATMIN_DATA`: a file that is missing, unreadable, truncated or of another format
  * - `FLATMIN_FETCH`: a download that failed or did not match its checksum
  * - `FLATMIN_DEVICE`: a device that was named and is not there
+ * - `FLATMIN_DEVICE_LOST`: a device that failed at work; what was in its memory is lost
+ * - `FLATMIN_MEMORY`: out of memory, the host's or a device's
  * - `FLATMIN_NUMERICS`: a gradient or loss that is not finite, or a matrix root that keeps failing
  * - `FLATMIN_BUSY`: a program that is already running
  * - `FLATMIN_MEMORY`: a buffer that does not fit into memory
@@ -29,6 +31,8 @@ export type ErrorCode =
   | 'FLATMIN_DATA'
   | 'FLATMIN_FETCH'
   | 'FLATMIN_DEVICE'
+  | 'FLATMIN_DEVICE_LOST'
+  | 'FLATMIN_MEMORY'
   | 'FLATMIN_NUMERICS'
   | 'FLATMIN_BUSY'
   | 'FLATMIN_MEMORY'
