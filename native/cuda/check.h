@@ -1,4 +1,5 @@
-// Every call of the CUDA runtime is checked, and its failure a typed error with expression, file and line.
+// Every call of the CUDA runtime is checked, and its failure a typed error with expression, file
+// and line.
 #pragma once
 
 #include <cuda_runtime.h>

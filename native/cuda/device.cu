@@ -41,13 +41,15 @@ class CudaDevice final : public Device {
   void upload(char* to, const void* from, int64_t bytes) override {
     if (bytes == 0) return;  // an empty array may have no address
     enter();
-    CUDA_CHECK(cudaMemcpyAsync(to, from, static_cast<size_t>(bytes), cudaMemcpyHostToDevice, stream_));
+    CUDA_CHECK(
+        cudaMemcpyAsync(to, from, static_cast<size_t>(bytes), cudaMemcpyHostToDevice, stream_));
   }
 
   void download(void* to, const char* from, int64_t bytes) override {
     if (bytes == 0) return;
     enter();
-    CUDA_CHECK(cudaMemcpyAsync(to, from, static_cast<size_t>(bytes), cudaMemcpyDeviceToHost, stream_));
+    CUDA_CHECK(
+        cudaMemcpyAsync(to, from, static_cast<size_t>(bytes), cudaMemcpyDeviceToHost, stream_));
   }
 
   void wait() override {
@@ -88,7 +90,8 @@ std::shared_ptr<Store> openCuda(int device) {
   const int count = static_cast<int>(report.devices.size());
   if (!report.reason.empty()) throw DeviceMissing("no CUDA device: " + report.reason);
   if (device < 0 || device >= count)
-    throw DeviceMissing("no CUDA device " + std::to_string(device) + " of " + std::to_string(count));
+    throw DeviceMissing("no CUDA device " + std::to_string(device) + " of " +
+                        std::to_string(count));
   return std::make_shared<Store>(cuda::kKernels, std::make_unique<cuda::CudaDevice>(device), 1);
 }
 

@@ -1,5 +1,5 @@
-// y = f(x…) over every element, four at a time: a thread's last ones go through the same arithmetic alone.
-// An output may be the memory of an input.
+// y = f(x…) over every element, four at a time: a thread's last ones go through the same arithmetic
+// alone. An output may be the memory of an input.
 #pragma once
 
 #include "cuda/launch.h"

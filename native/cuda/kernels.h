@@ -18,7 +18,37 @@
   KERNEL(affine) \
   KERNEL(reluGrad) \
   KERNEL(tanhGrad) \
-  KERNEL(sigmoidGrad)
+  KERNEL(sigmoidGrad) \
+  KERNEL(add) \
+  KERNEL(sub) \
+  KERNEL(mul) \
+  KERNEL(div) \
+  KERNEL(maximum) \
+  KERNEL(minimum) \
+  KERNEL(greaterEqual) \
+  KERNEL(less) \
+  KERNEL(sum) \
+  KERNEL(expand) \
+  KERNEL(max) \
+  KERNEL(maxGrad) \
+  KERNEL(softmax) \
+  KERNEL(softmaxGrad) \
+  KERNEL(crossEntropy) \
+  KERNEL(crossEntropyGrad) \
+  KERNEL(countCorrect) \
+  KERNEL(gather) \
+  KERNEL(scatterAdd) \
+  KERNEL(batchIndices) \
+  KERNEL(normalise) \
+  KERNEL(dropout) \
+  KERNEL(sampleLabels) \
+  KERNEL(checkFinite) \
+  KERNEL(sgd) \
+  KERNEL(adamw) \
+  KERNEL(lion) \
+  KERNEL(globalNorm) \
+  KERNEL(samPerturb) \
+  KERNEL(restore)
 // clang-format on
 
 namespace flatmin {

@@ -1,5 +1,6 @@
-// How kernels are launched and take shared memory. Under nvcc these are <<<>>> and __shared__; the tests
-// compile the same files for the CPU, where the header of this name in native/emulation has its own.
+// How kernels are launched and take shared memory. Under nvcc these are <<<>>> and __shared__; the
+// tests compile the same files for the CPU, where the header of this name in native/emulation has
+// its own.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -13,14 +14,14 @@
 #include "program/memory.h"
 
 #if defined(__CUDACC__)
-#define LAUNCH(kernel, grid, block, shared, stream, ...)                                     \
-  do {                                                                                       \
-    kernel<<<grid, block, shared, static_cast<cudaStream_t>(stream)>>>(__VA_ARGS__);         \
-    CUDA_CHECK(cudaGetLastError());                                                          \
+#define LAUNCH(kernel, grid, block, shared, stream, ...)                             \
+  do {                                                                               \
+    kernel<<<grid, block, shared, static_cast<cudaStream_t>(stream)>>>(__VA_ARGS__); \
+    CUDA_CHECK(cudaGetLastError());                                                  \
   } while (0)
 #define SHARED(T, name, extent) __shared__ T name extent
-#define DYN_SHARED(T, name)                                        \
-  extern __shared__ __align__(16) unsigned char flatminShared[];   \
+#define DYN_SHARED(T, name)                                      \
+  extern __shared__ __align__(16) unsigned char flatminShared[]; \
   T* const name = reinterpret_cast<T*>(flatminShared)
 #endif
 
@@ -45,7 +46,8 @@ template <class T>
 class Constant {
  public:
   Constant(const Instruction& in, const std::vector<T>& list)
-      : memory_(std::make_shared<Memory>(*in.device, static_cast<int64_t>(list.size() * sizeof(T)))),
+      : memory_(
+            std::make_shared<Memory>(*in.device, static_cast<int64_t>(list.size() * sizeof(T)))),
         size_(static_cast<int64_t>(list.size())) {
     in.device->upload(memory_->data(), list.data(), memory_->bytes());
     in.device->wait();  // the list ends with its owner

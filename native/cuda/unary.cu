@@ -1,4 +1,5 @@
-// Elementwise functions of one tensor, and gradients in terms of their outputs; formulas/elementary.h.
+// Elementwise functions of one tensor, and gradients in terms of their outputs;
+// formulas/elementary.h.
 #include "cuda/elementwise.h"
 #include "cuda/kernels.h"
 #include "formulas/elementary.h"
@@ -81,8 +82,8 @@ Run op_square(Instruction& in) { return unary(in, Square{}); }
 Run op_sign(Instruction& in) { return unary(in, Sign{}); }
 Run op_abs(Instruction& in) { return unary(in, Abs{}); }
 Run op_affine(Instruction& in) {
-  return unary(in, Affine{static_cast<float>(in.number("scale")),
-                          static_cast<float>(in.number("shift"))});
+  return unary(
+      in, Affine{static_cast<float>(in.number("scale")), static_cast<float>(in.number("shift"))});
 }
 Run op_reluGrad(Instruction& in) { return unaryGrad(in, ReluGrad{}); }
 Run op_tanhGrad(Instruction& in) { return unaryGrad(in, TanhGrad{}); }

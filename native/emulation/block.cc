@@ -100,10 +100,10 @@ void Block::run(uint3 index, const Body& body) {
     fibers()[t].resume();
   }
   if (fault_.empty() && alive_ > 0) {
-    const auto waiting =
-        std::find_if(threads_.begin(), threads_.end(), [](const Thread& t) { return t.state != State::done; });
-    fault_ = nameOf(static_cast<int>(waiting - threads_.begin())) + " waits at " + text(waiting->site) +
-             " for threads that never come";
+    const auto waiting = std::find_if(threads_.begin(), threads_.end(),
+                                      [](const Thread& t) { return t.state != State::done; });
+    fault_ = nameOf(static_cast<int>(waiting - threads_.begin())) + " waits at " +
+             text(waiting->site) + " for threads that never come";
   }
   if (fault_.empty()) checkBorders();
   if (!fault_.empty()) throw Fault(std::string(kernel_) + ": " + fault_);
@@ -121,10 +121,11 @@ void Block::end() {
   --alive_;
   warps_[static_cast<size_t>(self_ / kLanes)].done |= 1u << (self_ % kLanes);
   if (atBarrier_ > 0) {
-    const auto waiting =
-        std::find_if(threads_.begin(), threads_.end(), [](const Thread& t) { return t.state == State::barrier; });
+    const auto waiting = std::find_if(threads_.begin(), threads_.end(),
+                                      [](const Thread& t) { return t.state == State::barrier; });
     fault_ = "divergent barrier: " + nameOf(self_) + " ended while " +
-             nameOf(static_cast<int>(waiting - threads_.begin())) + " waits at " + text(waiting->site);
+             nameOf(static_cast<int>(waiting - threads_.begin())) + " waits at " +
+             text(waiting->site);
   }
   fibers()[static_cast<size_t>(self_)].leave();
 }
@@ -198,7 +199,8 @@ uint64_t Block::warp(WarpOp op, Site site, uint32_t mask, uint64_t value, int so
   const int lanes = std::min(kLanes, count_ - self / kLanes * kLanes);
   const uint32_t there = lanes == kLanes ? ~0u : (1u << lanes) - 1;
   if (!(mask >> lane & 1)) fail(site, "a warp operation whose mask leaves out the caller");
-  if (mask & (~there | warp.done)) fail(site, "a warp operation whose mask names lanes that have ended");
+  if (mask & (~there | warp.done))
+    fail(site, "a warp operation whose mask names lanes that have ended");
   thread.request = {op, site, mask, value, source};
   warp.waiting |= 1u << lane;
   if ((warp.waiting & mask) == mask) {
@@ -221,8 +223,9 @@ void Block::answerWarp(int warp, uint32_t mask) {
     if (!(mask >> l & 1)) continue;
     const Request& request = lanes[l].request;
     if (request.mask != mask || request.op != own.op || !(request.site == own.site))
-      fail(own.site, "a warp operation that other lanes of its mask do not take part in: one is at " +
-                         text(request.site));
+      fail(own.site,
+           "a warp operation that other lanes of its mask do not take part in: one is at " +
+               text(request.site));
     if (request.value) ballot |= uint64_t{1} << l;
   }
   for (int l = 0; l < kLanes; ++l) {

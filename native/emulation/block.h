@@ -1,6 +1,6 @@
-// Thread blocks of a kernel on the CPU: a fiber for each thread, in an order drawn from a seed. What CUDA
-// leaves undefined and a block can see is a Fault: a barrier that not all threads reach, a shuffle that not
-// all lanes of its mask take part in, a write beyond shared memory.
+// Thread blocks of a kernel on the CPU: a fiber for each thread, in an order drawn from a seed.
+// What CUDA leaves undefined and a block can see is a Fault: a barrier that not all threads reach,
+// a shuffle that not all lanes of its mask take part in, a write beyond shared memory.
 #pragma once
 
 #include <cstdint>
@@ -41,15 +41,15 @@ struct Site {
 
 enum class WarpOp { sync, shuffle, ballot };
 
-// The order in which threads and blocks run. Uniform: any thread that can run is next; warp priority: the
-// first warp, in an order of its own, that has one.
+// The order in which threads and blocks run. Uniform: any thread that can run is next; warp
+// priority: the first warp, in an order of its own, that has one.
 struct Order {
   uint64_t seed = 1;
   bool warpPriority = false;
 };
 
-// Of the launches that follow on this host thread. Without it FLATMIN_THREAD_ORDER gives the seed, and odd
-// seeds warp priority.
+// Of the launches that follow on this host thread. Without it FLATMIN_THREAD_ORDER gives the seed,
+// and odd seeds warp priority.
 void setOrder(const Order& order);
 
 using Body = std::function<void()>;

@@ -1,5 +1,6 @@
-// What UndefinedBehaviorSanitizer calls in a build with -fsanitize but without its library: inside a kernel
-// a misaligned access and its like are Faults, which name thread and line, instead of the end of the process.
+// What UndefinedBehaviorSanitizer calls in a build with -fsanitize but without its library: inside
+// a kernel a misaligned access and its like are Faults, which name thread and line, instead of the
+// end of the process.
 #include "cuda_runtime.h"
 
 namespace flatmin {
@@ -30,9 +31,9 @@ using namespace flatmin::emulation;
 extern "C" {
 void __ubsan_handle_type_mismatch_v1(Access* access, uintptr_t address) {
   const uintptr_t alignment = uintptr_t{1} << access->logAlignment;
-  report(&access->check, address == 0                ? "an access through a null pointer"
+  report(&access->check, address == 0               ? "an access through a null pointer"
                          : address % alignment != 0 ? "a misaligned access"
-                                                     : "an access beyond an object");
+                                                    : "an access beyond an object");
 }
 void __ubsan_handle_out_of_bounds(Check* check) { report(check, "an index out of bounds"); }
 void __ubsan_handle_shift_out_of_bounds(Check* check) { report(check, "a shift out of range"); }

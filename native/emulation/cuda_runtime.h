@@ -1,5 +1,5 @@
-// What .cu files of this project use of CUDA, for a host compiler: stands before the toolkit's header of the
-// same name on the include path of the tests.
+// What .cu files of this project use of CUDA, for a host compiler: stands before the toolkit's
+// header of the same name on the include path of the tests.
 #pragma once
 
 #include <cmath>
@@ -15,18 +15,18 @@
 #define __forceinline__ inline
 #define __launch_bounds__(...)
 
-#define LAUNCH(kernel, grid, block, shared, stream, ...)                                       \
-  do {                                                                                         \
-    (void)(stream);                                                                            \
+#define LAUNCH(kernel, grid, block, shared, stream, ...)                                        \
+  do {                                                                                          \
+    (void)(stream);                                                                             \
     ::flatmin::emulation::launch(#kernel, grid, block, shared, [&] { (kernel)(__VA_ARGS__); }); \
   } while (0)
 
-#define DYN_SHARED(T, name)                                                                   \
-  T* const name = static_cast<T*>(                                                            \
-      ::flatmin::emulation::currentBlock().dynamicShared({__FILE__, __LINE__}))
+#define DYN_SHARED(T, name) \
+  T* const name =           \
+      static_cast<T*>(::flatmin::emulation::currentBlock().dynamicShared({__FILE__, __LINE__}))
 
-#define SHARED(T, name, extent)                                          \
-  auto& name = *static_cast<T(*) extent>(                                \
+#define SHARED(T, name, extent)           \
+  auto& name = *static_cast<T(*) extent>( \
       ::flatmin::emulation::currentBlock().shared(sizeof(T extent), {__FILE__, __LINE__}))
 
 struct alignas(16) float4 {
@@ -46,7 +46,8 @@ inline int __syncthreads_or(int vote, FLATMIN_SITE) {
   return ::flatmin::emulation::currentBlock().barrier({file, line}, vote != 0);
 }
 inline void __syncwarp(unsigned mask = ~0u, FLATMIN_SITE) {
-  ::flatmin::emulation::currentBlock().warp(::flatmin::emulation::WarpOp::sync, {file, line}, mask, 0, 0);
+  ::flatmin::emulation::currentBlock().warp(::flatmin::emulation::WarpOp::sync, {file, line}, mask,
+                                            0, 0);
 }
 inline unsigned __ballot_sync(unsigned mask, int vote, FLATMIN_SITE) {
   return static_cast<unsigned>(::flatmin::emulation::currentBlock().warp(
@@ -64,8 +65,8 @@ inline T __shfl_sync(unsigned mask, T value, int source, FLATMIN_SITE) {
   static_assert(sizeof(T) <= sizeof(uint64_t), "a shuffle moves up to 8 bytes");
   uint64_t bits = 0;
   std::memcpy(&bits, &value, sizeof value);
-  bits = ::flatmin::emulation::currentBlock().warp(::flatmin::emulation::WarpOp::shuffle, {file, line}, mask,
-                                                   bits, source & 31);
+  bits = ::flatmin::emulation::currentBlock().warp(::flatmin::emulation::WarpOp::shuffle,
+                                                   {file, line}, mask, bits, source & 31);
   std::memcpy(&value, &bits, sizeof value);
   return value;
 }
@@ -74,7 +75,8 @@ namespace flatmin {
 namespace emulation {
 // Threads of a warp are neighbours in x, then y, then z.
 inline int laneId() {
-  return static_cast<int>((threadIdx.x + blockDim.x * (threadIdx.y + blockDim.y * threadIdx.z)) % 32);
+  return static_cast<int>((threadIdx.x + blockDim.x * (threadIdx.y + blockDim.y * threadIdx.z)) %
+                          32);
 }
 }  // namespace emulation
 }  // namespace flatmin
@@ -137,7 +139,8 @@ cudaError_t cudaFree(void* data);
 cudaError_t cudaMallocHost(void** data, size_t bytes);
 cudaError_t cudaFreeHost(void* data);
 cudaError_t cudaMemcpy(void* to, const void* from, size_t bytes, cudaMemcpyKind kind);
-cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind, cudaStream_t stream);
+cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind,
+                            cudaStream_t stream);
 cudaError_t cudaMemsetAsync(void* data, int value, size_t bytes, cudaStream_t stream);
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags);
 cudaError_t cudaStreamDestroy(cudaStream_t stream);

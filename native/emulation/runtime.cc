@@ -41,7 +41,8 @@ void checkAllocations(const char* kernel) {
   std::lock_guard<std::mutex> lock(mutex);
   for (const auto& [data, bytes] : allocations)
     if (!guardsHold(data, bytes))
-      throw Fault(std::string(kernel) + ": a write beside a buffer of " + std::to_string(bytes) + " bytes");
+      throw Fault(std::string(kernel) + ": a write beside a buffer of " + std::to_string(bytes) +
+                  " bytes");
 }
 
 int64_t allocatedBytes() {
@@ -92,7 +93,8 @@ cudaError_t cudaMalloc(void** data, size_t bytes) {
   const cudaError_t failure = takeFailure();
   if (failure != cudaSuccess) return failure;
   void* block = nullptr;
-  if (posix_memalign(&block, kAlignment, kBefore + bytes + kAfter) != 0) return cudaErrorMemoryAllocation;
+  if (posix_memalign(&block, kAlignment, kBefore + bytes + kAfter) != 0)
+    return cudaErrorMemoryAllocation;
   std::memset(block, kGuard, kBefore + bytes + kAfter);
   *data = static_cast<char*>(block) + kBefore;
   std::lock_guard<std::mutex> lock(mutex);
@@ -122,7 +124,8 @@ cudaError_t cudaMemcpy(void* to, const void* from, size_t bytes, cudaMemcpyKind)
   if (failure == cudaSuccess) std::memcpy(to, from, bytes);
   return failure;
 }
-cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind, cudaStream_t) {
+cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind,
+                            cudaStream_t) {
   return cudaMemcpy(to, from, bytes, kind);
 }
 cudaError_t cudaMemsetAsync(void* data, int value, size_t bytes, cudaStream_t) {

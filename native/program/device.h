@@ -18,7 +18,8 @@ struct OutOfMemory : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// Copies and kernels run in the order in which they were asked for, perhaps later; wait() ends when all have.
+// Copies and kernels run in the order in which they were asked for, perhaps later; wait() ends when
+// all have.
 class Device {
  public:
   virtual ~Device() = default;

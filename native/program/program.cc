@@ -116,7 +116,8 @@ int64_t Program::run(const double* rows, int64_t steps, int phase, float* report
       if (prepared.flag < 0 || row[prepared.flag] != 0) prepared.run(context);
     }
     for (size_t i = 0; i < spec_.reports.size(); ++i)
-      device.download(reports + step * reportCount() + i, buffers_[spec_.reports[i]], sizeof(float));
+      device.download(reports + step * reportCount() + i, buffers_[spec_.reports[i]],
+                      sizeof(float));
     device.wait();
     done.store(step + 1, std::memory_order_release);
   }
