@@ -48,7 +48,16 @@
   KERNEL(lion) \
   KERNEL(globalNorm) \
   KERNEL(samPerturb) \
-  KERNEL(restore)
+  KERNEL(restore) \
+  KERNEL(linear) \
+  KERNEL(matmul) \
+  KERNEL(conv2d) \
+  KERNEL(conv2dGradInput) \
+  KERNEL(conv2dGradWeight) \
+  KERNEL(maxPool2d) \
+  KERNEL(maxPool2dGrad) \
+  KERNEL(avgPool2d) \
+  KERNEL(avgPool2dGrad)
 // clang-format on
 
 namespace flatmin {

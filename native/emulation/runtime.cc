@@ -1,8 +1,10 @@
 // The runtime API over host memory: every call is complete when it returns.
+#include <algorithm>
 #include <cstdlib>
 #include <map>
 #include <mutex>
 #include <utility>
+#include <vector>
 
 #include "cuda_runtime.h"
 #include "memory.h"
@@ -25,11 +27,9 @@ std::map<char*, size_t> allocations;  // bytes by address
 thread_local cudaError_t injected = cudaSuccess;
 
 bool guardsHold(const char* data, size_t bytes) {
-  for (size_t i = 1; i <= kBefore; ++i)
-    if (static_cast<unsigned char>(*(data - i)) != kGuard) return false;
-  for (size_t i = 0; i < kAfter; ++i)
-    if (static_cast<unsigned char>(data[bytes + i]) != kGuard) return false;
-  return true;
+  static const std::vector<unsigned char> guard(std::max(kBefore, kAfter), kGuard);
+  return std::memcmp(data - kBefore, guard.data(), kBefore) == 0 &&
+         std::memcmp(data + bytes, guard.data(), kAfter) == 0;
 }
 
 }  // namespace
