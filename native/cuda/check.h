@@ -16,9 +16,9 @@ namespace cuda {
 inline void check(cudaError_t error, const char* call, const char* file, int line) {
   if (error == cudaSuccess) return;
   cudaGetLastError();  // must not show up in a later check
-  const std::string name = file;
+  const std::string path = file;
   const std::string what = std::string(cudaGetErrorName(error)) + ": " + cudaGetErrorString(error) +
-                           " (" + call + " at " + name.substr(name.rfind("native/") + 7) + ":" +
+                           " (" + call + " at " + path.substr(path.rfind('/') + 1) + ":" +
                            std::to_string(line) + ")";
   if (error == cudaErrorMemoryAllocation) throw OutOfMemory("out of device memory: " + what);
   throw DeviceLost(what);

@@ -30,10 +30,14 @@ export const emulatedSources = (): string[] => [
   ...filesOf('emulation', '.cc'),
 ];
 
-export const INCLUDES = [`-I${native}`, `-I${join(native, 'emulation')}`];
-const WARNINGS = ['-Wall', '-Wextra', '-Werror', '-Wno-unknown-pragmas'];
-/** Answered by native/emulation/checks.cc. */
-const CHECKS = '-fsanitize=alignment,bounds,shift,integer-divide-by-zero';
+export const FLAGS = [
+  ...['-std=c++17', '-O1', '-fPIC', '-pthread', '-Wall', '-Wextra', '-Werror'],
+  ...[`-I${native}`, `-I${join(native, 'emulation')}`],
+];
+/** Of .cu files; answered by native/emulation/checks.cc. */
+export const CHECKS = ['-fsanitize=alignment,bounds,shift,integer-divide-by-zero'];
+/** For a process that has the libraries loaded. */
+const SANITIZERS = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all', '-g1'];
 
 export interface Build {
   /** Why there is none; null when there is one. */
@@ -41,7 +45,10 @@ export interface Build {
   readonly addon: Addon | null;
 }
 
-/** The addon of these sources, built unless it is there already. */
+/**
+ * The addon of these sources, built unless it is there already; with FLATMIN_EMULATION_SANITIZE=1 under
+ * sanitizers, which docs/cuda.md tells how to run.
+ */
 export async function buildEmulated(): Promise<Build> {
   const none = (missing: string): Build => ({ missing, addon: null });
   const { compiler } = findTools();
@@ -49,25 +56,25 @@ export async function buildEmulated(): Promise<Build> {
   if (compiler === null) return none('no compiler');
   const headers = nodeHeaders();
   if (headers === null) return none('no Node-API headers beside node');
-  mkdirSync(folder, { recursive: true });
-  const flags = ['-std=c++17', '-O1', '-fPIC', '-pthread', ...WARNINGS, ...INCLUDES];
+  const sanitized = process.env.FLATMIN_EMULATION_SANITIZE === '1';
   const sources = [...emulatedSources(), join(native, 'addon.cc')];
-  const path = await withLock(join(folder, 'lock'), async () => {
-    const objects = await compileAll(compiler, sources, (source) =>
-      source.endsWith('.cu')
-        ? [...flags, CHECKS]
-        : source.endsWith('addon.cc')
-          ? [...flags, ...headers]
-          : flags,
-    );
-    const addon = join(folder, `${hashOf(objects)}.node`);
-    if (!existsSync(addon)) {
-      await run(compiler, ['-shared', '-pthread', '-o', `${addon}.new`, ...objects]);
-      renameSync(`${addon}.new`, addon);
-    }
-    return addon;
-  });
-  return { missing: null, addon: createRequire(import.meta.url)(path) as Addon };
+  const objects = await compileAll(
+    compiler,
+    sources.filter((path) => !(sanitized && path.endsWith('checks.cc'))),
+    (source) => [
+      ...FLAGS,
+      ...(sanitized ? SANITIZERS : source.endsWith('.cu') ? CHECKS : []),
+      ...(source.endsWith('addon.cc') ? headers : []),
+    ],
+  );
+  const addon = join(folder, `${hashOf(objects)}.node`);
+  if (!existsSync(addon)) {
+    const link = sanitized ? SANITIZERS : [];
+    const temporary = `${addon}.${process.pid}`;
+    await run(compiler, ['-shared', '-pthread', ...link, '-o', temporary, ...objects]);
+    renameSync(temporary, addon);
+  }
+  return { missing: null, addon: createRequire(import.meta.url)(addon) as Addon };
 }
 
 function nodeHeaders(): string[] | null {
@@ -86,6 +93,7 @@ export async function compileAll(
   sources: readonly string[],
   flagsOf: (source: string) => readonly string[],
 ): Promise<string[]> {
+  mkdirSync(folder, { recursive: true });
   const headers = ['cuda', 'formulas', 'program', 'emulation']
     .flatMap((directory) => filesOf(directory, '.h'))
     .map((path) => readFileSync(path, 'utf8'));
@@ -95,22 +103,24 @@ export async function compileAll(
     const key = hashOf([identity, ...flags, ...headers, readFileSync(source, 'utf8')]);
     return { source, flags, object: join(folder, `${basename(source)}.${key}.o`) };
   });
-  const due = work.filter(({ object }) => !existsSync(object));
-  const worker = async (): Promise<void> => {
-    for (let next = due.pop(); next !== undefined; next = due.pop()) {
-      const { source, flags, object } = next;
-      await run(compiler, [...flags, '-x', 'c++', '-c', source, '-o', `${object}.new`]);
-      renameSync(`${object}.new`, object);
-    }
-  };
-  await Promise.all(Array.from({ length: availableParallelism() }, worker));
+  await withLock(join(folder, 'lock'), async () => {
+    const due = work.filter(({ object }) => !existsSync(object));
+    const worker = async (): Promise<void> => {
+      for (let next = due.pop(); next !== undefined; next = due.pop()) {
+        const { source, flags, object } = next;
+        await run(compiler, [...flags, '-x', 'c++', '-c', source, '-o', `${object}.new`]);
+        renameSync(`${object}.new`, object);
+      }
+    };
+    await Promise.all(Array.from({ length: availableParallelism() }, worker));
+  });
   return work.map(({ object }) => object);
 }
 
 const hashOf = (parts: readonly string[]): string =>
   createHash('sha256').update(parts.join('\0')).digest('hex').slice(0, 16);
 
-function run(command: string, args: readonly string[]): Promise<void> {
+export function run(command: string, args: readonly string[]): Promise<void> {
   const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'] });
   let errors = '';
   child.stderr.on('data', (text) => {
