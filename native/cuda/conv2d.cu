@@ -3,7 +3,7 @@
 #include "cuda/block.h"
 #include "cuda/gemm.h"
 #include "cuda/kernels.h"
-#include "cuda/windows.h"
+#include "cuda/unfold.h"
 
 namespace flatmin {
 namespace cuda {
@@ -30,23 +30,6 @@ struct Planes {
 
   __device__ float* at(int64_t channel, int64_t column) const {
     return data + column / plane * image + channel * plane + column % plane;
-  }
-};
-
-// The windows of x: taps by (image, position); outside the image they are 0.
-struct Unfolded {
-  const float* x;
-  int64_t image;  // elements
-  Windows w;
-  bool alongK = false;
-
-  __device__ float at(int64_t tap, int64_t column) const {
-    const int64_t positions = w.positions(), position = column % positions;
-    const int64_t c = tap / w.kernel(), k = tap % w.kernel();
-    const int64_t y = position / w.outWidth * w.strideY - w.padY + k / w.kernelWidth;
-    const int64_t xx = position % w.outWidth * w.strideX - w.padX + k % w.kernelWidth;
-    if (y < 0 || y >= w.height || xx < 0 || xx >= w.width) return 0;
-    return x[column / positions * image + (c * w.height + y) * w.width + xx];
   }
 };
 
@@ -135,14 +118,6 @@ struct ByPosition {
   __device__ float at(int64_t i, int64_t k) const { return *planes.at(i, k); }
 };
 
-// The windows as (image, position) by taps.
-struct UnfoldedRows {
-  Unfolded windows;
-  bool alongK = true;
-
-  __device__ float at(int64_t k, int64_t j) const { return windows.at(j, k); }
-};
-
 // A block to each output channel: db ← Σ dy.
 __global__ void sumPlanes(int64_t images, int64_t channels, int64_t positions, const float* dy,
                           float* db) {
@@ -168,7 +143,7 @@ Run op_conv2dGradWeight(Instruction& in) {
       const Planes from{dy.f32(step) + g * conv.outputs(), conv.groups * conv.outputs(),
                         w.positions()};
       const Unfolded windows{x.f32(step) + g * conv.inputs(), conv.groups * conv.inputs(), w};
-      gemm(shape, ByPosition{from}, UnfoldedRows{windows},
+      gemm(shape, ByPosition{from}, Transposed<Unfolded>{windows, true},
            RowMajor{dw.f32(step) + g * conv.out * w.taps(), w.taps(), nullptr}, step.scratch,
            step.stream);
     }

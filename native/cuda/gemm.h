@@ -53,6 +53,15 @@ inline Matrix rightMatrix(const float* data, int64_t rowStride, int64_t columnSt
   return {data, rowStride, columnStride, rowStride == 1 && columnStride != 1};
 }
 
+// X as the other operand: columns by rows.
+template <class X>
+struct Transposed {
+  X x;
+  bool alongK;
+
+  __device__ float at(int64_t i, int64_t j) const { return x.at(j, i); }
+};
+
 // C[i · n + j] ← value + bias[j]; a null bias is none.
 struct RowMajor {
   float* data;

@@ -57,7 +57,15 @@
   KERNEL(maxPool2d) \
   KERNEL(maxPool2dGrad) \
   KERNEL(avgPool2d) \
-  KERNEL(avgPool2dGrad)
+  KERNEL(avgPool2dGrad) \
+  KERNEL(modeGram) \
+  KERNEL(modeApply) \
+  KERNEL(countUpdate) \
+  KERNEL(kfacInputFactor) \
+  KERNEL(kfacGradFactor) \
+  KERNEL(kfacJoin) \
+  KERNEL(kfacSplit) \
+  KERNEL(klClip)
 // clang-format on
 
 namespace flatmin {
