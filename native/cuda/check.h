@@ -20,7 +20,8 @@ inline void check(cudaError_t error, const char* call, const char* file, int lin
   const std::string what = std::string(cudaGetErrorName(error)) + ": " + cudaGetErrorString(error) +
                            " (" + call + " at " + path.substr(path.rfind('/') + 1) + ":" +
                            std::to_string(line) + ")";
-  if (error == cudaErrorMemoryAllocation) throw OutOfMemory("out of device memory: " + what);
+  if (error == cudaErrorMemoryAllocation)
+    throw OutOfMemory("out of device memory: use a smaller batch, model or dataset; " + what);
   throw DeviceLost(what);
 }
 

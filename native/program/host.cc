@@ -8,7 +8,7 @@ namespace flatmin {
 char* Host::allocate(int64_t bytes) {
   const size_t padded = (static_cast<size_t>(bytes) + 127) / 64 * 64;
   void* const data = std::aligned_alloc(64, padded);
-  if (!data) throw OutOfMemory("out of memory");
+  if (!data) throw OutOfMemory("out of memory: use a smaller batch, model or dataset");
   std::memset(data, 0, padded);
   return static_cast<char*>(data);
 }

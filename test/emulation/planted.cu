@@ -188,7 +188,7 @@ void testRuntime() {
 
     emulation::failNext(cudaErrorMemoryAllocation);
     const std::string memory = messageOf<OutOfMemory>([&] { store->declare("a", type); });
-    expect(contains(memory, "out of device memory: cudaErrorMemoryAllocation") &&
+    expect(contains(memory, "smaller batch, model or dataset; cudaErrorMemoryAllocation") &&
                contains(memory, "cudaMalloc(&data") && contains(memory, "at device.cu:"),
            "out of memory, with expression, file and line: " + memory);
     store->declare("a", type);
