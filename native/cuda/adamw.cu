@@ -1,14 +1,11 @@
-// Adam and AdamW; formula in formulas/updates.h.
+// Adam, AdamW and AMSGrad; formulas in formulas/updates.h.
 #include "cuda/kernels.h"
+#include "cuda/scalar.h"
 #include "cuda/update.h"
 #include "formulas/updates.h"
 
 namespace flatmin {
 namespace cuda {
-
-struct SqrtOf {
-  __device__ float operator()(float x) const { return sqrtf(x); }
-};
 
 struct Adamw {
   using Scalars = formulas::AdamwScalars;
@@ -29,6 +26,12 @@ struct Adamw {
   }
 };
 
+struct Amsgrad : Adamw {
+  __device__ void operator()(float* v, const Scalars& s) const {
+    formulas::amsgrad(v[0], v[1], v[2], v[3], v[4], s, SqrtOf{});
+  }
+};
+
 Run op_adamw(Instruction& in) {
   const double beta1 = in.number("beta1");
   const double beta2 = in.number("beta2");
@@ -44,7 +47,9 @@ Run op_adamw(Instruction& in) {
                                      static_cast<float>(1 - beta2),
                                      0,
                                      0};
-  return updateRun<4>(in, Adamw{fixed, beta1, beta2, in.integer("lrSlot"), in.integer("stepSlot")});
+  const Adamw rule{fixed, beta1, beta2, in.integer("lrSlot"), in.integer("stepSlot")};
+  if (in.integer("amsgrad") == 0) return updateRun<4>(in, rule);
+  return updateRun<5>(in, Amsgrad{rule});
 }
 
 }  // namespace cuda

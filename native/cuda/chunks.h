@@ -34,6 +34,7 @@ class ChunkList {
 
  private:
   static std::vector<Chunk<kWidth>> cut(const std::vector<Operand>& operands) {
+    if (operands.size() % kWidth != 0) throw ProgramError("tensors that do not come in groups");
     std::vector<Chunk<kWidth>> chunks;
     for (size_t first = 0; first < operands.size(); first += kWidth)
       for (int64_t begin = 0; begin < operands[first].size(); begin += kChunk) {

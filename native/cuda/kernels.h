@@ -46,9 +46,11 @@
   KERNEL(sgd) \
   KERNEL(adamw) \
   KERNEL(lion) \
+  KERNEL(adagrad) \
   KERNEL(globalNorm) \
   KERNEL(samPerturb) \
   KERNEL(restore) \
+  KERNEL(keep) \
   KERNEL(linear) \
   KERNEL(matmul) \
   KERNEL(conv2d) \

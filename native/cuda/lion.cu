@@ -1,15 +1,11 @@
 // Lion (arXiv 2302.06675): one pass over θ, g, m; formula in formulas/updates.h.
 #include "cuda/kernels.h"
+#include "cuda/scalar.h"
 #include "cuda/update.h"
 #include "formulas/updates.h"
 
 namespace flatmin {
 namespace cuda {
-
-// −1, 0 or 1; NaN stays NaN.
-struct SignOf {
-  __device__ float operator()(float c) const { return c > 0 ? 1.0f : (c < 0 ? -1.0f : c); }
-};
 
 struct Lion {
   using Scalars = formulas::LionScalars;

@@ -2,6 +2,7 @@
 // formulas/elementary.h.
 #include "cuda/elementwise.h"
 #include "cuda/kernels.h"
+#include "cuda/scalar.h"
 #include "formulas/elementary.h"
 
 namespace flatmin {
@@ -46,14 +47,8 @@ struct Exp {
 struct Log {
   __device__ float operator()(float x) const { return formulas::log<float, uint32_t>(x); }
 };
-struct Sqrt {
-  __device__ float operator()(float x) const { return sqrtf(x); }
-};
 struct Square {
   __device__ float operator()(float x) const { return x * x; }
-};
-struct Sign {
-  __device__ float operator()(float x) const { return x > 0.0f ? 1.0f : (x < 0.0f ? -1.0f : x); }
 };
 struct Abs {
   __device__ float operator()(float x) const { return fabsf(x); }
@@ -77,9 +72,9 @@ Run op_tanh(Instruction& in) { return unary(in, Tanh{}); }
 Run op_sigmoid(Instruction& in) { return unary(in, Sigmoid{}); }
 Run op_exp(Instruction& in) { return unary(in, Exp{}); }
 Run op_log(Instruction& in) { return unary(in, Log{}); }
-Run op_sqrt(Instruction& in) { return unary(in, Sqrt{}); }
+Run op_sqrt(Instruction& in) { return unary(in, SqrtOf{}); }
 Run op_square(Instruction& in) { return unary(in, Square{}); }
-Run op_sign(Instruction& in) { return unary(in, Sign{}); }
+Run op_sign(Instruction& in) { return unary(in, SignOf{}); }
 Run op_abs(Instruction& in) { return unary(in, Abs{}); }
 Run op_affine(Instruction& in) {
   return unary(
