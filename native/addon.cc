@@ -5,7 +5,9 @@
 #include <set>
 #include <thread>
 
+#include "cuda/device.h"
 #include "cuda/probe.h"
+#include "program/host.h"
 #include "program/isa.h"
 #include "program/program.h"
 
@@ -107,17 +109,33 @@ ProgramSpec parseSpec(const Napi::Object& object) {
   return spec;
 }
 
+// The C++ exception that is being handled, as a JavaScript one.
+Napi::Error translated(Napi::Env env) {
+  try {
+    throw;
+  } catch (const Napi::Error& error) {
+    return error;
+  } catch (const OutOfMemory& error) {
+    return codedError(env, "FLATMIN_MEMORY", error.what());
+  } catch (const std::bad_alloc&) {
+    return codedError(env, "FLATMIN_MEMORY",
+                      "out of memory: use a smaller batch, model or dataset");
+  } catch (const DeviceMissing& error) {
+    return codedError(env, "FLATMIN_DEVICE", error.what());
+  } catch (const DeviceLost& error) {
+    return codedError(env, "FLATMIN_DEVICE_LOST", error.what());
+  } catch (const std::exception& error) {
+    return codedError(env, "FLATMIN_PROGRAM", error.what());
+  }
+}
+
 // Runs `body`, turning C++ exceptions into JavaScript ones.
 template <class Body>
 auto guarded(Napi::Env env, Body body) {
   try {
     return body();
-  } catch (const Napi::Error&) {
-    throw;
-  } catch (const std::bad_alloc&) {
-    throw codedError(env, "FLATMIN_MEMORY", "out of memory: use a smaller batch, model or dataset");
-  } catch (const std::exception& error) {
-    throw codedError(env, "FLATMIN_PROGRAM", error.what());
+  } catch (...) {
+    throw translated(env);
   }
 }
 
@@ -137,11 +155,19 @@ class StoreObject : public Napi::ObjectWrap<StoreObject> {
          InstanceMethod("write", &StoreObject::write), InstanceMethod("read", &StoreObject::read)});
   }
 
-  // (isa: string, threads: number); an empty isa chooses the widest.
+  // (where: string, threads: number); `where` is a CUDA device as "cuda:0" or an instruction set of
+  // the CPU, of which an empty one chooses the widest.
   explicit StoreObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<StoreObject>(info) {
     guarded(info.Env(), [&] {
-      const Isa& isa = chooseIsa(info[0].As<Napi::String>());
-      store = std::make_shared<Store>(isa.kernels, info[1].As<Napi::Number>().Int32Value());
+      const std::string where = info[0].As<Napi::String>();
+      if (where.rfind("cuda:", 0) == 0) {
+        store = openCuda(std::stoi(where.substr(5)));
+        Value().Set("isa", where);
+        return;
+      }
+      const Isa& isa = chooseIsa(where);
+      store = std::make_shared<Store>(isa.kernels, std::make_unique<Host>(),
+                                      info[1].As<Napi::Number>().Int32Value());
       Value().Set("isa", isa.name);
     });
   }
@@ -163,8 +189,8 @@ class StoreObject : public Napi::ObjectWrap<StoreObject> {
       Napi::Uint8Array bytes = info[1].As<Napi::Uint8Array>();
       if (static_cast<int64_t>(bytes.ByteLength()) != memory.bytes())
         throw codedError(info.Env(), "FLATMIN_ARGUMENT", "write of another size than the buffer");
-      // An empty array may have no address.
-      if (memory.bytes() > 0) std::memcpy(memory.data(), bytes.Data(), bytes.ByteLength());
+      store->device->upload(memory.data(), bytes.Data(), memory.bytes());
+      store->device->wait();
       return info.Env().Undefined();
     });
   }
@@ -175,7 +201,8 @@ class StoreObject : public Napi::ObjectWrap<StoreObject> {
       Memory& memory = idle(info);
       Napi::ArrayBuffer copy =
           Napi::ArrayBuffer::New(info.Env(), static_cast<size_t>(memory.bytes()));
-      if (memory.bytes() > 0) std::memcpy(copy.Data(), memory.data(), copy.ByteLength());
+      store->device->download(copy.Data(), memory.data(), memory.bytes());
+      store->device->wait();
       return copy;
     });
   }
@@ -234,10 +261,10 @@ class AsyncRun {
   void work() {
     try {
       program_->run(rows_.data(), steps_, -1, reports_.data(), abort, done_);
-    } catch (const std::exception& error) {
-      failure_ = error.what();
+      stopped_ = program_->stopped();
+    } catch (...) {
+      failure_ = std::current_exception();
     }
-    stopped_ = program_->stopped();
     program_->store().busy = false;
     settle_.NonBlockingCall(this,
                             [](Napi::Env env, Napi::Function, AsyncRun* run) { run->settle(env); });
@@ -253,7 +280,7 @@ class AsyncRun {
   const int64_t steps_;
   std::vector<float> reports_;
   std::atomic<int64_t> done_{0};
-  std::string failure_;
+  std::exception_ptr failure_;
   bool stopped_ = false;
   Napi::ThreadSafeFunction settle_;
   std::thread thread_;
@@ -311,13 +338,13 @@ class ProgramObject : public Napi::ObjectWrap<ProgramObject> {
       std::atomic<int64_t> done{0};
       try {
         program_->run(rows.Data(), steps, phase, reports.Data(), abort, done);
+        outcome[1] = program_->stopped();
       } catch (...) {
         program_->store().busy = false;
         throw;
       }
       program_->store().busy = false;
       outcome[0] = static_cast<int32_t>(done.load());
-      outcome[1] = program_->stopped();
       return env.Undefined();
     });
   }
@@ -362,14 +389,18 @@ void AsyncRun::settle(Napi::Env env) {
   Napi::HandleScope scope(env);
   thread_.join();
   ProgramObject::Unwrap(self_.Value())->ended();
-  if (failure_.empty()) {
+  if (!failure_) {
     Napi::Object result = Napi::Object::New(env);
     result.Set("steps", static_cast<double>(done()));
     result.Set("reports", reports(env));
     result.Set("stopped", stopped_);
     deferred.Resolve(result);
   } else {
-    deferred.Reject(codedError(env, "FLATMIN_PROGRAM", failure_).Value());
+    try {
+      std::rethrow_exception(failure_);
+    } catch (...) {
+      deferred.Reject(translated(env).Value());
+    }
   }
   self_.Unref();
   delete this;

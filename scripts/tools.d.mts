@@ -10,4 +10,5 @@ export interface Tools {
 }
 
 export function findTools(): Tools;
+export function headersFolder(): string | null;
 export function toolVersion(path: string): string | null;

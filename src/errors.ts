@@ -15,9 +15,10 @@ export class FlatminError extends Error {
  * - `FLATMIN_DATA`: a file that is missing, unreadable, truncated or of another format
  * - `FLATMIN_FETCH`: a download that failed or did not match its checksum
  * - `FLATMIN_DEVICE`: a device that was named and is not there
+ * - `FLATMIN_DEVICE_LOST`: a device that failed at work; what was in its memory is lost
  * - `FLATMIN_NUMERICS`: a gradient or loss that is not finite, or a matrix root that keeps failing
  * - `FLATMIN_BUSY`: a program that is already running
- * - `FLATMIN_MEMORY`: a buffer that does not fit into memory
+ * - `FLATMIN_MEMORY`: a buffer that does not fit into the memory of its device
  * - `FLATMIN_PROGRAM`: a program that an executor cannot run: a bug of flatmin's, please report it
  * - `FLATMIN_ABORTED`: an `AbortSignal` fired
  * - `FLATMIN_IO`: a file that cannot be written
@@ -29,6 +30,7 @@ export type ErrorCode =
   | 'FLATMIN_DATA'
   | 'FLATMIN_FETCH'
   | 'FLATMIN_DEVICE'
+  | 'FLATMIN_DEVICE_LOST'
   | 'FLATMIN_NUMERICS'
   | 'FLATMIN_BUSY'
   | 'FLATMIN_MEMORY'

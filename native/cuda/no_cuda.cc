@@ -1,8 +1,15 @@
 // Stands in for every file of this folder in a build without nvcc.
+#include "cuda/device.h"
 #include "cuda/probe.h"
 
 namespace flatmin {
 
-CudaReport probeCuda() { return {false, "", "", {}, "this build has no CUDA kernels"}; }
+namespace {
+constexpr char kReason[] = "this build has no CUDA kernels";
+}
+
+CudaReport probeCuda() { return {false, "", "", {}, kReason}; }
+
+std::shared_ptr<Store> openCuda(int) { throw DeviceMissing(kReason); }
 
 }  // namespace flatmin

@@ -1,8 +1,8 @@
 // Lists the CUDA devices and runs one kernel on the first: a driver may be older than the runtime
 // that is linked in, and a card older than the architectures compiled for.
-#include <cuda_runtime.h>
-
 #include "cuda/probe.h"
+
+#include "cuda/launch.h"
 
 namespace flatmin {
 namespace {
@@ -17,18 +17,16 @@ std::string versionName(int version) {
 }
 
 std::string runKernel() {
-  int* out = nullptr;
   int got = 0;
-  cudaError_t error = cudaMalloc(&out, sizeof *out);
-  if (error == cudaSuccess) {
-    void* arguments[] = {&out};
-    error = cudaLaunchKernel(reinterpret_cast<const void*>(answer), dim3(1), dim3(1), arguments);
-    if (error == cudaSuccess) error = cudaMemcpy(&got, out, sizeof got, cudaMemcpyDeviceToHost);
-    cudaFree(out);
+  try {
+    int* out = nullptr;
+    CUDA_CHECK(cudaMalloc(&out, sizeof *out));
+    const std::unique_ptr<int, cudaError_t (*)(void*)> owner(out, cudaFree);
+    LAUNCH(answer, 1, 1, 0, nullptr, out);
+    CUDA_CHECK(cudaMemcpy(&got, out, sizeof got, cudaMemcpyDeviceToHost));
+  } catch (const std::exception& error) {
+    return std::string("the first device runs no kernel of this build: ") + error.what();
   }
-  if (error != cudaSuccess)
-    return std::string("the first device runs no kernel of this build: ") +
-           cudaGetErrorString(error);
   return got == kAnswer ? "" : "the first device returned a wrong result";
 }
 

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "device.h"
 #include "spec.h"
 #include "thread_pool.h"
 
@@ -13,9 +14,11 @@ namespace flatmin {
 
 struct Step {
   char* const* buffers;  // by buffer id
-  const double* row;     // slots' values
+  char* const* table;    // the same list in the device's memory
+  const double* row;     // slots' values, in the device's memory
   char* scratch;         // as many bytes as the instruction asked for, 64-byte aligned
   ThreadPool& pool;
+  void* stream;  // of the device
 };
 
 // A prepared instruction.
@@ -41,6 +44,7 @@ struct Instruction {
   std::vector<Operand> inputs, outputs;
   Attrs attrs;
   int threads = 1;
+  Device* device = nullptr;
   int64_t scratchBytes = 0;  // set by the kernel's factory
 
   double number(const char* name) const { return list(name).at(0); }

@@ -1,7 +1,6 @@
 #include "program.h"
 
 #include <algorithm>
-#include <cstring>
 
 namespace flatmin {
 
@@ -16,7 +15,7 @@ const KernelEntry& findKernel(KernelTable table, const std::string& op) {
 }  // namespace
 
 Program::Program(const ProgramSpec& spec, std::shared_ptr<Store> store)
-    : spec_(spec), store_(std::move(store)), arena_(spec.arenaBytes) {
+    : spec_(spec), store_(std::move(store)), arena_(*store_->device, spec.arenaBytes) {
   for (size_t id = 0; id < spec_.buffers.size(); ++id) {
     const BufferSpec& buffer = spec_.buffers[id];
     char* data = nullptr;
@@ -30,7 +29,11 @@ Program::Program(const ProgramSpec& spec, std::shared_ptr<Store> store)
         throw ProgramError("buffer " + buffer.key + " has another size in the store");
       data = memory.data();
     } else {
-      bound_.push_back(id);
+      bound_.push_back({id, nullptr, Memory()});
+      if (!store_->device->isHost()) {
+        bound_.back().copy = Memory(*store_->device, buffer.type.bytes());
+        data = bound_.back().copy.data();
+      }
     }
     buffers_.push_back(data);
   }
@@ -51,6 +54,7 @@ Program::Program(const ProgramSpec& spec, std::shared_ptr<Store> store)
     for (int id : given.outputs) instruction.outputs.push_back(operand(id));
     instruction.attrs = given.attrs;
     instruction.threads = store_->pool.threads();
+    instruction.device = store_->device.get();
     if (given.section < 0 || given.section >= spec_.sections)
       throw ProgramError("section out of range");
     Run run = findKernel(store_->kernels, given.op).prepare(instruction);
@@ -58,7 +62,38 @@ Program::Program(const ProgramSpec& spec, std::shared_ptr<Store> store)
         {std::move(run), given.section == 0 ? -1 : spec_.slots + given.section - 1});
     scratchBytes = std::max(scratchBytes, instruction.scratchBytes);
   }
-  scratch_ = Memory(scratchBytes);
+  Device& device = *store_->device;
+  scratch_ = Memory(device, scratchBytes);
+  if (!device.isHost()) {
+    const int64_t bytes = static_cast<int64_t>(buffers_.size() * sizeof(char*));
+    table_ = Memory(device, bytes);
+    device.upload(table_.data(), buffers_.data(), bytes);
+    device.wait();
+  }
+}
+
+bool Program::stopped() const {
+  if (spec_.status < 0) return false;
+  int32_t word = 0;
+  store_->device->download(&word, buffers_[static_cast<size_t>(spec_.status)], sizeof word);
+  store_->device->wait();
+  return word != 0;
+}
+
+void Program::bringIn() {
+  for (const Bound& bound : bound_) {
+    if (store_->device->isHost())
+      buffers_[bound.id] = bound.data;
+    else
+      store_->device->upload(bound.copy.data(), bound.data, bound.copy.bytes());
+  }
+}
+
+void Program::bringOut() {
+  if (store_->device->isHost()) return;
+  for (const Bound& bound : bound_)
+    store_->device->download(bound.data, bound.copy.data(), bound.copy.bytes());
+  store_->device->wait();
 }
 
 int64_t Program::run(const double* rows, int64_t steps, int phase, float* reports,
@@ -67,18 +102,26 @@ int64_t Program::run(const double* rows, int64_t steps, int phase, float* report
   const size_t last = phase < 0 || phase + 1 == phases()
                           ? prepared_.size()
                           : static_cast<size_t>(spec_.phases[phase + 1]);
+  Device& device = *store_->device;
+  char* const* const table =
+      device.isHost() ? buffers_.data() : reinterpret_cast<char* const*>(table_.data());
+  bringIn();
   int64_t step = 0;
   for (; step < steps && !abort.load(std::memory_order_relaxed) && !stopped(); ++step) {
     const double* row = rows + step * rowWidth();
-    const Step context{buffers_.data(), row, scratch_.data(), store_->pool};
+    const Step context{buffers_.data(), table,        device.place(row, rowWidth()),
+                       scratch_.data(), store_->pool, device.stream()};
     for (size_t i = first; i < last; ++i) {
       const Prepared& prepared = prepared_[i];
       if (prepared.flag < 0 || row[prepared.flag] != 0) prepared.run(context);
     }
     for (size_t i = 0; i < spec_.reports.size(); ++i)
-      std::memcpy(reports + step * reportCount() + i, buffers_[spec_.reports[i]], sizeof(float));
+      device.download(reports + step * reportCount() + i, buffers_[spec_.reports[i]],
+                      sizeof(float));
+    device.wait();
     done.store(step + 1, std::memory_order_release);
   }
+  bringOut();
   return step;
 }
 

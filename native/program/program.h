@@ -1,4 +1,4 @@
-// Runs a program on the CPU: instruction after instruction, step after step.
+// Runs a program on the device of its store: instruction after instruction, step after step.
 #pragma once
 
 #include <atomic>
@@ -21,14 +21,12 @@ class Program {
 
   // The caller's arrays for the bound buffers, in the order in which they stand; valid for the next
   // run.
-  void bind(size_t index, void* data) { buffers_[bound_.at(index)] = static_cast<char*>(data); }
+  void bind(size_t index, void* data) { bound_.at(index).data = static_cast<char*>(data); }
   size_t boundCount() const { return bound_.size(); }
-  int64_t boundBytes(size_t index) const { return spec_.buffers[bound_.at(index)].type.bytes(); }
+  int64_t boundBytes(size_t index) const { return spec_.buffers[bound_.at(index).id].type.bytes(); }
 
   // The status block ended the last run, and ends every other until its first word is cleared.
-  bool stopped() const {
-    return spec_.status >= 0 && *reinterpret_cast<const int32_t*>(buffers_[spec_.status]) != 0;
-  }
+  bool stopped() const;
   int rowWidth() const { return spec_.rowWidth(); }
   int reportCount() const { return static_cast<int>(spec_.reports.size()); }
   int phases() const { return static_cast<int>(spec_.phases.size()); }
@@ -39,12 +37,21 @@ class Program {
     Run run;
     int flag;  // column of the row that must be non-zero, -1 for every step
   };
+  // On another device than the host, the caller's array is copied in before a run and out after.
+  struct Bound {
+    size_t id;
+    char* data;
+    Memory copy;
+  };
+
+  void bringIn();
+  void bringOut();
 
   ProgramSpec spec_;
   std::shared_ptr<Store> store_;
-  Memory arena_, scratch_;
+  Memory arena_, scratch_, table_;
   std::vector<char*> buffers_;
-  std::vector<size_t> bound_;
+  std::vector<Bound> bound_;
   std::vector<Prepared> prepared_;
 };
 

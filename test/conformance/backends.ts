@@ -2,9 +2,11 @@
 
 import type { Store } from '../../src/backend/backend.ts';
 import { JsStore } from '../../src/backend/js/store.ts';
-import { loadAddon } from '../../src/backend/native/addon.ts';
+import { type Addon, loadAddon } from '../../src/backend/native/addon.ts';
 import type { NativeExecutor } from '../../src/backend/native/handles.ts';
 import { NativeStore } from '../../src/backend/native/store.ts';
+import { buildEmulated } from '../emulation/build.ts';
+import { cudaKernels } from './collect.ts';
 
 export interface Backend {
   readonly name: string;
@@ -14,6 +16,8 @@ export interface Backend {
   readonly open: (threads: number) => Store;
   /** Thread counts to try. */
   readonly threads: readonly number[];
+  /** Ops that it has; all when absent. */
+  readonly ops?: ReadonlySet<string>;
 }
 
 const js: Backend = {
@@ -36,4 +40,19 @@ function cpu(isa: string): Backend {
   return { name: `cpu ${isa}`, missing, open, threads: [1, 2, 4] };
 }
 
-export const backends: readonly Backend[] = [js, ...['avx512', 'avx2', 'portable'].map(cpu)];
+const emulated = await buildEmulated();
+
+/** The CUDA kernels on the CPU, whose threads run in the order that FLATMIN_THREAD_ORDER draws. */
+export const cudaEmulated: Backend = {
+  name: 'cuda-emulated',
+  missing: emulated.missing,
+  open: () => new NativeStore(emulated.addon as Addon, { threads: 1, isa: 'cuda:0' }),
+  threads: [1],
+  ops: new Set(cudaKernels()),
+};
+
+export const backends: readonly Backend[] = [
+  js,
+  ...['avx512', 'avx2', 'portable'].map(cpu),
+  cudaEmulated,
+];

@@ -10,7 +10,8 @@ async function importAll<M>(folder: URL): Promise<M[]> {
 
 const OPS = new URL('../../src/ops/', import.meta.url);
 const CASES = new URL('./cases/', import.meta.url);
-const KERNELS = new URL('../../native/cpu/kernels.h', import.meta.url);
+const CPU_KERNELS = new URL('../../native/cpu/kernels.h', import.meta.url);
+const CUDA_KERNELS = new URL('../../native/cuda/kernels.h', import.meta.url);
 
 export async function collectCases(): Promise<Case[]> {
   await importAll(OPS);
@@ -22,6 +23,11 @@ export async function collectCases(): Promise<Case[]> {
 export const executedOps = (): string[] =>
   opNames().filter((name) => findOp(name).alias === undefined);
 
+const listed = (file: URL): string[] =>
+  [...readFileSync(file, 'utf8').matchAll(/^ {2}KERNEL\((\w+)\)/gm)].map(([, name]) => name);
+
 /** Ops listed as having a C++ kernel. */
-export const cpuKernels = (): string[] =>
-  [...readFileSync(KERNELS, 'utf8').matchAll(/^ {2}KERNEL\((\w+)\)/gm)].map(([, name]) => name);
+export const cpuKernels = (): string[] => listed(CPU_KERNELS);
+
+/** Ops listed as having a CUDA kernel. */
+export const cudaKernels = (): string[] => listed(CUDA_KERNELS);

@@ -1,0 +1,83 @@
+// The ops that have a CUDA kernel, one line each: `Run op_NAME(Instruction&)` prepares op NAME.
+#pragma once
+
+#include "program/kernel.h"
+
+// clang-format off
+#define FLATMIN_CUDA_KERNELS(KERNEL) \
+  KERNEL(fill) \
+  KERNEL(relu) \
+  KERNEL(tanh) \
+  KERNEL(sigmoid) \
+  KERNEL(exp) \
+  KERNEL(log) \
+  KERNEL(sqrt) \
+  KERNEL(square) \
+  KERNEL(sign) \
+  KERNEL(abs) \
+  KERNEL(affine) \
+  KERNEL(reluGrad) \
+  KERNEL(tanhGrad) \
+  KERNEL(sigmoidGrad) \
+  KERNEL(add) \
+  KERNEL(sub) \
+  KERNEL(mul) \
+  KERNEL(div) \
+  KERNEL(maximum) \
+  KERNEL(minimum) \
+  KERNEL(greaterEqual) \
+  KERNEL(less) \
+  KERNEL(sum) \
+  KERNEL(expand) \
+  KERNEL(max) \
+  KERNEL(maxGrad) \
+  KERNEL(softmax) \
+  KERNEL(softmaxGrad) \
+  KERNEL(crossEntropy) \
+  KERNEL(crossEntropyGrad) \
+  KERNEL(countCorrect) \
+  KERNEL(gather) \
+  KERNEL(scatterAdd) \
+  KERNEL(batchIndices) \
+  KERNEL(normalise) \
+  KERNEL(dropout) \
+  KERNEL(sampleLabels) \
+  KERNEL(checkFinite) \
+  KERNEL(sgd) \
+  KERNEL(adamw) \
+  KERNEL(lion) \
+  KERNEL(adagrad) \
+  KERNEL(globalNorm) \
+  KERNEL(samPerturb) \
+  KERNEL(restore) \
+  KERNEL(keep) \
+  KERNEL(linear) \
+  KERNEL(matmul) \
+  KERNEL(conv2d) \
+  KERNEL(conv2dGradInput) \
+  KERNEL(conv2dGradWeight) \
+  KERNEL(maxPool2d) \
+  KERNEL(maxPool2dGrad) \
+  KERNEL(avgPool2d) \
+  KERNEL(avgPool2dGrad) \
+  KERNEL(modeGram) \
+  KERNEL(modeApply) \
+  KERNEL(countUpdate) \
+  KERNEL(kfacInputFactor) \
+  KERNEL(kfacGradFactor) \
+  KERNEL(kfacJoin) \
+  KERNEL(kfacSplit) \
+  KERNEL(klClip)
+// clang-format on
+
+namespace flatmin {
+namespace cuda {
+
+#define FLATMIN_DECLARE(name) Run op_##name(Instruction& instruction);
+FLATMIN_CUDA_KERNELS(FLATMIN_DECLARE)
+#undef FLATMIN_DECLARE
+
+extern const KernelEntry kKernels[];
+
+}  // namespace cuda
+}  // namespace flatmin

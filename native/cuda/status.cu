@@ -1,0 +1,58 @@
+// checkFinite: is any element of a list of tensors NaN or infinite?
+#include "cuda/status.h"
+
+#include "cuda/chunks.h"
+#include "cuda/kernels.h"
+
+namespace flatmin {
+namespace cuda {
+
+constexpr int kNone = 0x7fffffff;
+
+__global__ void beginCheck(bool again, int32_t* status, int* first) {
+  if (!again) status[kSkip] = 0;
+  *first = kNone;
+}
+
+// x·0 is 0 for finite x and NaN otherwise.
+__global__ void findBad(const Chunk<1>* chunks, int64_t count, char* const* table,
+                        const int32_t* status, int* first) {
+  if (standsStill(status)) return;
+  for (int64_t c = blockIdx.x; c < count; c += gridDim.x) {
+    float bad = 0;
+    forElements<1, 0>(chunks[c], table, [&](float* v) { bad += v[0] * 0.0f; });
+    if (bad != 0) atomicMin(first, chunks[c].index);
+  }
+}
+
+__global__ void endCheck(bool skip, const double* step, const int* first, int32_t* status) {
+  if (standsStill(status) || *first == kNone) return;
+  status[kTensor] = *first;
+  status[kStep] = static_cast<int32_t>(*step);
+  if (skip) {
+    status[kSkip] = 1;
+    status[kSkipped] += 1;
+  } else {
+    status[kStop] = 1;
+  }
+}
+
+Run op_checkFinite(Instruction& in) {
+  const Operand status = in.inputs.at(0);
+  const ChunkList<1> list(in, {in.inputs.begin() + 1, in.inputs.end()});
+  const bool skip = in.integer("skip") != 0;
+  const bool again = in.integer("again") != 0;
+  const int64_t stepSlot = in.integer("stepSlot");
+  in.scratchBytes = sizeof(int);
+  return [=](const Step& step) {
+    int* const first = reinterpret_cast<int*>(step.scratch);
+    LAUNCH(beginCheck, 1, 1, 0, step.stream, again, status.i32(step), first);
+    if (list.count() == 0) return;  // guard
+    LAUNCH(findBad, list.blocks(), kThreads, 0, step.stream, list.data(), list.count(), step.table,
+           status.i32(step), first);
+    LAUNCH(endCheck, 1, 1, 0, step.stream, skip, step.row + stepSlot, first, status.i32(step));
+  };
+}
+
+}  // namespace cuda
+}  // namespace flatmin

@@ -1,0 +1,135 @@
+/**
+ * Builds the CUDA files for the CPU, through native/emulation: an addon whose every store is on an emulated
+ * device. Objects are kept in build/emulation by the hash of all that went into them.
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
+import { basename, join, resolve } from 'node:path';
+import { withLock } from '../../scripts/lock.mjs';
+import { version } from '../../scripts/record.mjs';
+import { findTools, headersFolder } from '../../scripts/tools.mjs';
+import type { Addon } from '../../src/backend/native/addon.ts';
+
+const root = resolve(import.meta.dirname, '../..');
+const native = join(root, 'native');
+const folder = join(root, 'build', 'emulation');
+
+const filesOf = (directory: string, ...kinds: readonly string[]): string[] =>
+  readdirSync(join(native, directory))
+    .filter((name) => kinds.some((kind) => name.endsWith(kind)))
+    .sort()
+    .map((name) => join(native, directory, name));
+
+/** Everything but the addon itself: kernels, the executor and the emulation. */
+export const emulatedSources = (): string[] => [
+  ...filesOf('cuda', '.cu'),
+  ...filesOf('program', '.cc').filter((path) => basename(path) !== 'isa.cc'),
+  ...filesOf('emulation', '.cc'),
+];
+
+export const FLAGS = [
+  ...['-std=c++17', '-O1', '-fPIC', '-pthread', '-Wall', '-Wextra', '-Werror'],
+  ...[`-I${native}`, `-I${join(native, 'emulation')}`],
+];
+/** Of .cu files; answered by native/emulation/checks.cc. */
+export const CHECKS = ['-fsanitize=alignment,bounds,shift,integer-divide-by-zero'];
+/** For a process that has the libraries loaded. */
+const SANITIZERS = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all', '-g1'];
+
+export interface Build {
+  /** Why there is none; null when there is one. */
+  readonly missing: string | null;
+  readonly addon: Addon | null;
+}
+
+/**
+ * The addon of these sources, built unless it is there already; with FLATMIN_EMULATION_SANITIZE=1 under
+ * sanitizers, which docs/cuda.md tells how to run.
+ */
+export async function buildEmulated(): Promise<Build> {
+  const none = (missing: string): Build => ({ missing, addon: null });
+  const { compiler } = findTools();
+  if (process.platform !== 'linux') return none('the emulation is built on Linux alone');
+  if (compiler === null) return none('no compiler');
+  const headers = nodeHeaders();
+  if (headers === null) return none('no Node-API headers beside node');
+  const sanitized = process.env.FLATMIN_EMULATION_SANITIZE === '1';
+  const sources = [...emulatedSources(), join(native, 'addon.cc')];
+  const objects = await compileAll(
+    compiler,
+    sources.filter((path) => !(sanitized && path.endsWith('checks.cc'))),
+    (source) => [
+      ...FLAGS,
+      ...(sanitized ? SANITIZERS : source.endsWith('.cu') ? CHECKS : []),
+      ...(source.endsWith('addon.cc') ? headers : []),
+    ],
+  );
+  const addon = join(folder, `${hashOf(objects)}.node`);
+  if (!existsSync(addon)) {
+    const link = sanitized ? SANITIZERS : [];
+    const temporary = `${addon}.${process.pid}`;
+    await run(compiler, ['-shared', '-pthread', ...link, '-o', temporary, ...objects]);
+    renameSync(temporary, addon);
+  }
+  return { missing: null, addon: createRequire(import.meta.url)(addon) as Addon };
+}
+
+function nodeHeaders(): string[] | null {
+  const headers = headersFolder();
+  if (headers === null) return null;
+  return [
+    ...['-DNAPI_VERSION=9', '-DNODE_ADDON_API_CPP_EXCEPTIONS', `-DFLATMIN_VERSION="${version}"`],
+    ...['-isystem', join(headers, 'include', 'node')],
+    ...['-isystem', join(root, 'node_modules', 'node-addon-api')],
+  ];
+}
+
+/** Compiles what has changed, as many files at a time as there are cores; the objects in order. */
+export async function compileAll(
+  compiler: string,
+  sources: readonly string[],
+  flagsOf: (source: string) => readonly string[],
+): Promise<string[]> {
+  mkdirSync(folder, { recursive: true });
+  const headers = ['cuda', 'formulas', 'program', 'emulation']
+    .flatMap((directory) => filesOf(directory, '.h'))
+    .map((path) => readFileSync(path, 'utf8'));
+  const identity = spawnSync(compiler, ['--version'], { encoding: 'utf8' }).stdout;
+  const work = sources.map((source) => {
+    const flags = flagsOf(source);
+    const key = hashOf([identity, ...flags, ...headers, readFileSync(source, 'utf8')]);
+    return { source, flags, object: join(folder, `${basename(source)}.${key}.o`) };
+  });
+  await withLock(join(folder, 'lock'), async () => {
+    const due = work.filter(({ object }) => !existsSync(object));
+    const worker = async (): Promise<void> => {
+      for (let next = due.pop(); next !== undefined; next = due.pop()) {
+        const { source, flags, object } = next;
+        await run(compiler, [...flags, '-x', 'c++', '-c', source, '-o', `${object}.new`]);
+        renameSync(`${object}.new`, object);
+      }
+    };
+    await Promise.all(Array.from({ length: availableParallelism() }, worker));
+  });
+  return work.map(({ object }) => object);
+}
+
+const hashOf = (parts: readonly string[]): string =>
+  createHash('sha256').update(parts.join('\0')).digest('hex').slice(0, 16);
+
+export function run(command: string, args: readonly string[]): Promise<void> {
+  const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+  let errors = '';
+  child.stderr.on('data', (text) => {
+    errors += text;
+  });
+  return new Promise((done, fail) => {
+    child.on('error', fail);
+    child.on('close', (status) =>
+      status === 0 ? done() : fail(new Error(`${command} ${args.join(' ')}\n${errors}`)),
+    );
+  });
+}

@@ -1,0 +1,102 @@
+/** The emulation itself: planted bugs are caught, plain and under sanitizers, and failures are typed errors. */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { findTools } from '../../scripts/tools.mjs';
+import { CHECKS, compileAll, emulatedSources, FLAGS, run } from './build.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'flatmin-emulation-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const { compiler } = findTools();
+const missing =
+  process.platform !== 'linux' ? 'not Linux' : compiler === null ? 'no compiler' : null;
+
+/** The runtime without the kernels. */
+const sources = [
+  join(import.meta.dirname, 'planted.cu'),
+  ...emulatedSources().filter(
+    (path) => !path.endsWith('.cu') || /\/(device|probe)\.cu$/.test(path),
+  ),
+];
+
+async function build(name: string, flags: readonly string[], own: readonly string[]) {
+  const binary = join(folder, name);
+  const objects = await compileAll(compiler as string, own, (source) => [
+    ...FLAGS,
+    '-g1',
+    ...(source.endsWith('.cu') || name === 'sanitized' ? flags : []),
+  ]);
+  const link = name === 'sanitized' ? flags : [];
+  await run(compiler as string, ['-pthread', ...link, '-o', binary, ...objects]);
+  return (...args: string[]) => spawnSync(binary, args, { encoding: 'utf8' });
+}
+
+/** Without which thread it was, and the lines. */
+const named = (report: string): string =>
+  report
+    .replace(/thread \d+ of block \(\d+, \d+, \d+\)/g, 'thread')
+    .replace(/(\.(cu|h)):\d+/g, '$1');
+
+describe.skipIf(missing !== null)(
+  missing === null ? 'emulation' : `emulation, skipped: ${missing}`,
+  () => {
+    describe('plain', () => {
+      let planted: Awaited<ReturnType<typeof build>>;
+      beforeAll(async () => {
+        planted = await build('plain', CHECKS, sources);
+      });
+
+      it('catches every planted bug and finds none where there is none', () => {
+        const { stdout, status } = planted();
+        expect(named(stdout)).toMatchInlineSnapshot(`
+          "missing barrier: caught in 40 of 40 orders: another result
+          missing second barrier: caught in 40 of 40 orders: another result
+          guard off by one: caught in 40 of 40 orders: kernel: a write beside a buffer of 1152 bytes
+          divergent barrier: caught in 40 of 40 orders: kernel: thread at planted.cu: divergent barrier: threads of the block have ended
+          two barriers: caught in 40 of 40 orders: kernel: thread at planted.cu: divergent barrier: others wait at planted.cu
+          misaligned vector: caught in 40 of 40 orders: kernel: thread at launch.h: a misaligned access
+          ended lanes: caught in 40 of 40 orders: kernel: thread at planted.cu: a warp operation whose mask names lanes that have ended
+          beyond shared memory: caught in 40 of 40 orders: kernel: a write beyond shared memory declared at planted.cu
+          too many threads: caught in 40 of 40 orders: kernel: launched with more than 1024 threads a block
+          377 passed, 0 failed
+          "
+        `);
+        expect(status).toBe(0);
+      });
+    });
+
+    describe('under AddressSanitizer and UndefinedBehaviorSanitizer', () => {
+      let planted: Awaited<ReturnType<typeof build>>;
+      beforeAll(async () => {
+        const flags = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all'];
+        // The library answers what checks.cc answers otherwise.
+        planted = await build(
+          'sanitized',
+          flags,
+          sources.filter((path) => !path.endsWith('checks.cc')),
+        );
+      });
+
+      it('finds nothing where there is nothing', () => {
+        const { stdout, stderr, status } = planted('clean');
+        expect(stderr).toBe('');
+        expect(stdout).toMatch(/^[1-9]\d* passed, 0 failed$/m);
+        expect(status).toBe(0);
+      });
+
+      it.each([
+        ['guard off by one', 'heap-buffer-overflow'],
+        ['beyond shared memory', 'heap-buffer-overflow'],
+        ['misaligned vector', 'misaligned address'],
+      ])('names the line of: %s', (bug, report) => {
+        const { stderr, status } = planted(bug);
+        expect(stderr).toContain(report);
+        expect(stderr).toMatch(/(planted\.cu|launch\.h):\d+/);
+        expect(status).not.toBe(0);
+      });
+    });
+  },
+);
