@@ -12,29 +12,41 @@ const compiler = ['g++', 'clang++'].find(
   (name) => spawnSync(name, ['--version'], { stdio: 'ignore' }).status === 0,
 );
 
-const programs = {
-  gemm_test: ['cpu/gemm.cc', 'program/thread_pool.cc'],
-  philox_test: [],
-  linalg_test: ['cpu/eigh.cc', 'cpu/inverse_root.cc', 'cpu/newton_root.cc', 'cpu/cholesky.cc'],
+interface Program {
+  readonly sources: readonly string[];
+  readonly sanitizer?: 'thread';
+}
+
+const programs: Readonly<Record<string, Program>> = {
+  gemm_test: { sources: ['cpu/gemm.cc', 'program/thread_pool.cc'] },
+  philox_test: { sources: [] },
+  linalg_test: {
+    sources: ['cpu/eigh.cc', 'cpu/inverse_root.cc', 'cpu/newton_root.cc', 'cpu/cholesky.cc'],
+  },
+  thread_pool_test: { sources: ['program/thread_pool.cc'], sanitizer: 'thread' },
 };
 
 /** The C++ test programs under sanitizers, with the portable kernels, which every machine runs. */
 describe.skipIf(compiler === undefined)(
   compiler === undefined ? 'C++ tests, skipped: no compiler' : 'C++ tests',
   () => {
-    it.each(Object.entries(programs))('%s', { timeout: 300_000 }, (name, sources) => {
-      const binary = join(folder, name);
-      execFileSync(compiler as string, [
-        ...['-std=c++17', '-O2', '-g1', '-fno-math-errno', '-fno-trapping-math', '-pthread'],
-        ...['-fsanitize=address,undefined', '-fno-sanitize-recover=all'],
-        ...['-DFLATMIN_ISA=portable', `-I${join(root, 'native')}`, '-o', binary],
-        join(root, 'test/native', `${name}.cc`),
-        ...sources.map((source) => join(root, 'native', source)),
-      ]);
-      const { stdout, stderr, status } = spawnSync(binary, { encoding: 'utf8' });
-      expect(stderr).toBe('');
-      expect(stdout).toMatch(/^[1-9]\d* passed, 0 failed$/m);
-      expect(status).toBe(0);
-    });
+    it.each(Object.entries(programs))(
+      '%s',
+      { timeout: 300_000 },
+      (name, { sources, sanitizer = 'address,undefined' }) => {
+        const binary = join(folder, name);
+        execFileSync(compiler as string, [
+          ...['-std=c++17', '-O2', '-g1', '-fno-math-errno', '-fno-trapping-math', '-pthread'],
+          ...[`-fsanitize=${sanitizer}`, '-fno-sanitize-recover=all'],
+          ...['-DFLATMIN_ISA=portable', `-I${join(root, 'native')}`, '-o', binary],
+          join(root, 'test/native', `${name}.cc`),
+          ...sources.map((source) => join(root, 'native', source)),
+        ]);
+        const { stdout, stderr, status } = spawnSync(binary, { encoding: 'utf8' });
+        expect(stderr).toBe('');
+        expect(stdout).toMatch(/^[1-9]\d* passed, 0 failed$/m);
+        expect(status).toBe(0);
+      },
+    );
   },
 );
