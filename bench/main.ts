@@ -1,4 +1,4 @@
-// npm run bench -- [SUITE…] [--rounds N] [--json]
+// npm run bench -- [SUITE…] [--peers] [--only TEXT] [--rounds N] [--json]
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { describeMachine } from './machine.ts';
@@ -11,7 +11,12 @@ const RESULTS = 'bench/results';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { json: { type: 'boolean' }, rounds: { type: 'string' } },
+  options: {
+    json: { type: 'boolean' },
+    peers: { type: 'boolean' },
+    only: { type: 'string' },
+    rounds: { type: 'string' },
+  },
 });
 const names = SUITES.map((suite) => suite.name);
 const unknown = positionals.filter((name) => !names.includes(name));
@@ -21,17 +26,27 @@ if (rounds !== undefined && !(Number.isInteger(rounds) && rounds > 0)) {
   fail(`--rounds must be a whole number of at least 1, got "${values.rounds}"`);
 }
 
+const asked = new Set([...positionals, ...(values.peers ? ['peers'] : [])]);
+const only = values.only ?? '';
 const machine = describeMachine();
 for (const suite of SUITES) {
-  if (positionals.length > 0 && !positionals.includes(suite.name)) continue;
+  if (asked.size > 0 ? !asked.has(suite.name) : suite.onRequest) continue;
   process.stderr.write(`${suite.title}\n`);
-  const comparisons = await runSuite(suite, {
-    rounds,
-    onComparison: ({ name }) => process.stderr.write(`  ${name}\n`),
-  });
+  const chosen = suite.comparisons.filter(({ name }) => name.includes(only));
+  const comparisons = await runSuite(
+    { ...suite, comparisons: chosen },
+    {
+      rounds,
+      onComparison: (result) => process.stderr.write(`${comparisonTable([result])}\n`),
+      onLack: ({ name }, lack) => process.stderr.write(`  ${name}: left out, ${lack}\n`),
+    },
+  );
   const result = { suite: suite.name, title: suite.title, machine, comparisons };
-  mkdirSync(RESULTS, { recursive: true });
-  writeFileSync(`${RESULTS}/${suite.name}.json`, `${JSON.stringify(result, null, 2)}\n`);
+  // A part of a suite is no result of it.
+  if (only === '') {
+    mkdirSync(RESULTS, { recursive: true });
+    writeFileSync(`${RESULTS}/${suite.name}.json`, `${JSON.stringify(result, null, 2)}\n`);
+  }
   const { cpu, cores, isa, node, commit, dirty } = machine;
   const source = `${commit?.slice(0, 10) ?? 'no commit'}${dirty ? ' with changes' : ''}`;
   process.stdout.write(

@@ -29,10 +29,20 @@ export interface ComparisonResult {
 /** Performs every comparison, its subjects in turn, in every other round backwards: drift hits all alike. */
 export async function runSuite(
   suite: Suite,
-  options: { rounds?: number; onComparison?: (result: ComparisonResult) => void } = {},
+  options: {
+    rounds?: number;
+    onComparison?: (result: ComparisonResult) => void;
+    /** Of a comparison that is left out for what one of its subjects lacks. */
+    onLack?: (comparison: Comparison, lack: string) => void;
+  } = {},
 ): Promise<ComparisonResult[]> {
   const results: ComparisonResult[] = [];
   for (const comparison of suite.comparisons) {
+    const lack = comparison.subjects.map((subject) => subject.lack?.() ?? null).find(isString);
+    if (lack !== undefined) {
+      options.onLack?.(comparison, lack);
+      continue;
+    }
     const samples = new Map<Subject, Sample[]>(comparison.subjects.map((s) => [s, []]));
     for (let round = 0; round < (options.rounds ?? suite.rounds); round++) {
       const order = round % 2 === 0 ? comparison.subjects : comparison.subjects.toReversed();
@@ -44,6 +54,8 @@ export async function runSuite(
   }
   return results;
 }
+
+const isString = (value: string | null): value is string => value !== null;
 
 async function perform({ name, command: [program, ...args] }: Subject): Promise<Sample> {
   const { stdout } = await promisify(execFile)(program, args);

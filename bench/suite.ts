@@ -8,6 +8,8 @@ export interface Sample {
 export interface Subject {
   readonly name: string;
   readonly command: readonly string[];
+  /** Why it cannot be run here; null when it can. */
+  readonly lack?: () => string | null;
 }
 
 /** One piece of work, performed by several subjects in turn. */
@@ -25,6 +27,8 @@ export interface Suite {
   readonly name: string;
   readonly title: string;
   readonly rounds: number;
+  /** Runs only when asked for by name. */
+  readonly onRequest?: boolean;
   readonly comparisons: readonly Comparison[];
 }
 

@@ -37,11 +37,7 @@ static inline float maxOf(const float* x, int64_t n) {
   int64_t i = 0;
   for (; i + kLanes <= n; i += kLanes) top = larger(top, load(x + i));
   if (i < n) top = larger(top, keepLanes(loadTail(x + i, n - i), n - i, -__builtin_inff()));
-  float lanes[kLanes];
-  store(lanes, top);
-  for (int width = kLanes / 2; width > 0; width /= 2)
-    for (int l = 0; l < width; ++l) lanes[l] = larger(lanes[l], lanes[l + width]);
-  return lanes[0];
+  return foldLanes(top, larger);
 }
 
 }  // namespace FLATMIN_ISA

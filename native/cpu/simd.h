@@ -75,13 +75,26 @@ static inline void storeTail(float* p, vf v, int64_t n) {
 
 static inline vf splat(float x) { return x - vf{}; }  // 0 + x would lose the sign of −0
 
-// Sum of the lanes in a fixed pairwise order.
-static inline float sumLanes(vf v) {
+// combine(lane l, lane l + width) for widths of half the lanes, a quarter, … 1.
+template <class Combine>
+static inline float foldLanes(vf v, Combine combine) {
+#if defined(__clang__)
   float lanes[kLanes];
-  std::memcpy(lanes, &v, sizeof v);
+  store(lanes, v);
   for (int width = kLanes / 2; width > 0; width /= 2)
-    for (int i = 0; i < width; ++i) lanes[i] += lanes[i + width];
+    for (int l = 0; l < width; ++l) lanes[l] = combine(lanes[l], lanes[l + width]);
   return lanes[0];
+#else
+  vi lane;
+  for (int l = 0; l < kLanes; ++l) lane[l] = l;
+  for (int width = kLanes / 2; width > 0; width /= 2)
+    v = combine(v, __builtin_shuffle(v, lane + width));
+  return v[0];
+#endif
+}
+
+static inline float sumLanes(vf v) {
+  return foldLanes(v, [](auto a, auto b) { return a + b; });
 }
 
 }  // namespace FLATMIN_ISA

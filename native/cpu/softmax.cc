@@ -10,18 +10,19 @@
 namespace flatmin {
 namespace FLATMIN_ISA {
 
+static vf shiftedExp(vf x, float top) { return formulas::exp<vf, vu>(x - top); }
+
 // y ← e^(x − top), and their sum.
 static float shiftedExp(const float* x, float* y, int64_t n, float top) {
-  const auto exp = [&](vf v) { return formulas::exp<vf, vu>(v - top); };
   vf sum = {};
   int64_t i = 0;
   for (; i + kLanes <= n; i += kLanes) {
-    const vf e = exp(load(x + i));
+    const vf e = shiftedExp(load(x + i), top);
     store(y + i, e);
     sum += e;
   }
   if (i < n) {
-    const vf e = exp(loadTail(x + i, n - i));
+    const vf e = shiftedExp(loadTail(x + i, n - i), top);
     storeTail(y + i, e, n - i);
     sum += keepLanes(e, n - i, 0);
   }
@@ -37,6 +38,12 @@ struct Normaliser {
 static Normaliser softmaxRow(const float* x, float* y, int64_t n) {
   constexpr int64_t kFloatRun = 1024;  // elements that are added in float
   const float top = maxOf(x, n);
+  if (n <= kLanes) {
+    const vf e = shiftedExp(loadTail(x, n), top);
+    const double total = sumLanes(keepLanes(e, n, 0));
+    storeTail(y, e * static_cast<float>(1 / total), n);
+    return {top, total};
+  }
   double total = 0;
   for (int64_t at = 0; at < n; at += kFloatRun)
     total += shiftedExp(x + at, y + at, std::min(kFloatRun, n - at), top);

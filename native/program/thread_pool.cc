@@ -14,23 +14,11 @@ inline void relax() {
   asm volatile("yield");
 #endif
 }
-constexpr int kSpins = 2000;  // some tens of microseconds, then sleep: an idle pool uses no core
+constexpr int kSpins = 2000;  // some tens of microseconds, then sleep
+
+constexpr uint64_t kGeneration = uint64_t{1} << 32;
+constexpr uint64_t kLeft = kGeneration - 1;
 }  // namespace
-
-struct ThreadPool::Job {
-  Call call;
-  void* body;
-  int64_t tasks;
-  std::atomic<int64_t> next{0};
-  std::atomic<int64_t> done{0};
-
-  void drain(int thread) {
-    for (int64_t task; (task = next.fetch_add(1, std::memory_order_relaxed)) < tasks;) {
-      call(body, task, thread);
-      done.fetch_add(1, std::memory_order_release);
-    }
-  }
-};
 
 ThreadPool::ThreadPool(int threads) {
   for (int thread = 1; thread < threads; ++thread)
@@ -38,44 +26,65 @@ ThreadPool::ThreadPool(int threads) {
 }
 
 ThreadPool::~ThreadPool() {
-  {
-    std::lock_guard<std::mutex> lock(mutex_);
-    stop_ = true;
-    generation_.fetch_add(1);
-  }
-  wake_.notify_all();
+  stop_.store(true);
+  publish(0);
   for (auto& worker : workers_) worker.join();
 }
 
 void ThreadPool::run(int64_t tasks, Call call, void* body) {
   std::lock_guard<std::mutex> use(use_);
-  Job job{call, body, tasks};
-  {
-    std::lock_guard<std::mutex> lock(mutex_);
-    job_.store(&job, std::memory_order_release);
-    generation_.fetch_add(1);
-  }
+  call_.store(call, std::memory_order_relaxed);
+  body_.store(body, std::memory_order_relaxed);
+  tasks_.store(tasks, std::memory_order_relaxed);
+  undone_.store(tasks, std::memory_order_relaxed);
+  publish(static_cast<uint64_t>(tasks));
+  drain(0);
+  auto finished = [this] { return undone_.load() == 0; };
+  for (int spin = 0; spin < kSpins && !finished(); ++spin) relax();
+  if (finished()) return;
+  // A worker that lost its core can have ours.
+  std::unique_lock<std::mutex> lock(mutex_);
+  waiting_.store(true);
+  done_.wait(lock, finished);
+  waiting_.store(false);
+}
+
+// Nothing is left of the last generation, so nobody else changes the ticket.
+void ThreadPool::publish(uint64_t tasks) {
+  ticket_.store((ticket_.load() / kGeneration + 1) * kGeneration + tasks);
+  if (asleep_.load() == 0) return;
+  { std::lock_guard<std::mutex> lock(mutex_); }
   wake_.notify_all();
-  job.drain(0);
-  while (job.done.load(std::memory_order_acquire) < tasks) relax();
-  // The job lives on this stack: no worker may still hold it when we leave.
-  job_.store(nullptr);
-  while (inside_.load() > 0) relax();
+}
+
+void ThreadPool::drain(int thread) {
+  for (uint64_t ticket = ticket_.load(); (ticket & kLeft) > 0;) {
+    if (!ticket_.compare_exchange_weak(ticket, ticket - 1)) continue;
+    // The job stands still until this task is done.
+    const int64_t tasks = tasks_.load(std::memory_order_relaxed);
+    call_.load(std::memory_order_relaxed)(body_.load(std::memory_order_relaxed),
+                                          tasks - static_cast<int64_t>(ticket & kLeft), thread);
+    if (undone_.fetch_sub(1) == 1 && waiting_.load()) {
+      { std::lock_guard<std::mutex> lock(mutex_); }
+      done_.notify_one();
+    }
+    ticket = ticket_.load();
+  }
 }
 
 void ThreadPool::work(int thread) {
   uint64_t seen = 0;
-  while (!stop_) {
-    for (int spin = 0; spin < kSpins && generation_.load(std::memory_order_acquire) == seen; ++spin)
-      relax();
-    if (generation_.load() == seen) {
+  auto news = [&] { return ticket_.load() / kGeneration != seen; };
+  while (!stop_.load()) {
+    for (int spin = 0; spin < kSpins && !news(); ++spin) relax();
+    if (!news()) {
       std::unique_lock<std::mutex> lock(mutex_);
-      wake_.wait(lock, [&] { return generation_.load() != seen; });
+      asleep_.fetch_add(1);
+      wake_.wait(lock, news);
+      asleep_.fetch_sub(1);
     }
-    seen = generation_.load();
-    inside_.fetch_add(1);
-    if (Job* job = job_.load()) job->drain(thread);
-    inside_.fetch_sub(1);
+    seen = ticket_.load() / kGeneration;
+    drain(thread);
   }
 }
 

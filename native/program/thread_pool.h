@@ -5,7 +5,6 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
-#include <memory>
 #include <mutex>
 #include <thread>
 #include <type_traits>
@@ -38,17 +37,27 @@ class ThreadPool {
 
  private:
   using Call = void (*)(void* body, int64_t task, int thread);
-  struct Job;
   void run(int64_t tasks, Call call, void* body);
+  void publish(uint64_t tasks);
+  void drain(int thread);
   void work(int thread);
 
   std::vector<std::thread> workers_;
   std::mutex use_;  // one job at a time: a second program on this pool waits
+
+  // The number of the job in the high half, its tasks that nobody has taken in the low one: a
+  // worker that comes late finds nothing to take and holds nobody up.
+  std::atomic<uint64_t> ticket_{0};
+  std::atomic<Call> call_{nullptr};
+  std::atomic<void*> body_{nullptr};
+  std::atomic<int64_t> tasks_{0};
+  std::atomic<int64_t> undone_{0};
+
   std::mutex mutex_;
-  std::condition_variable wake_;
-  std::atomic<Job*> job_{nullptr};
-  std::atomic<uint64_t> generation_{0};
-  std::atomic<int> inside_{0};
+  std::condition_variable wake_;  // workers, at a new job
+  std::condition_variable done_;  // the caller, at its job's end
+  std::atomic<int> asleep_{0};
+  std::atomic<bool> waiting_{false};
   std::atomic<bool> stop_{false};
 };
 

@@ -36,15 +36,11 @@ export class Program {
     const { slots, sections } = this.compiled.graph;
     const width = slots.length + sections.length - 1;
     const rows = new Float64Array(moments.length * width);
-    moments.forEach((moment, i) => {
-      const row = rows.subarray(i * width, (i + 1) * width);
-      slots.forEach((slot, j) => {
-        row[j] = slot.at(moment);
-      });
-      for (let s = 1; s < sections.length; s++) {
-        row[slots.length + s - 1] = sections[s].due(moment.step) ? 1 : 0;
-      }
-    });
+    let at = 0;
+    for (const moment of moments) {
+      for (const slot of slots) rows[at++] = slot.at(moment);
+      for (let s = 1; s < sections.length; s++) rows[at++] = Number(sections[s].due(moment.step));
+    }
     return rows;
   }
 }

@@ -112,7 +112,8 @@ export function forEachNormal(
 
 /** A random permutation of 0 … count − 1 (Fisher–Yates; element i draws the partner of position i). */
 export function permutation(source: RandomSource, count: number): Int32Array {
-  const order = Int32Array.from({ length: count }, (_, i) => i);
+  const order = new Int32Array(count);
+  for (let i = 0; i < count; i++) order[i] = i;
   forEachWord(source, count, (i, word) => {
     // Positions are filled from the end; word · n / 2^32 is uniform to 1 part in 2^32 / n.
     const last = count - 1 - i;

@@ -65,10 +65,11 @@ export class OptimizerStep {
     const width = this.#scalars.length + 1;
     return Array.from({ length: steps - from }, (_, i) => {
       const at = (from + i) * width;
-      const due = this.#scalars.flatMap(({ name, section }, k) =>
-        section.due(first + from + i) ? [[name, reports[at + 1 + k]]] : [],
-      );
-      return { loss: reports[at], ...Object.fromEntries(due) };
+      const result: { -readonly [K in keyof StepResult]: StepResult[K] } = { loss: reports[at] };
+      this.#scalars.forEach(({ name, section }, k) => {
+        if (section.due(first + from + i)) result[name] = reports[at + 1 + k];
+      });
+      return result;
     });
   }
 }

@@ -1,0 +1,221 @@
+/** What single kernels are traced from, and what they get done. */
+import { gradients } from '#flatmin/graph/gradients';
+import type { Value } from '#flatmin/graph/graph';
+import { adamwOp } from '#flatmin/ops/adamw';
+import { conv2d } from '#flatmin/ops/conv2d';
+import { matmul } from '#flatmin/ops/linear';
+import { lionOp } from '#flatmin/ops/lion';
+import { maxPool2d } from '#flatmin/ops/pool';
+import { inverseRoots, kfacInverses } from '#flatmin/ops/roots';
+import { globalNorm, restore, samPerturb } from '#flatmin/ops/sam';
+import { sgdOp } from '#flatmin/ops/sgd';
+import { crossEntropy } from '#flatmin/ops/softmax';
+import { type Build, type Inputs, noise } from './program.ts';
+import type { Comparison } from './suite.ts';
+
+export interface Kernel {
+  readonly build: Build;
+  readonly amount?: Comparison['amount'];
+}
+
+const flop = (count: number): Comparison['amount'] => ({ giga: count / 1e9, unit: 'FLOP' });
+const bytes = (count: number): Comparison['amount'] => ({ giga: count / 1e9, unit: 'B' });
+
+/** Of a matrix product, and which of its factors stand transposed in memory. */
+export interface Sides {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  readonly transA?: boolean;
+  readonly transB?: boolean;
+}
+
+/** A [m, k] times B [k, n], each as it is or transposed in memory. */
+export const product = ({ m, n, k, transA, transB }: Sides): Kernel => ({
+  build: (t) => [
+    matmul(t.f32(transA ? [k, m] : [m, k]), t.f32(transB ? [n, k] : [k, n]), { transA, transB }),
+  ],
+  amount: flop(2 * m * n * k),
+});
+
+type ConvolutionPart = 'forward' | 'gradInput' | 'gradWeight' | 'all';
+
+export function convolution(
+  part: ConvolutionPart,
+  image: readonly number[],
+  out: number,
+  kernel: number,
+  padding = 0,
+): Kernel {
+  const [count, channels, height, width] = image;
+  const side = 2 * padding - kernel + 1;
+  const shape = [count, out, height + side, width + side];
+  const multiplications = shape.reduce((n, d) => n * d, 1) * channels * kernel * kernel;
+  return {
+    build: (t) => {
+      const x = t.f32(image);
+      const y = conv2d(x, t.f32([out, channels, kernel, kernel]), t.f32([out]), { padding });
+      if (part === 'forward') return [y];
+      const [dx, ...dw] = parts(y.node?.op.gradient?.(y.node, [t.f32(shape)]));
+      return { gradInput: [dx], gradWeight: dw, all: [y, dx, ...dw] }[part];
+    },
+    amount: flop(2 * multiplications * (part === 'all' ? 3 : 1)),
+  };
+}
+
+const parts = (gradient: readonly (Value | undefined)[] | undefined): Value[] =>
+  (gradient ?? []).filter((value) => value !== undefined);
+
+/** Forward and backward. */
+export const pool = (shape: number[]): Kernel => ({
+  build: (t) => {
+    const y = maxPool2d(t.f32(shape), { kernel: 2 });
+    return [y, ...parts(y.node?.op.gradient?.(y.node, [t.f32(y.shape)]))];
+  },
+});
+
+/** Loss and gradient. */
+export const softmaxCrossEntropy = (rows: number, classes: number): Kernel => ({
+  build: (t) => {
+    const logits = t.f32([rows, classes]);
+    const labels = Int32Array.from({ length: rows }, (_, i) => i % classes);
+    const loss = crossEntropy(logits, t.i32([rows], labels));
+    return [loss, ...parts(gradients(loss, [logits]))];
+  },
+});
+
+const slots = (t: Inputs) => ({
+  lrSlot: t.graph.slot('lr', () => 1e-6).index,
+  stepSlot: t.graph.step.index,
+});
+
+const total = (sizes: readonly number[]) => sizes.reduce((sum, size) => sum + size, 0);
+
+export const lion = (sizes: readonly number[]): Kernel => ({
+  build: (t) => {
+    const { lrSlot } = slots(t);
+    const tensors = sizes.flatMap((size) => [t.f32([size]), t.f32([size]), t.f32([size])]);
+    const attrs = { lrSlot, beta1: 0.9, beta2: 0.99, weightDecay: 0.01 };
+    t.graph.add(lionOp, [t.status, ...tensors], attrs);
+    return [];
+  },
+  amount: bytes(20 * total(sizes)),
+});
+
+export const sgdMomentum = (sizes: readonly number[]): Kernel => ({
+  build: (t) => {
+    const { lrSlot } = slots(t);
+    const tensors = sizes.flatMap((size) => [t.f32([size]), t.f32([size]), t.f32([size])]);
+    const attrs = { lrSlot, momentum: 0.9, nesterov: 0, weightDecay: 0.01, decoupled: 0 };
+    t.graph.add(sgdOp, [t.status, ...tensors], attrs);
+    return [];
+  },
+  amount: bytes(20 * total(sizes)),
+});
+
+export const adamw = (sizes: readonly number[]): Kernel => ({
+  build: (t) => {
+    const tensors = sizes.flatMap((size) => [
+      ...[t.f32([size]), t.f32([size]), t.f32([size])],
+      t.f32(
+        [size],
+        noise(size).map((x) => x * x),
+      ),
+    ]);
+    const attrs = {
+      beta1: 0.9,
+      beta2: 0.999,
+      eps: 1e-8,
+      weightDecay: 0.01,
+      decoupled: 1,
+      amsgrad: 0,
+    };
+    t.graph.add(adamwOp, [t.status, ...tensors], { ...slots(t), ...attrs });
+    return [];
+  },
+  amount: bytes(28 * total(sizes)),
+});
+
+/** Norm of the gradient, step to the perturbed point, and back. */
+export const samPoints = (size: number): Kernel => ({
+  build: (t) => {
+    const params = [t.f32([size])];
+    const grads = [t.f32([size])];
+    restore(params, samPerturb(params, grads, globalNorm(grads), 0.05));
+    return [];
+  },
+  amount: bytes(28 * size),
+});
+
+/** LeNet-5's weights as matrices [out, in]; every layer has a bias [out] besides. */
+const LAYERS = [
+  [6, 25],
+  [16, 150],
+  [120, 400],
+  [84, 120],
+  [10, 84],
+];
+
+/** X Xᵀ / 2n + 10⁻⁴ I for n × 2n noise X. */
+function definite(n: number): Float32Array {
+  const x = noise(2 * n * n);
+  const a = new Float32Array(n * n);
+  for (let i = 0; i < n; i++) {
+    for (let j = 0; j <= i; j++) {
+      let sum = 0;
+      for (let k = 0; k < 2 * n; k++) sum += x[i * 2 * n + k] * x[j * 2 * n + k];
+      a[i * n + j] = a[j * n + i] = sum / (2 * n) + (i === j ? 1e-4 : 0);
+    }
+  }
+  return a;
+}
+
+const roots = (
+  t: Inputs,
+  method: 'eigh' | 'newton',
+  matrices: readonly { n: number; p: number }[],
+): readonly Value[] => {
+  const requests = matrices.map(({ n, p }) => ({
+    statistic: t.f32([n, n], definite(n)),
+    root: t.f32([n, n]),
+    p,
+    tensor: 0,
+  }));
+  const counters = { failures: t.i32([requests.length]), updates: t.i32([1], Int32Array.of(1)) };
+  inverseRoots(t.status, counters, requests, { epsilon: 0, ridge: 1e-6, method, beta: 1 });
+  return [];
+};
+
+/** `count` roots A^(−1/4) of size n. */
+export const equalRoots = (count: number, n: number): Kernel => ({
+  build: (t) => roots(t, 'eigh', new Array(count).fill({ n, p: 4 })),
+});
+
+/** All of Shampoo's roots for LeNet-5: two a weight, one a bias. */
+export const shampooRoots = (method: 'eigh' | 'newton'): Kernel => ({
+  build: (t) =>
+    roots(
+      t,
+      method,
+      LAYERS.flatMap(([out, input]) => [
+        { n: out, p: 4 },
+        { n: input, p: 4 },
+        { n: out, p: 2 },
+      ]),
+    ),
+});
+
+/** All of K-FAC's inverses: one for the inputs, 1 for the bias among them, and one for the outputs of a layer. */
+export const kfacFactorInverses: Kernel = {
+  build: (t) => {
+    const layers = LAYERS.map(([out, input], tensor) => ({
+      a: t.f32([input + 1, input + 1], definite(input + 1)),
+      aInverse: t.f32([input + 1, input + 1]),
+      g: t.f32([out, out], definite(out)),
+      gInverse: t.f32([out, out]),
+      tensor,
+    }));
+    kfacInverses(t.status, t.i32([2 * layers.length]), layers, 1e-3);
+    return [];
+  },
+};

@@ -1,0 +1,130 @@
+"""One piece of work in PyTorch, as flatmin does it; prints {"seconds": s} of one repetition.
+
+torch_peer.py THREADS WORK [JSON]
+"""
+import json
+import statistics
+import sys
+import time
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+WARM_UP = 0.05  # seconds
+TIME = 0.2
+CALL = 1e-3  # a timed call lasts at least as long
+
+
+def timed(step):
+    """The median time of a step, measured as bench/program.ts does."""
+    step()
+    started = time.perf_counter()
+    step()
+    steps = max(1, round(CALL / max(1e-6, time.perf_counter() - started)))
+
+    def call():
+        begun = time.perf_counter()
+        for _ in range(steps):
+            step()
+        return (time.perf_counter() - begun) / steps
+
+    def calls(duration, least):
+        end, times = time.perf_counter() + duration, []
+        while len(times) < least or time.perf_counter() < end:
+            times.append(call())
+        return times
+
+    calls(WARM_UP, 1)
+    return statistics.median(calls(TIME, 2))
+
+
+def noise(*shape):
+    return torch.rand(*shape) * 2 - 1
+
+
+def update(method, sizes):
+    params = [nn.Parameter(noise(size)) for size in sizes]
+    grads = [noise(size) for size in sizes]
+    for p, g in zip(params, grads):
+        p.grad = g
+    if method == "sgd":
+        return timed(torch.optim.SGD(params, lr=1e-6, momentum=0.9, weight_decay=0.01, foreach=True).step)
+    if method == "adamw":
+        return timed(torch.optim.AdamW(params, lr=1e-6, weight_decay=0.01, foreach=True).step)
+    moments = [torch.zeros(size) for size in sizes]
+
+    @torch.no_grad()
+    def lion():
+        steps = torch._foreach_mul(moments, 0.9)
+        torch._foreach_add_(steps, grads, alpha=0.1)
+        for s in steps:
+            s.sign_()
+        torch._foreach_mul_(params, 1 - 1e-6 * 0.01)
+        torch._foreach_add_(params, steps, alpha=-1e-6)
+        torch._foreach_mul_(moments, 0.99)
+        torch._foreach_add_(moments, grads, alpha=0.01)
+
+    return timed(lion)
+
+
+def training(model, inputs, classes, momentum):
+    labels = torch.randint(classes, (inputs.shape[0],))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=momentum)
+
+    def step():
+        optimizer.zero_grad(set_to_none=True)
+        F.cross_entropy(model(inputs), labels).backward()
+        optimizer.step()
+
+    return timed(step)
+
+
+def lenet5(batch):
+    layers = [nn.Conv2d(1, 6, 5), nn.ReLU(), nn.MaxPool2d(2)]
+    layers += [nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2)]
+    layers += [nn.Flatten(), nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10)]
+    return training(nn.Sequential(*layers), noise(batch, 1, 32, 32), 10, 0)
+
+
+def mlp(batch):
+    model = nn.Sequential(nn.Linear(10, 64), nn.ReLU(), nn.Dropout(0.1), nn.Linear(64, 2))
+    return training(model, noise(batch, 10), 2, 0.9)
+
+
+def convolution(image, out, kernel, padding):
+    """Forward and both gradients."""
+    x = noise(*image).requires_grad_()
+    w = noise(out, image[1], kernel, kernel).requires_grad_()
+    dy = noise(*F.conv2d(x, w, padding=padding).shape)
+
+    def step():
+        x.grad = w.grad = None
+        F.conv2d(x, w, padding=padding).backward(dy)
+
+    return timed(step)
+
+
+def matmul(m, n, k):
+    a, b = noise(m, k), noise(k, n)
+    return timed(lambda: a @ b)
+
+
+def roots(count, n):
+    x = noise(count, n, 2 * n)
+    a = x @ x.transpose(1, 2) / (2 * n) + 1e-4 * torch.eye(n)
+
+    def step():
+        values, vectors = torch.linalg.eigh(a)
+        return (vectors * values.pow(-0.25).unsqueeze(1)) @ vectors.transpose(1, 2)
+
+    return timed(step)
+
+
+WORKS = {f.__name__: f for f in (update, lenet5, mlp, convolution, matmul, roots)}
+
+threads, work = int(sys.argv[1]), sys.argv[2]
+arguments = json.loads(sys.argv[3]) if len(sys.argv) > 3 else []
+torch.set_num_threads(threads)
+torch.manual_seed(0)
+print(json.dumps({"seconds": WORKS[work](*arguments)}))

@@ -1,0 +1,154 @@
+/** The same work in flatmin and in other programs, in alternating pairs of fresh processes. */
+import { trainingOf } from '../digits.ts';
+import { cores, flatmin } from '../flatmin.ts';
+import {
+  adamw,
+  convolution,
+  equalRoots,
+  type Kernel,
+  lion,
+  product,
+  type Sides,
+  sgdMomentum,
+} from '../kernels.ts';
+import { mlpSteps } from '../mlp.ts';
+import { openblas, torch, triad } from '../peers.ts';
+import { timeProgram } from '../program.ts';
+import type { Comparison, Sample, Subject, Suite, Target, Works } from '../suite.ts';
+
+interface Duel {
+  readonly perform: (target: Target) => Sample | Promise<Sample>;
+  readonly peers: readonly Subject[];
+  /** Of flatmin. Default every core. */
+  readonly threads?: number;
+  readonly amount?: Comparison['amount'];
+}
+
+const kernel = (built: Kernel, peers: readonly Subject[], threads?: number): Duel => ({
+  perform: (target) => timeProgram(target, built.build),
+  peers,
+  threads,
+  amount: built.amount,
+});
+
+const M = 1_000_000;
+const block = (d: number) => [
+  d,
+  d,
+  3 * d * d,
+  3 * d,
+  d * d,
+  d,
+  d,
+  d,
+  4 * d * d,
+  4 * d,
+  4 * d * d,
+  d,
+];
+/** Parameters of GPT-2 with 124 M: embeddings, twelve blocks, the last norm. */
+const GPT2 = [50257 * 768, 1024 * 768, ...new Array(12).fill(block(768)).flat(), 768, 768];
+
+const LISTS: Readonly<Record<string, readonly number[]>> = {
+  '10 M': [10 * M],
+  '100 M': [100 * M],
+  'GPT-2 124 M': GPT2,
+};
+const UPDATES = { lion, sgd: sgdMomentum, adamw };
+
+const updates = Object.entries(LISTS).flatMap(([list, sizes]) =>
+  Object.entries(UPDATES).map(([method, make]): [string, Duel] => {
+    const built = make(sizes);
+    const moved = 1e9 * (built.amount?.giga ?? 0);
+    return [
+      `${method} ${list}`,
+      kernel(built, [triad(cores, moved), torch('update', cores, method, sizes)]),
+    ];
+  }),
+);
+
+const SQUARES = [64, 128, 256, 512, 1024, 2048].map((n): Sides => ({ m: n, n, k: n }));
+/** Convolutions as products, one image at a time: out, positions, inputs of a window. */
+const CONVOLUTIONS = [
+  [6, 784, 25],
+  [16, 100, 150],
+  [120, 1, 400],
+  [64, 1024, 576],
+  [128, 256, 1152],
+  [256, 64, 2304],
+  [512, 16, 4608],
+] as const;
+const products: readonly Sides[] = [
+  ...SQUARES,
+  ...CONVOLUTIONS.flatMap(([out, positions, inputs]): Sides[] => [
+    { m: out, n: positions, k: inputs },
+    { m: out, n: inputs, k: positions, transB: true },
+    { m: inputs, n: positions, k: out, transA: true },
+  ]),
+];
+const describeProduct = ({ m, n, k, transA, transB }: Sides) =>
+  `matmul ${m}×${n}×${k}${transA ? ' Aᵀ' : ''}${transB ? ' Bᵀ' : ''}`;
+
+const RESNET = [
+  [[100, 64, 32, 32], 64],
+  [[100, 128, 16, 16], 128],
+  [[100, 256, 8, 8], 256],
+  [[100, 512, 4, 4], 512],
+] as const;
+
+const BLOCKS = [16, 32, 64, 128].flatMap((n) => [16, 64].map((count) => [count, n] as const));
+const roots = [...BLOCKS, ...[256, 512, 1024].map((n) => [1, n] as const)];
+
+const LENET_STEPS = 300;
+
+const DUELS: Readonly<Record<string, Duel>> = {
+  ...Object.fromEntries(updates),
+  ...Object.fromEntries(
+    products.map((p) => [describeProduct(p), kernel(product(p), [openblas(1, p)], 1)]),
+  ),
+  'LeNet-5 step, batch 100': {
+    perform: async (target) => {
+      const training = trainingOf('sgd', LENET_STEPS, target);
+      await training.epoch();
+      const done = await training.epoch();
+      return { seconds: (done?.seconds ?? Number.NaN) / LENET_STEPS };
+    },
+    peers: [torch('lenet5', 1, 100), torch('lenet5', cores, 100)],
+  },
+  'MLP 10-64-2 step with dropout, batch 32': {
+    perform: (target) => mlpSteps(target, 32),
+    peers: [torch('mlp', 1, 32)],
+    threads: 1,
+  },
+  ...Object.fromEntries(
+    RESNET.map(([image, out]) => [
+      `conv 3×3 ${image.join('×')} → ${out}, forward and both gradients`,
+      kernel(convolution('all', image, out, 3, 1), [torch('convolution', cores, image, out, 3, 1)]),
+    ]),
+  ),
+  ...Object.fromEntries(
+    roots.map(([count, n]) => [
+      `A^(−1/4), ${count} of ${n}×${n}`,
+      kernel(equalRoots(count, n), [torch('roots', cores, count, n)]),
+    ]),
+  ),
+};
+
+export const works: Works = Object.fromEntries(
+  Object.entries(DUELS).map(([name, { perform }]) => [name, perform]),
+);
+
+export const suite: Suite = {
+  name: 'peers',
+  title: 'flatmin against other programs',
+  rounds: 10,
+  onRequest: true,
+  comparisons: Object.entries(DUELS).flatMap(([name, { peers, threads = cores, amount }]) =>
+    peers.map((peer) => ({
+      name,
+      subjects: [peer, flatmin('peers', name, { device: 'cpu', threads }, 'flatmin')],
+      ratio: 'speedup' as const,
+      amount,
+    })),
+  ),
+};
