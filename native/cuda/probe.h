@@ -23,4 +23,7 @@ struct CudaReport {
 
 CudaReport probeCuda();
 
+// Why the device of this number cannot be used; empty when it can.
+std::string cudaLacks(int device);
+
 }  // namespace flatmin

@@ -5,13 +5,11 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { withLock } from '../../scripts/lock.mjs';
 import { version } from '../../scripts/record.mjs';
 import { findTools, headersFolder } from '../../scripts/tools.mjs';
-import type { Addon } from '../../src/backend/native/addon.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const native = join(root, 'native');
@@ -39,18 +37,14 @@ export const CHECKS = ['-fsanitize=alignment,bounds,shift,integer-divide-by-zero
 /** For a process that has the libraries loaded. */
 const SANITIZERS = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all', '-g1'];
 
-export interface Build {
-  /** Why there is none; null when there is one. */
-  readonly missing: string | null;
-  readonly addon: Addon | null;
-}
-
 /**
- * The addon of these sources, built unless it is there already; with FLATMIN_EMULATION_SANITIZE=1 under
- * sanitizers, which docs/cuda.md tells how to run.
+ * Makes the device `cuda-emulated` of these sources, unless FLATMIN_CUDA_EMULATION names one already; with
+ * FLATMIN_EMULATION_SANITIZE=1 under sanitizers, which docs/cuda.md tells how to run. `missing` is why there is
+ * none, null when there is one.
  */
-export async function buildEmulated(): Promise<Build> {
-  const none = (missing: string): Build => ({ missing, addon: null });
+export async function provideEmulation(): Promise<{ missing: string | null }> {
+  const none = (missing: string) => ({ missing });
+  if (process.env.FLATMIN_CUDA_EMULATION) return { missing: null };
   const { compiler } = findTools();
   if (process.platform !== 'linux') return none('the emulation is built on Linux alone');
   if (compiler === null) return none('no compiler');
@@ -74,7 +68,8 @@ export async function buildEmulated(): Promise<Build> {
     await run(compiler, ['-shared', '-pthread', ...link, '-o', temporary, ...objects]);
     renameSync(temporary, addon);
   }
-  return { missing: null, addon: createRequire(import.meta.url)(addon) as Addon };
+  process.env.FLATMIN_CUDA_EMULATION = addon;
+  return { missing: null };
 }
 
 function nodeHeaders(): string[] | null {
