@@ -10,8 +10,10 @@ import type { FlatminError } from '../../src/errors.ts';
 import { compile } from '../../src/graph/compile.ts';
 import { Graph } from '../../src/graph/graph.ts';
 import { Program } from '../../src/graph/program.ts';
+import { sgd } from '../../src/index.ts';
 import { sum } from '../../src/ops/reduce.ts';
-import { restore } from '../../src/ops/sam.ts';
+import { keep, restore } from '../../src/ops/sam.ts';
+import { checkFinite, statusBlock } from '../../src/ops/status.ts';
 import { affine } from '../../src/ops/unary.ts';
 import { provideEmulation } from '../emulation/build.ts';
 
@@ -70,6 +72,44 @@ describe.each(devices)('run on %s', (_, open, slow) => {
   it('does nothing when aborted beforehand', async () => {
     const { steps } = await counter(open()).run(moments(3), { signal: AbortSignal.abort() });
     expect(steps).toBe(0);
+  });
+
+  it('runs sections in their steps alone', async () => {
+    const store = open();
+    const graph = new Graph();
+    const x = graph.stored('x', { dtype: 'f32', shape: [1] });
+    graph.inSection({ name: 'third', due: (step) => step % 3 === 0 }, () =>
+      restore([x], [affine(x, 10, 0)]),
+    );
+    restore([x], [affine(x, 1, 1)]);
+    const program = new Program(compile(graph, { reports: [affine(x, 1, 0)] }), store);
+    const { reports } = await program.run(moments(20));
+    let want = 0;
+    const expected = moments(20).map(({ step }) => {
+      want = step % 3 === 0 ? Math.fround(10 * want) + 1 : want + 1;
+      return Math.fround(want);
+    });
+    expect([...reports]).toEqual(expected);
+  });
+
+  it('ends at the step in which the status block is set', async () => {
+    const store = open();
+    const graph = new Graph();
+    const status = statusBlock(graph);
+    const x = graph.stored('x', { dtype: 'f32', shape: [1] });
+    checkFinite(status, [affine(x, 2 ** 100, 0)], 'throw');
+    keep(status, [x], [affine(x, 2 ** 10, 0)]);
+    const program = new Program(compile(graph, { reports: [affine(x, 1, 0)], status }), store);
+    store.write('x', Float32Array.of(1));
+    // In step 4 x·2¹⁰⁰ is 2¹³⁰.
+    const { steps, reports, stopped } = await program.run(moments(30));
+    expect({ steps, stopped, reports: [...reports] }).toEqual({
+      steps: 4,
+      stopped: true,
+      reports: [2 ** 10, 2 ** 20, 2 ** 30, 2 ** 30],
+    });
+    expect(store.read('x')[0]).toBe(2 ** 30);
+    expect((await program.run(moments(1))).steps).toBe(0);
   });
 
   it('leaves the event loop free', async () => {
@@ -166,6 +206,27 @@ describe.skipIf(addon === null)(title, () => {
       instructions: [{ op: 'nothing', inputs: [], outputs: [], attrs: {}, section: 0 }],
     };
     expect(() => new Program(unknown, handle)).toThrow('op nothing has no kernel');
+  });
+});
+
+describe.skipIf(emulation.missing !== null)('CUDA devices', () => {
+  it('work side by side, several programs on each', async () => {
+    const stores = (['cuda-emulated', 'cuda-emulated:1', 'cuda-emulated'] as const).map((device) =>
+      openStore({ device }),
+    );
+    const programs = stores.map((store) => counter(store, 33));
+    const runs = programs.map((program, i) => program.run(moments(20 + i)));
+    const results = await Promise.all(runs);
+    expect(results.map(({ reports }) => reports.at(-1))).toEqual([20, 21, 22]);
+    // A second program of a store goes on with its buffers.
+    expect(counter(stores[1], 33).runSync(moments(2)).reports[1]).toBe(23);
+  });
+
+  it('update the arrays of their caller', () => {
+    const w = { data: Float32Array.of(1, 2, 3), shape: [3] };
+    const optimizer = sgd({ w }, { lr: 0.5, device: 'cuda-emulated:1' });
+    for (let step = 0; step < 4; step++) optimizer.step({ w: Float32Array.of(1, 0, -1) });
+    expect([...w.data]).toEqual([-1, 2, 5]);
   });
 });
 
