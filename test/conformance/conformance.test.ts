@@ -12,6 +12,7 @@ import {
   type Case,
   compare,
   expected,
+  GRADIENTS,
   inDoubles,
   inPlace,
   type Tolerance,
@@ -24,7 +25,6 @@ import { coverageTable } from './table.ts';
 const cases = await collectCases();
 const table = coverageTable(backends.map(({ name }) => name));
 const DOUBLES: Tolerance = { rel: 1e-10, abs: 1e-10 };
-const GRADIENTS: Tolerance = { rel: 1e-5, abs: 1e-6 };
 
 interface Checked {
   readonly case: Case;
