@@ -423,6 +423,9 @@ Napi::Object describeCuda(Napi::Env env) {
     devices.Set(devices.Length(), entry);
   }
   object.Set("devices", devices);
+  const BlasReport blas = probeBlas();
+  object.Set("blas", text(blas.path));
+  object.Set("blasReason", text(blas.reason));
   return object;
 }
 

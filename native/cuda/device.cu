@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "cuda/blas.h"
 #include "cuda/check.h"
 #include "cuda/kernels.h"
 #include "cuda/probe.h"
@@ -108,6 +109,13 @@ class CudaDevice final : public Device, public Queue {
     return std::make_unique<Graph>(ordinal_, graph, stream_.get());
   }
 
+  // Looked for when the first product is prepared.
+  const Blas* blas() {
+    enter();
+    if (!blas_) blas_ = Blas::open(stream_.get());
+    return blas_.get();
+  }
+
   void mark(int slot) override { marks_[slot].record(stream_.get()); }
   void await(int slot) override { marks_[slot].wait(); }
   void wait() override {
@@ -132,9 +140,13 @@ class CudaDevice final : public Device, public Queue {
   Stream stream_;
   Event marks_[kMarks];
   Staging staging_;
+  std::unique_ptr<Blas> blas_;
 };
 
 }  // namespace
+
+const Blas* blasOf(const Instruction& in) { return static_cast<CudaDevice*>(in.device)->blas(); }
+
 }  // namespace cuda
 
 std::shared_ptr<Store> openCuda(int device) {

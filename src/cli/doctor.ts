@@ -27,7 +27,8 @@ export interface Diagnosis {
     readonly remedy: string | null;
   };
   readonly tools: Readonly<Record<'compiler' | 'make' | 'python' | 'cmake' | 'nvcc', Tool | null>>;
-  readonly cuda: CudaState & Pick<CudaReport, 'compiled' | 'toolkit' | 'driver' | 'devices'>;
+  readonly cuda: CudaState &
+    Pick<CudaReport, 'compiled' | 'toolkit' | 'driver' | 'devices' | 'blas' | 'blasReason'>;
 }
 
 const builders = { gyp: 'node-gyp', cmake: 'cmake-js', js: 'unknown' } as const;
@@ -53,6 +54,8 @@ export function diagnose(): Diagnosis {
       toolkit: report?.toolkit ?? nvcc,
       driver,
       devices: report?.devices ?? [],
+      blas: report?.blas ?? null,
+      blasReason: report?.blasReason ?? null,
     },
   };
 }
@@ -75,6 +78,7 @@ export function describe(diagnosis: Diagnosis): string {
     ...entries,
     ['CUDA', cuda.message],
     ...help(cuda.remedy),
+    ...(cuda.compiled ? [['CUDA products', cuda.blas ?? `own kernel: ${cuda.blasReason}`]] : []),
     ["device 'auto'", `${diagnosis.auto} (${autoNames[diagnosis.auto]})`],
   ];
   return rows.map(([name, text]) => `${name.padEnd(15)}${text}`.trimEnd()).join('\n');

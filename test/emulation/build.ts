@@ -37,20 +37,31 @@ export const CHECKS = ['-fsanitize=alignment,bounds,shift,integer-divide-by-zero
 /** For a process that has the libraries loaded. */
 const SANITIZERS = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all', '-g1'];
 
-/**
- * Makes the device `cuda-emulated` of these sources, unless FLATMIN_CUDA_EMULATION names one already; with
- * FLATMIN_EMULATION_SANITIZE=1 under sanitizers, which docs/cuda.md tells how to run. `missing` is why there is
- * none, null when there is one.
- */
-export async function provideEmulation(): Promise<{ missing: string | null }> {
-  const none = (missing: string) => ({ missing });
-  if (process.env.FLATMIN_CUDA_EMULATION) return { missing: null };
+export interface Emulation {
+  /** Why there is none; null when there is one. */
+  readonly missing: string | null;
+  /** Of the addon; empty when there is none. */
+  readonly path: string;
+}
+
+/** Makes the device `cuda-emulated` of these sources, unless FLATMIN_CUDA_EMULATION names one already. */
+export async function provideEmulation(): Promise<Emulation> {
+  const named = process.env.FLATMIN_CUDA_EMULATION;
+  if (named) return { missing: null, path: named };
+  const sanitized = process.env.FLATMIN_EMULATION_SANITIZE === '1';
+  const emulation = await buildEmulation({ sanitized });
+  if (emulation.missing === null) process.env.FLATMIN_CUDA_EMULATION = emulation.path;
+  return emulation;
+}
+
+/** The addon whose CUDA devices are emulated; a sanitized one loads into a process that has the libraries. */
+export async function buildEmulation({ sanitized }: { sanitized: boolean }): Promise<Emulation> {
+  const none = (missing: string): Emulation => ({ missing, path: '' });
   const { compiler } = findTools();
   if (process.platform !== 'linux') return none('the emulation is built on Linux alone');
   if (compiler === null) return none('no compiler');
   const headers = nodeHeaders();
   if (headers === null) return none('no Node-API headers beside node');
-  const sanitized = process.env.FLATMIN_EMULATION_SANITIZE === '1';
   const sources = [...emulatedSources(), join(native, 'addon.cc')];
   const objects = await compileAll(
     compiler,
@@ -68,8 +79,7 @@ export async function provideEmulation(): Promise<{ missing: string | null }> {
     await run(compiler, ['-shared', '-pthread', ...link, '-o', temporary, ...objects]);
     renameSync(temporary, addon);
   }
-  process.env.FLATMIN_CUDA_EMULATION = addon;
-  return { missing: null };
+  return { missing: null, path: addon };
 }
 
 function nodeHeaders(): string[] | null {

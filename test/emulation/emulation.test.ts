@@ -21,7 +21,7 @@ const BUILD = 300_000;
 const sources = [
   join(import.meta.dirname, 'planted.cu'),
   ...emulatedSources().filter(
-    (path) => !path.endsWith('.cu') || /\/(device|probe)\.cu$/.test(path),
+    (path) => !path.endsWith('.cu') || /\/(blas|device|probe)\.cu$/.test(path),
   ),
 ];
 

@@ -24,6 +24,9 @@ export interface CudaReport {
   readonly devices: readonly { name: string; memory: number; capability: string }[];
   /** Why no device can be used; null when one can. */
   readonly reason: string | null;
+  /** The cuBLAS that products go to, or null and why they go to flatmin's own kernel. */
+  readonly blas: string | null;
+  readonly blasReason: string | null;
 }
 
 export type LoadedAddon =
