@@ -190,7 +190,6 @@ class StoreObject : public Napi::ObjectWrap<StoreObject> {
       if (static_cast<int64_t>(bytes.ByteLength()) != memory.bytes())
         throw codedError(info.Env(), "FLATMIN_ARGUMENT", "write of another size than the buffer");
       store->device->upload(memory.data(), bytes.Data(), memory.bytes());
-      store->device->wait();
       return info.Env().Undefined();
     });
   }
@@ -202,7 +201,6 @@ class StoreObject : public Napi::ObjectWrap<StoreObject> {
       Napi::ArrayBuffer copy =
           Napi::ArrayBuffer::New(info.Env(), static_cast<size_t>(memory.bytes()));
       store->device->download(copy.Data(), memory.data(), memory.bytes());
-      store->device->wait();
       return copy;
     });
   }
@@ -425,6 +423,9 @@ Napi::Object describeCuda(Napi::Env env) {
     devices.Set(devices.Length(), entry);
   }
   object.Set("devices", devices);
+  const BlasReport blas = probeBlas();
+  object.Set("blas", text(blas.path));
+  object.Set("blasReason", text(blas.reason));
   return object;
 }
 

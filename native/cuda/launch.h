@@ -50,7 +50,6 @@ class Constant {
             std::make_shared<Memory>(*in.device, static_cast<int64_t>(list.size() * sizeof(T)))),
         size_(static_cast<int64_t>(list.size())) {
     in.device->upload(memory_->data(), list.data(), memory_->bytes());
-    in.device->wait();  // the list ends with its owner
   }
   const T* data() const { return reinterpret_cast<const T*>(memory_->data()); }
   int64_t size() const { return size_; }

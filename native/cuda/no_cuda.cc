@@ -10,6 +10,10 @@ constexpr char kReason[] = "this build has no CUDA kernels";
 
 CudaReport probeCuda() { return {false, "", "", {}, kReason}; }
 
+BlasReport probeBlas() { return {"", kReason}; }
+
+std::string cudaLacks(int) { return kReason; }
+
 std::shared_ptr<Store> openCuda(int) { throw DeviceMissing(kReason); }
 
 }  // namespace flatmin

@@ -16,18 +16,20 @@ std::string versionName(int version) {
   return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
 }
 
-std::string runKernel() {
+std::string runKernel(int device) {
+  const std::string which = "device " + std::to_string(device);
   int got = 0;
   try {
+    CUDA_CHECK(cudaSetDevice(device));
     int* out = nullptr;
     CUDA_CHECK(cudaMalloc(&out, sizeof *out));
     const std::unique_ptr<int, cudaError_t (*)(void*)> owner(out, cudaFree);
     LAUNCH(answer, 1, 1, 0, nullptr, out);
     CUDA_CHECK(cudaMemcpy(&got, out, sizeof got, cudaMemcpyDeviceToHost));
   } catch (const std::exception& error) {
-    return std::string("the first device runs no kernel of this build: ") + error.what();
+    return which + " runs no kernel of this build: " + error.what();
   }
-  return got == kAnswer ? "" : "the first device returned a wrong result";
+  return got == kAnswer ? "" : which + " returned a wrong result";
 }
 
 std::vector<CudaDevice> listDevices(int count) {
@@ -44,20 +46,29 @@ std::vector<CudaDevice> listDevices(int count) {
 }  // namespace
 
 CudaReport probeCuda() {
-  int driver = 0, count = 0;
+  int driver = 0;
   cudaDriverGetVersion(&driver);
   CudaReport report{true, versionName(CUDART_VERSION), "", {}, ""};
   if (driver > 0) report.driver = versionName(driver);
-
-  const cudaError_t error = cudaGetDeviceCount(&count);
-  if (error == cudaSuccess && count > 0) {
-    report.devices = listDevices(count);
-    report.reason = runKernel();
-  } else {
-    report.reason = error == cudaSuccess ? "no CUDA device" : cudaGetErrorString(error);
-  }
+  report.reason = cudaLacks(0);
+  int count = 0;
+  if (cudaGetDeviceCount(&count) == cudaSuccess) report.devices = listDevices(count);
   cudaGetLastError();  // a failed probe must not show up in a later check
   return report;
+}
+
+std::string cudaLacks(int device) {
+  int count = 0;
+  const cudaError_t error = cudaGetDeviceCount(&count);
+  cudaGetLastError();
+  if (error != cudaSuccess) return cudaGetErrorString(error);
+  if (count == 0) return "no CUDA device";
+  if (device < 0 || device >= count)
+    return "there " +
+           std::string(count == 1 ? "is 1 CUDA device"
+                                  : "are " + std::to_string(count) + " CUDA devices") +
+           ", counted from 0";
+  return runKernel(device);
 }
 
 }  // namespace flatmin

@@ -23,4 +23,14 @@ struct CudaReport {
 
 CudaReport probeCuda();
 
+struct BlasReport {
+  std::string path;    // of the cuBLAS in use, empty without one
+  std::string reason;  // why there is none
+};
+
+BlasReport probeBlas();
+
+// Why the device of this number cannot be used; empty when it can.
+std::string cudaLacks(int device);
+
 }  // namespace flatmin

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "block.h"
+#include "stream.h"
 
 #define __global__
 #define __device__
@@ -16,10 +17,8 @@
 #define __launch_bounds__(...)
 
 #define LAUNCH(kernel, grid, block, shared, stream, ...)                                        \
-  do {                                                                                          \
-    (void)(stream);                                                                             \
-    ::flatmin::emulation::launch(#kernel, grid, block, shared, [&] { (kernel)(__VA_ARGS__); }); \
-  } while (0)
+  ::flatmin::emulation::launch(#kernel, grid, block, shared, static_cast<cudaStream_t>(stream), \
+                               kernel, ##__VA_ARGS__)
 
 #define DYN_SHARED(T, name) \
   T* const name =           \
@@ -114,12 +113,20 @@ enum cudaError_t {
   cudaErrorInvalidValue = 1,
   cudaErrorMemoryAllocation = 2,
   cudaErrorInvalidDevice = 101,
+  cudaErrorInvalidResourceHandle = 400,
   cudaErrorIllegalAddress = 700,
+  cudaErrorLaunchFailure = 719,
+  cudaErrorStreamCaptureUnsupported = 900,
 };
 enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice };
+enum cudaStreamCaptureMode { cudaStreamCaptureModeThreadLocal = 1 };
 constexpr unsigned cudaStreamNonBlocking = 1;
+constexpr unsigned cudaEventBlockingSync = 1, cudaEventDisableTiming = 2;
 constexpr int CUDART_VERSION = 13000;
-using cudaStream_t = void*;
+using cudaStream_t = flatmin::emulation::Stream*;
+using cudaEvent_t = flatmin::emulation::Event*;
+using cudaGraph_t = CUgraph_st*;
+using cudaGraphExec_t = CUgraph_st*;
 
 struct cudaDeviceProp {
   char name[256];
@@ -145,11 +152,23 @@ cudaError_t cudaMemsetAsync(void* data, int value, size_t bytes, cudaStream_t st
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags);
 cudaError_t cudaStreamDestroy(cudaStream_t stream);
 cudaError_t cudaStreamSynchronize(cudaStream_t stream);
+cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode);
+cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph);
+cudaError_t cudaGraphInstantiateWithFlags(cudaGraphExec_t* exec, cudaGraph_t graph,
+                                          unsigned long long flags);
+cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream);
+cudaError_t cudaGraphDestroy(cudaGraph_t graph);
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec);
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned flags);
+cudaError_t cudaEventDestroy(cudaEvent_t event);
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream);
+cudaError_t cudaEventSynchronize(cudaEvent_t event);
 
 namespace flatmin {
 namespace emulation {
 // The next call of the runtime that can fail returns this.
 void failNext(cudaError_t error);
+cudaError_t takeFailure();
 }  // namespace emulation
 }  // namespace flatmin
 

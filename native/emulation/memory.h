@@ -1,4 +1,4 @@
-// Device memory of the emulation, which is the host's, between guards.
+// Device and pinned memory of the emulation, which is the host's, between guards.
 #pragma once
 
 #include <cstdint>

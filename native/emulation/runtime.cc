@@ -1,4 +1,4 @@
-// The runtime API over host memory: every call is complete when it returns.
+// Memory, copies and devices of the runtime API, over host memory.
 #include <algorithm>
 #include <cstdlib>
 #include <map>
@@ -14,6 +14,7 @@ namespace emulation {
 
 namespace {
 
+constexpr int kDevices = 2;
 constexpr size_t kAlignment = 256;
 constexpr unsigned char kGuard = 0xa5;
 #if defined(__SANITIZE_ADDRESS__)
@@ -67,12 +68,20 @@ const char* cudaGetErrorName(cudaError_t error) {
       return "cudaErrorMemoryAllocation";
     case cudaErrorInvalidDevice:
       return "cudaErrorInvalidDevice";
+    case cudaErrorInvalidResourceHandle:
+      return "cudaErrorInvalidResourceHandle";
     case cudaErrorIllegalAddress:
       return "cudaErrorIllegalAddress";
+    case cudaErrorLaunchFailure:
+      return "cudaErrorLaunchFailure";
+    case cudaErrorStreamCaptureUnsupported:
+      return "cudaErrorStreamCaptureUnsupported";
   }
   return "unknown error";
 }
-const char* cudaGetErrorString(cudaError_t error) { return cudaGetErrorName(error); }
+const char* cudaGetErrorString(cudaError_t error) {
+  return error == cudaErrorLaunchFailure ? lastFault() : cudaGetErrorName(error);
+}
 cudaError_t cudaGetLastError() { return takeFailure(); }
 
 cudaError_t cudaDriverGetVersion(int* version) {
@@ -80,16 +89,16 @@ cudaError_t cudaDriverGetVersion(int* version) {
   return cudaSuccess;
 }
 cudaError_t cudaGetDeviceCount(int* count) {
-  *count = 1;
+  *count = kDevices;
   return cudaSuccess;
 }
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
   *properties = {"emulation on the CPU", 0, 0, 0};
   return cudaSuccess;
 }
-cudaError_t cudaSetDevice(int device) { return device == 0 ? cudaSuccess : cudaErrorInvalidDevice; }
 
 cudaError_t cudaMalloc(void** data, size_t bytes) {
+  if (isCapturing()) return cudaErrorStreamCaptureUnsupported;
   const cudaError_t failure = takeFailure();
   if (failure != cudaSuccess) return failure;
   void* block = nullptr;
@@ -110,32 +119,22 @@ cudaError_t cudaFree(void* data) {
   return cudaSuccess;
 }
 
-cudaError_t cudaMallocHost(void** data, size_t bytes) {
-  *data = std::malloc(bytes);
-  return *data ? cudaSuccess : cudaErrorMemoryAllocation;
-}
-cudaError_t cudaFreeHost(void* data) {
-  std::free(data);
-  return cudaSuccess;
-}
+cudaError_t cudaMallocHost(void** data, size_t bytes) { return cudaMalloc(data, bytes); }
+cudaError_t cudaFreeHost(void* data) { return cudaFree(data); }
 
 cudaError_t cudaMemcpy(void* to, const void* from, size_t bytes, cudaMemcpyKind) {
   const cudaError_t failure = takeFailure();
   if (failure == cudaSuccess) std::memcpy(to, from, bytes);
   return failure;
 }
-cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind,
-                            cudaStream_t) {
-  return cudaMemcpy(to, from, bytes, kind);
+cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind,
+                            cudaStream_t stream) {
+  const cudaError_t failure = takeFailure();
+  if (failure != cudaSuccess) return failure;
+  const bool taken = enqueue(stream, [=] { std::memcpy(to, from, bytes); });
+  return taken ? cudaSuccess : cudaErrorInvalidResourceHandle;
 }
-cudaError_t cudaMemsetAsync(void* data, int value, size_t bytes, cudaStream_t) {
-  std::memset(data, value, bytes);
-  return cudaSuccess;
+cudaError_t cudaMemsetAsync(void* data, int value, size_t bytes, cudaStream_t stream) {
+  const bool taken = enqueue(stream, [=] { std::memset(data, value, bytes); });
+  return taken ? cudaSuccess : cudaErrorInvalidResourceHandle;
 }
-
-cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
-  *stream = nullptr;
-  return takeFailure();
-}
-cudaError_t cudaStreamDestroy(cudaStream_t) { return cudaSuccess; }
-cudaError_t cudaStreamSynchronize(cudaStream_t) { return takeFailure(); }

@@ -11,10 +11,7 @@ class Host final : public Device {
   void release(char* data) noexcept override;
   void upload(char* to, const void* from, int64_t bytes) override;
   void download(void* to, const char* from, int64_t bytes) override;
-  void wait() override {}
-  const double* place(const double* row, int64_t) override { return row; }
-  bool isHost() const override { return true; }
-  void* stream() const override { return nullptr; }
+  Queue* queue() override { return nullptr; }
 };
 
 }  // namespace flatmin

@@ -1,6 +1,7 @@
 #include "program.h"
 
 #include <algorithm>
+#include <cstring>
 
 namespace flatmin {
 
@@ -30,7 +31,7 @@ Program::Program(const ProgramSpec& spec, std::shared_ptr<Store> store)
       data = memory.data();
     } else {
       bound_.push_back({id, nullptr, Memory()});
-      if (!store_->device->isHost()) {
+      if (store_->device->queue()) {
         bound_.back().copy = Memory(*store_->device, buffer.type.bytes());
         data = bound_.back().copy.data();
       }
@@ -64,11 +65,11 @@ Program::Program(const ProgramSpec& spec, std::shared_ptr<Store> store)
   }
   Device& device = *store_->device;
   scratch_ = Memory(device, scratchBytes);
-  if (!device.isHost()) {
+  if (device.queue()) {
     const int64_t bytes = static_cast<int64_t>(buffers_.size() * sizeof(char*));
     table_ = Memory(device, bytes);
     device.upload(table_.data(), buffers_.data(), bytes);
-    device.wait();
+    queued_ = std::make_unique<QueuedSteps>(device, spec_, buffers_);
   }
 }
 
@@ -76,53 +77,61 @@ bool Program::stopped() const {
   if (spec_.status < 0) return false;
   int32_t word = 0;
   store_->device->download(&word, buffers_[static_cast<size_t>(spec_.status)], sizeof word);
-  store_->device->wait();
   return word != 0;
 }
 
 void Program::bringIn() {
   for (const Bound& bound : bound_) {
-    if (store_->device->isHost())
-      buffers_[bound.id] = bound.data;
-    else
+    if (queued_)
       store_->device->upload(bound.copy.data(), bound.data, bound.copy.bytes());
+    else
+      buffers_[bound.id] = bound.data;
   }
 }
 
 void Program::bringOut() {
-  if (store_->device->isHost()) return;
+  if (!queued_) return;
   for (const Bound& bound : bound_)
     store_->device->download(bound.data, bound.copy.data(), bound.copy.bytes());
-  store_->device->wait();
 }
 
-int64_t Program::run(const double* rows, int64_t steps, int phase, float* reports,
-                     const std::atomic<bool>& abort, std::atomic<int64_t>& done) {
+void Program::launch(const double* row, int phase, const Step& step) const {
   const size_t first = phase < 0 ? 0 : static_cast<size_t>(spec_.phases[phase]);
   const size_t last = phase < 0 || phase + 1 == phases()
                           ? prepared_.size()
                           : static_cast<size_t>(spec_.phases[phase + 1]);
-  Device& device = *store_->device;
-  char* const* const table =
-      device.isHost() ? buffers_.data() : reinterpret_cast<char* const*>(table_.data());
-  bringIn();
+  for (size_t i = first; i < last; ++i) {
+    const Prepared& prepared = prepared_[i];
+    if (prepared.flag < 0 || row[prepared.flag] != 0) prepared.run(step);
+  }
+}
+
+int64_t Program::runHere(const double* rows, int64_t steps, int phase, float* reports,
+                         const std::atomic<bool>& abort, std::atomic<int64_t>& done) {
   int64_t step = 0;
   for (; step < steps && !abort.load(std::memory_order_relaxed) && !stopped(); ++step) {
     const double* row = rows + step * rowWidth();
-    const Step context{buffers_.data(), table,        device.place(row, rowWidth()),
-                       scratch_.data(), store_->pool, device.stream()};
-    for (size_t i = first; i < last; ++i) {
-      const Prepared& prepared = prepared_[i];
-      if (prepared.flag < 0 || row[prepared.flag] != 0) prepared.run(context);
-    }
+    launch(row, phase,
+           {buffers_.data(), buffers_.data(), row, scratch_.data(), store_->pool, nullptr});
     for (size_t i = 0; i < spec_.reports.size(); ++i)
-      device.download(reports + step * reportCount() + i, buffers_[spec_.reports[i]],
-                      sizeof(float));
-    device.wait();
+      std::memcpy(reports + step * reportCount() + i, buffers_[spec_.reports[i]], sizeof(float));
     done.store(step + 1, std::memory_order_release);
   }
-  bringOut();
   return step;
+}
+
+int64_t Program::run(const double* rows, int64_t steps, int phase, float* reports,
+                     const std::atomic<bool>& abort, std::atomic<int64_t>& done) {
+  bringIn();
+  if (!queued_) return runHere(rows, steps, phase, reports, abort, done);
+  if (stopped()) steps = 0;
+  const Step step{buffers_.data(), reinterpret_cast<char* const*>(table_.data()),
+                  queued_->row(),  scratch_.data(),
+                  store_->pool,    store_->device->queue()->stream()};
+  const int64_t taken = queued_->run(rows, steps, phase, reports, abort, done,
+                                     [&](const double* row) { launch(row, phase, step); });
+  bringOut();
+  return taken;
 }
 
 }  // namespace flatmin

@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "queued_steps.h"
 #include "store.h"
 
 namespace flatmin {
@@ -46,6 +47,9 @@ class Program {
 
   void bringIn();
   void bringOut();
+  void launch(const double* row, int phase, const Step& step) const;
+  int64_t runHere(const double* rows, int64_t steps, int phase, float* reports,
+                  const std::atomic<bool>& abort, std::atomic<int64_t>& done);
 
   ProgramSpec spec_;
   std::shared_ptr<Store> store_;
@@ -53,6 +57,7 @@ class Program {
   std::vector<char*> buffers_;
   std::vector<Bound> bound_;
   std::vector<Prepared> prepared_;
+  std::unique_ptr<QueuedSteps> queued_;  // on a device with a queue
 };
 
 }  // namespace flatmin

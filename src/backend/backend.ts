@@ -1,7 +1,7 @@
 import type { DType, ProgramSpec, TensorType } from '../graph/types.ts';
 import type { Numbers } from '../ops/define.ts';
 
-export type BackendName = 'js' | 'cpu' | 'cuda';
+export type BackendName = 'js' | 'cpu' | 'cuda' | 'cuda-emulated';
 
 /** Buffers that outlive a run and are shared by programs: parameters, optimizer state, datasets. */
 export interface Store {

@@ -2,13 +2,24 @@ import { availableParallelism } from 'node:os';
 import { FlatminError } from '../errors.ts';
 import type { Store } from './backend.ts';
 import { JsStore } from './js/store.ts';
-import { loadAddon } from './native/addon.ts';
+import { loadAddon, loadEmulation } from './native/addon.ts';
 import { NativeStore } from './native/store.ts';
 
 export const DEVICES = ['auto', 'js', 'cpu', 'cuda'] as const;
 
-/** `auto` takes the best there is; a device that is named must be there. */
-export type DeviceName = (typeof DEVICES)[number];
+/**
+ * Where the work is done; a device that is named must be there.
+ *
+ * - `auto`: the CPU by compiled kernels, or by JavaScript where there are none
+ * - `js`, `cpu`: one of these
+ * - `cuda`, `cuda:1`: a CUDA device, the first without a number. `auto` does not choose it
+ * - `cuda-emulated`: the CUDA kernels on the CPU, slowly, for flatmin's own tests
+ */
+export type DeviceName =
+  | (typeof DEVICES)[number]
+  | `cuda:${number}`
+  | 'cuda-emulated'
+  | `cuda-emulated:${number}`;
 
 export interface DeviceOptions {
   /** Default `auto`. */
@@ -17,38 +28,47 @@ export interface DeviceOptions {
   threads?: number;
 }
 
+const CUDA = /^(cuda|cuda-emulated)(?::(0|[1-9]\d{0,3}))?$/;
+
+export const isDeviceName = (text: string): text is DeviceName =>
+  (DEVICES as readonly string[]).includes(text) || CUDA.test(text);
+
 /** A store on a device; `FLATMIN_DEVICE` when the one that was named is not there. */
 export function openStore({ device = 'auto', threads }: DeviceOptions = {}): Store {
-  switch (device) {
-    case 'js':
-      return new JsStore();
-    case 'auto':
-    case 'cpu': {
-      const { addon, reason, remedy } = loadAddon();
-      if (addon !== null) {
-        return new NativeStore(addon, {
-          threads: threadCount(threads),
-          isa: process.env.FLATMIN_ISA,
-        });
-      }
-      if (device === 'auto') return new JsStore();
-      throw new FlatminError(
-        'FLATMIN_DEVICE',
-        `Device "cpu" needs the compiled addon: ${reason}.${remedy === null ? '' : ` Help: ${remedy}.`}`,
-      );
-    }
-    case 'cuda':
-      throw new FlatminError(
-        'FLATMIN_DEVICE',
-        'Device "cuda" has no kernels in this version of flatmin. Help: use "cpu" or "auto".',
-      );
-    default:
-      throw new FlatminError(
-        'FLATMIN_ARGUMENT',
-        `device must be one of ${DEVICES.join(', ')}, got ${JSON.stringify(device)}`,
-      );
+  if (!isDeviceName(device)) {
+    throw new FlatminError(
+      'FLATMIN_ARGUMENT',
+      `device must be one of ${DEVICES.join(', ')}, cuda:1, …, got ${JSON.stringify(device)}`,
+    );
+  }
+  const cuda = CUDA.exec(device);
+  if (cuda !== null) return openCuda(device, cuda[1] as 'cuda' | 'cuda-emulated', cuda[2] ?? '0');
+  if (device === 'js') return new JsStore();
+  const { addon, reason, remedy } = loadAddon();
+  if (addon !== null) {
+    const where = process.env.FLATMIN_ISA ?? '';
+    return new NativeStore(addon, { backend: 'cpu', where, threads: threadCount(threads) });
+  }
+  if (device === 'auto') return new JsStore();
+  throw notThere(device, `it needs the compiled addon: ${reason}`, remedy);
+}
+
+function openCuda(device: DeviceName, backend: 'cuda' | 'cuda-emulated', number: string): Store {
+  const { addon, reason, remedy } = backend === 'cuda' ? loadAddon() : loadEmulation();
+  if (addon === null) throw notThere(device, `it needs the compiled addon: ${reason}`, remedy);
+  try {
+    return new NativeStore(addon, { backend, where: `cuda:${number}`, threads: 1 });
+  } catch (error) {
+    if (!(error instanceof FlatminError) || error.code !== 'FLATMIN_DEVICE') throw error;
+    throw notThere(device, error.message, 'run "npx flatmin doctor", or use "cpu" or "auto"');
   }
 }
+
+const notThere = (device: string, why: string, remedy: string | null) =>
+  new FlatminError(
+    'FLATMIN_DEVICE',
+    `Device "${device}" is not there: ${why}.${remedy === null ? '' : ` Help: ${remedy}.`}`,
+  );
 
 function threadCount(given: number | undefined): number {
   const [value, source] =

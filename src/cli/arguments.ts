@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander';
+import { DEVICES, type DeviceName, isDeviceName } from '../backend/device.ts';
 import { nearest } from './nearest.ts';
 
 /** Parsers of arguments for commander, which puts the option's name before their messages. */
@@ -28,6 +29,10 @@ export const oneOf =
     const guess = meant === undefined ? '' : `Did you mean ${meant}? `;
     throw new InvalidArgumentError(`${guess}Expected one of: ${names.join(', ')}.`);
   };
+
+export function device(text: string): DeviceName {
+  return isDeviceName(text) ? text : oneOf(DEVICES)(text);
+}
 
 /** `Number` takes blanks for 0. */
 const toNumber = (text: string): number => (text.trim() === '' ? Number.NaN : Number(text));

@@ -2,7 +2,6 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { addonPath, readRecord, sourcesHash, version } from '../../scripts/record.mjs';
 import { findTools, toolVersion } from '../../scripts/tools.mjs';
-import type { BackendName } from '../backend/backend.ts';
 import { type CudaReport, type LoadedAddon, loadAddon } from '../backend/native/addon.ts';
 import { type CudaState, cudaState } from './cuda-state.ts';
 
@@ -18,7 +17,7 @@ export interface Diagnosis {
   /** Which of the two does the work. */
   readonly backend: 'native' | 'js';
   /** What `device: 'auto'` picks. */
-  readonly auto: BackendName;
+  readonly auto: 'js' | 'cpu';
   readonly native: {
     readonly path: string | null;
     readonly builder: 'node-gyp' | 'cmake-js' | 'unknown' | null;
@@ -28,7 +27,8 @@ export interface Diagnosis {
     readonly remedy: string | null;
   };
   readonly tools: Readonly<Record<'compiler' | 'make' | 'python' | 'cmake' | 'nvcc', Tool | null>>;
-  readonly cuda: CudaState & Pick<CudaReport, 'compiled' | 'toolkit' | 'driver' | 'devices'>;
+  readonly cuda: CudaState &
+    Pick<CudaReport, 'compiled' | 'toolkit' | 'driver' | 'devices' | 'blas' | 'blasReason'>;
 }
 
 const builders = { gyp: 'node-gyp', cmake: 'cmake-js', js: 'unknown' } as const;
@@ -45,7 +45,7 @@ export function diagnose(): Diagnosis {
     node: process.version,
     platform: `${process.platform}-${process.arch}`,
     backend: loaded.addon === null ? 'js' : 'native',
-    auto: loaded.addon === null ? 'js' : cuda.state === 'ready' ? 'cuda' : 'cpu',
+    auto: loaded.addon === null ? 'js' : 'cpu',
     native: nativeBuild(loaded),
     tools,
     cuda: {
@@ -54,6 +54,8 @@ export function diagnose(): Diagnosis {
       toolkit: report?.toolkit ?? nvcc,
       driver,
       devices: report?.devices ?? [],
+      blas: report?.blas ?? null,
+      blasReason: report?.blasReason ?? null,
     },
   };
 }
@@ -76,16 +78,13 @@ export function describe(diagnosis: Diagnosis): string {
     ...entries,
     ['CUDA', cuda.message],
     ...help(cuda.remedy),
-    ["device 'auto'", `${diagnosis.auto}${autoNames[diagnosis.auto]}`],
+    ...(cuda.compiled ? [['CUDA products', cuda.blas ?? `own kernel: ${cuda.blasReason}`]] : []),
+    ["device 'auto'", `${diagnosis.auto} (${autoNames[diagnosis.auto]})`],
   ];
   return rows.map(([name, text]) => `${name.padEnd(15)}${text}`.trimEnd()).join('\n');
 }
 
-const autoNames: Record<BackendName, string> = {
-  js: ' (JavaScript, the fallback)',
-  cpu: ' (native kernels)',
-  cuda: '',
-};
+const autoNames = { js: 'JavaScript, the fallback', cpu: 'native kernels' };
 
 function nativeBuild({ addon, reason, remedy }: LoadedAddon): Diagnosis['native'] {
   if (addon === null) return { path: null, builder: null, isa: null, reason, remedy };

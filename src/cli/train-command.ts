@@ -3,7 +3,7 @@ import { DEVICES } from '../backend/device.ts';
 import { COMPARED, METHOD_NAMES } from '../tasks/methods.ts';
 import type { Task } from '../tasks/task.ts';
 import { TASKS } from '../tasks/tasks.ts';
-import { nonNegative, oneOf, wholeFrom } from './arguments.ts';
+import { device, nonNegative, oneOf, wholeFrom } from './arguments.ts';
 import { SCHEDULES, type TrainOptions } from './settings.ts';
 import { train } from './train.ts';
 
@@ -23,7 +23,7 @@ export function trainCommand(program: Command): void {
       oneOf(methods),
       'lion',
     )
-    .option('--device <name>', `one of: ${DEVICES.join(', ')}`, oneOf(DEVICES), 'auto')
+    .option('--device <name>', `one of: ${DEVICES.join(', ')}, cuda:1, …`, device, 'auto')
     .option('--epochs <n>', 'passes over the training data', wholeFrom(1))
     .option('--batch <n>', 'examples a step', wholeFrom(1))
     .option('--lr <x>', 'learning rate', nonNegative)

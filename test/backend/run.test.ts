@@ -6,17 +6,21 @@ import { openStore } from '../../src/backend/device.ts';
 import { JsStore } from '../../src/backend/js/store.ts';
 import { loadAddon } from '../../src/backend/native/addon.ts';
 import { NativeStore } from '../../src/backend/native/store.ts';
+import type { FlatminError } from '../../src/errors.ts';
 import { compile } from '../../src/graph/compile.ts';
 import { Graph } from '../../src/graph/graph.ts';
 import { Program } from '../../src/graph/program.ts';
+import { sgd } from '../../src/index.ts';
 import { sum } from '../../src/ops/reduce.ts';
-import { restore } from '../../src/ops/sam.ts';
+import { keep, restore } from '../../src/ops/sam.ts';
+import { checkFinite, statusBlock } from '../../src/ops/status.ts';
 import { affine } from '../../src/ops/unary.ts';
+import { provideEmulation } from '../emulation/build.ts';
 
 const { addon, reason } = loadAddon();
 const native = (threads = 2): Store => {
   if (addon === null) throw new Error(`needs the addon: ${reason}`);
-  return new NativeStore(addon, { threads });
+  return new NativeStore(addon, { backend: 'cpu', where: '', threads });
 };
 
 /** x ← x + 1, reported; `size` elements make a step slow. */
@@ -30,10 +34,14 @@ function counter(store: Store, size = 1) {
 const moments = (count: number) =>
   Array.from({ length: count }, (_, i) => ({ step: i + 1, epoch: 0, seed: 0, offset: 0 }));
 
-const devices: [string, () => Store][] = [['js', () => new JsStore()]];
-if (addon !== null) devices.push(['cpu', native]);
+/** With a size that makes a step slow. */
+const devices: [string, () => Store, number][] = [['js', () => new JsStore(), 1 << 16]];
+if (addon !== null) devices.push(['cpu', native, 1 << 16]);
+const emulation = await provideEmulation();
+if (emulation.missing === null)
+  devices.push(['cuda-emulated', () => openStore({ device: 'cuda-emulated' }), 1 << 10]);
 
-describe.each(devices)('run on %s', (_, open) => {
+describe.each(devices)('run on %s', (_, open, slow) => {
   it('performs every step and reports each', async () => {
     const { steps, reports, stopped } = await counter(open()).run(moments(5));
     expect({ steps, reports: [...reports], stopped }).toEqual({
@@ -45,7 +53,7 @@ describe.each(devices)('run on %s', (_, open) => {
 
   it('stops between two steps when aborted, and goes on from there', async () => {
     const store = open();
-    const program = counter(store, 1 << 16);
+    const program = counter(store, slow);
     const controller = new AbortController();
     const running = program.run(moments(100_000), {
       signal: controller.signal,
@@ -66,6 +74,44 @@ describe.each(devices)('run on %s', (_, open) => {
     expect(steps).toBe(0);
   });
 
+  it('runs sections in their steps alone', async () => {
+    const store = open();
+    const graph = new Graph();
+    const x = graph.stored('x', { dtype: 'f32', shape: [1] });
+    graph.inSection({ name: 'third', due: (step) => step % 3 === 0 }, () =>
+      restore([x], [affine(x, 10, 0)]),
+    );
+    restore([x], [affine(x, 1, 1)]);
+    const program = new Program(compile(graph, { reports: [affine(x, 1, 0)] }), store);
+    const { reports } = await program.run(moments(20));
+    let want = 0;
+    const expected = moments(20).map(({ step }) => {
+      want = step % 3 === 0 ? Math.fround(10 * want) + 1 : want + 1;
+      return Math.fround(want);
+    });
+    expect([...reports]).toEqual(expected);
+  });
+
+  it('ends at the step in which the status block is set', async () => {
+    const store = open();
+    const graph = new Graph();
+    const status = statusBlock(graph);
+    const x = graph.stored('x', { dtype: 'f32', shape: [1] });
+    checkFinite(status, [affine(x, 2 ** 100, 0)], 'throw');
+    keep(status, [x], [affine(x, 2 ** 10, 0)]);
+    const program = new Program(compile(graph, { reports: [affine(x, 1, 0)], status }), store);
+    store.write('x', Float32Array.of(1));
+    // In step 4 x·2¹⁰⁰ is 2¹³⁰.
+    const { steps, reports, stopped } = await program.run(moments(30));
+    expect({ steps, stopped, reports: [...reports] }).toEqual({
+      steps: 4,
+      stopped: true,
+      reports: [2 ** 10, 2 ** 20, 2 ** 30, 2 ** 30],
+    });
+    expect(store.read('x')[0]).toBe(2 ** 30);
+    expect((await program.run(moments(1))).steps).toBe(0);
+  });
+
   it('leaves the event loop free', async () => {
     // Timers that fire during the run are what ends it: a blocked loop would perform every step.
     let ticks = 0;
@@ -74,7 +120,7 @@ describe.each(devices)('run on %s', (_, open) => {
       ticks += 1;
       if (ticks === 3) controller.abort();
     }, 1);
-    const { steps } = await counter(open(), 1 << 16).run(moments(100_000), {
+    const { steps } = await counter(open(), slow).run(moments(100_000), {
       signal: controller.signal,
     });
     clearInterval(timer);
@@ -163,14 +209,67 @@ describe.skipIf(addon === null)(title, () => {
   });
 });
 
+describe.skipIf(emulation.missing !== null)('CUDA devices', () => {
+  it('work side by side, several programs on each', async () => {
+    const stores = (['cuda-emulated', 'cuda-emulated:1', 'cuda-emulated'] as const).map((device) =>
+      openStore({ device }),
+    );
+    const programs = stores.map((store) => counter(store, 33));
+    const runs = programs.map((program, i) => program.run(moments(20 + i)));
+    const results = await Promise.all(runs);
+    expect(results.map(({ reports }) => reports.at(-1))).toEqual([20, 21, 22]);
+    // A second program of a store goes on with its buffers.
+    expect(counter(stores[1], 33).runSync(moments(2)).reports[1]).toBe(23);
+  });
+
+  it('update the arrays of their caller', () => {
+    const w = { data: Float32Array.of(1, 2, 3), shape: [3] };
+    const optimizer = sgd({ w }, { lr: 0.5, device: 'cuda-emulated:1' });
+    for (let step = 0; step < 4; step++) optimizer.step({ w: Float32Array.of(1, 0, -1) });
+    expect([...w.data]).toEqual([-1, 2, 5]);
+  });
+});
+
 describe('openStore', () => {
-  it('refuses devices that are not there or unknown', () => {
-    expect(() => openStore({ device: 'cuda' })).toThrowErrorMatchingInlineSnapshot(
-      `[FlatminError: Device "cuda" has no kernels in this version of flatmin. Help: use "cpu" or "auto".]`,
+  const refusal = (device: string) => {
+    try {
+      openStore({ device: device as 'cuda' });
+      return 'there';
+    } catch (error) {
+      return `${(error as FlatminError).code}: ${(error as FlatminError).message}`;
+    }
+  };
+
+  it('refuses a device that was named and is not there', () => {
+    if (addon?.cuda.reason === null) return expect(refusal('cuda')).toBe('there');
+    expect(refusal('cuda')).toMatch(
+      /^FLATMIN_DEVICE: Device "cuda" is not there: .+\. Help: .+\.$/,
     );
-    expect(() => openStore({ device: 'gpu' as 'cuda' })).toThrowErrorMatchingInlineSnapshot(
-      `[FlatminError: device must be one of auto, js, cpu, cuda, got "gpu"]`,
+    expect(refusal('cuda:1')).toMatch(/^FLATMIN_DEVICE: Device "cuda:1" is not there: /);
+  });
+
+  it.skipIf(emulation.missing !== null)('counts devices from 0', () => {
+    expect(openStore({ device: 'cuda-emulated:1' }).backend).toBe('cuda-emulated');
+    expect(refusal('cuda-emulated:2')).toMatchInlineSnapshot(
+      `"FLATMIN_DEVICE: Device "cuda-emulated:2" is not there: there are 2 CUDA devices, counted from 0. Help: run "npx flatmin doctor", or use "cpu" or "auto"."`,
     );
+  });
+
+  it('says where the emulation is looked for', () => {
+    const path = process.env.FLATMIN_CUDA_EMULATION;
+    delete process.env.FLATMIN_CUDA_EMULATION;
+    expect(refusal('cuda-emulated')).toMatchInlineSnapshot(
+      `"FLATMIN_DEVICE: Device "cuda-emulated" is not there: it needs the compiled addon: FLATMIN_CUDA_EMULATION does not say where the emulation is."`,
+    );
+    if (path !== undefined) process.env.FLATMIN_CUDA_EMULATION = path;
+  });
+
+  it('refuses names that are none', () => {
+    expect(refusal('gpu')).toMatchInlineSnapshot(
+      `"FLATMIN_ARGUMENT: device must be one of auto, js, cpu, cuda, cuda:1, …, got "gpu""`,
+    );
+    for (const name of ['cuda:', 'cuda:-1', 'cuda:01', 'cuda:x', 'cuda:1.5', 'cpu:1'])
+      expect(refusal(name)).toContain('FLATMIN_ARGUMENT');
     expect(() => openStore({ device: 'cpu', threads: 0 })).toThrow(
       addon === null ? 'needs the compiled addon' : 'threads must be a whole number from 1 to 1024',
     );

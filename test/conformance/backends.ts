@@ -1,11 +1,12 @@
 /** The backends that conformance runs on. One that is not there is named with the reason, never left out. */
 
 import type { Store } from '../../src/backend/backend.ts';
+import { openStore } from '../../src/backend/device.ts';
 import { JsStore } from '../../src/backend/js/store.ts';
-import { type Addon, loadAddon } from '../../src/backend/native/addon.ts';
+import { loadAddon } from '../../src/backend/native/addon.ts';
 import type { NativeExecutor } from '../../src/backend/native/handles.ts';
 import { NativeStore } from '../../src/backend/native/store.ts';
-import { buildEmulated } from '../emulation/build.ts';
+import { provideEmulation } from '../emulation/build.ts';
 import { cudaKernels } from './collect.ts';
 
 export interface Backend {
@@ -30,7 +31,7 @@ const js: Backend = {
 function cpu(isa: string): Backend {
   const { addon, reason } = loadAddon();
   const open = (threads: number) =>
-    new NativeStore(addon as unknown as NativeExecutor, { threads, isa });
+    new NativeStore(addon as NativeExecutor, { backend: 'cpu', where: isa, threads });
   let missing = reason === null ? null : `no addon: ${reason}`;
   try {
     if (missing === null) open(1);
@@ -40,13 +41,13 @@ function cpu(isa: string): Backend {
   return { name: `cpu ${isa}`, missing, open, threads: [1, 2, 4] };
 }
 
-const emulated = await buildEmulated();
+const { missing } = await provideEmulation();
 
 /** The CUDA kernels on the CPU, whose threads run in the order that FLATMIN_THREAD_ORDER draws. */
 export const cudaEmulated: Backend = {
   name: 'cuda-emulated',
-  missing: emulated.missing,
-  open: () => new NativeStore(emulated.addon as Addon, { threads: 1, isa: 'cuda:0' }),
+  missing,
+  open: () => openStore({ device: 'cuda-emulated' }),
   threads: [1],
   ops: new Set(cudaKernels()),
 };

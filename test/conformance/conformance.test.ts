@@ -6,12 +6,13 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import type { Numbers } from '../../src/ops/define.ts';
 import { type Backend, backends } from './backends.ts';
-import { collectCases, cpuKernels, executedOps } from './collect.ts';
+import { collectCases, cpuKernels, cudaKernels, executedOps, WITHOUT_CUDA } from './collect.ts';
 import { checkAgainstDifferences } from './differences.ts';
 import {
   type Case,
   compare,
   expected,
+  GRADIENTS,
   inDoubles,
   inPlace,
   type Tolerance,
@@ -24,7 +25,6 @@ import { coverageTable } from './table.ts';
 const cases = await collectCases();
 const table = coverageTable(backends.map(({ name }) => name));
 const DOUBLES: Tolerance = { rel: 1e-10, abs: 1e-10 };
-const GRADIENTS: Tolerance = { rel: 1e-5, abs: 1e-6 };
 
 interface Checked {
   readonly case: Case;
@@ -110,6 +110,15 @@ describe('coverage', () => {
   it('has a C++ kernel for every op', () => {
     const kernels = new Set(cpuKernels());
     expect(executedOps().filter((name) => !kernels.has(name))).toEqual([]);
+  });
+
+  it('has a CUDA kernel for every op but those that are known to lack one', () => {
+    const kernels = new Set(cudaKernels());
+    expect(
+      executedOps()
+        .filter((name) => !kernels.has(name))
+        .sort(),
+    ).toEqual(WITHOUT_CUDA);
   });
 });
 

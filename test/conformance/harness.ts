@@ -55,6 +55,9 @@ export interface Case {
   readonly moments?: readonly Moment[];
 }
 
+/** Of gradients on f32 backends. */
+export const GRADIENTS: Tolerance = { rel: 1e-5, abs: 1e-6 };
+
 export const MOMENT: Moment = { step: 1, epoch: 0, seed: 1234567890123, offset: 0 };
 
 /** A traced case, ready for any store. */

@@ -5,13 +5,11 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { withLock } from '../../scripts/lock.mjs';
 import { version } from '../../scripts/record.mjs';
 import { findTools, headersFolder } from '../../scripts/tools.mjs';
-import type { Addon } from '../../src/backend/native/addon.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const native = join(root, 'native');
@@ -39,24 +37,31 @@ export const CHECKS = ['-fsanitize=alignment,bounds,shift,integer-divide-by-zero
 /** For a process that has the libraries loaded. */
 const SANITIZERS = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all', '-g1'];
 
-export interface Build {
+export interface Emulation {
   /** Why there is none; null when there is one. */
   readonly missing: string | null;
-  readonly addon: Addon | null;
+  /** Of the addon; empty when there is none. */
+  readonly path: string;
 }
 
-/**
- * The addon of these sources, built unless it is there already; with FLATMIN_EMULATION_SANITIZE=1 under
- * sanitizers, which docs/cuda.md tells how to run.
- */
-export async function buildEmulated(): Promise<Build> {
-  const none = (missing: string): Build => ({ missing, addon: null });
+/** Makes the device `cuda-emulated` of these sources, unless FLATMIN_CUDA_EMULATION names one already. */
+export async function provideEmulation(): Promise<Emulation> {
+  const named = process.env.FLATMIN_CUDA_EMULATION;
+  if (named) return { missing: null, path: named };
+  const sanitized = process.env.FLATMIN_EMULATION_SANITIZE === '1';
+  const emulation = await buildEmulation({ sanitized });
+  if (emulation.missing === null) process.env.FLATMIN_CUDA_EMULATION = emulation.path;
+  return emulation;
+}
+
+/** The addon whose CUDA devices are emulated; a sanitized one loads into a process that has the libraries. */
+export async function buildEmulation({ sanitized }: { sanitized: boolean }): Promise<Emulation> {
+  const none = (missing: string): Emulation => ({ missing, path: '' });
   const { compiler } = findTools();
   if (process.platform !== 'linux') return none('the emulation is built on Linux alone');
   if (compiler === null) return none('no compiler');
   const headers = nodeHeaders();
   if (headers === null) return none('no Node-API headers beside node');
-  const sanitized = process.env.FLATMIN_EMULATION_SANITIZE === '1';
   const sources = [...emulatedSources(), join(native, 'addon.cc')];
   const objects = await compileAll(
     compiler,
@@ -74,7 +79,7 @@ export async function buildEmulated(): Promise<Build> {
     await run(compiler, ['-shared', '-pthread', ...link, '-o', temporary, ...objects]);
     renameSync(temporary, addon);
   }
-  return { missing: null, addon: createRequire(import.meta.url)(addon) as Addon };
+  return { missing: null, path: addon };
 }
 
 function nodeHeaders(): string[] | null {

@@ -175,15 +175,43 @@ std::string messageOf(const std::function<void()>& body) {
   return "nothing was thrown";
 }
 
-void testRuntime() {
+// What is recorded runs when it is asked for, each time anew; what must not be recorded is refused.
+void testRecording(Device& device, bool bugs) {
+  Queue& queue = *device.queue();
+  const Memory memory(device, kSize * sizeof(float));
+  float* const y = reinterpret_cast<float*>(memory.data());
+  std::vector<float> got(kSize);
+  const auto last = [&] {
+    device.download(got.data(), memory.data(), memory.bytes());
+    return got.back();
+  };
+  const std::unique_ptr<Recording> recording =
+      queue.record([&] { LAUNCH(guardOffByOne<false>, kBlocks, kBlock, 0, queue.stream(), y); });
+  expect(last() == 0, "recording runs nothing");
+  recording->replay();
+  recording->replay();
+  expect(last() == 2, "a recording is replayed");
+  const std::string refused = messageOf<DeviceLost>([&] { queue.record([&] { queue.wait(); }); });
+  expect(refused.find("cudaErrorStreamCaptureUnsupported") == 0, "no waiting while recording");
+  recording->replay();
+  expect(last() == 3, "work goes on after a recording that failed");
+
+  if (!bugs) return;
+  LAUNCH(guardOffByOne<true>, kBlocks, kBlock, 0, queue.stream(), y);
+  const std::string fault = messageOf<DeviceLost>([&] { queue.wait(); });
+  expect(fault.find("a write beside a buffer") != std::string::npos,
+         "a fault shows when it is waited for: " + fault);
+}
+
+void testRuntime(bool bugs) {
   const auto contains = [](const std::string& text, const char* part) {
     return text.find(part) != std::string::npos;
   };
   const int64_t before = emulation::allocatedBytes();
   {
     const TensorType type{DType::f32, {5}};
-    const std::shared_ptr<Store> store = openCuda(0), second = openCuda(0);
-    expect(contains(messageOf<DeviceMissing>([] { openCuda(1); }), "no CUDA device 1 of 1"),
+    const std::shared_ptr<Store> store = openCuda(0), second = openCuda(1);
+    expect(contains(messageOf<DeviceMissing>([] { openCuda(2); }), "there are 2 CUDA devices"),
            "a device that is not there");
 
     emulation::failNext(cudaErrorMemoryAllocation);
@@ -198,16 +226,25 @@ void testRuntime() {
     float got[5] = {};
     store->device->upload(store->at("a").data(), given, sizeof given);
     store->device->download(got, store->at("a").data(), sizeof got);
-    store->device->wait();
     expect(got[0] == 1 && got[4] == 5, "a buffer comes back");
     second->device->download(got, second->at("a").data(), sizeof got);
-    second->device->wait();
-    expect(got[0] == 0 && got[4] == 0, "a buffer of another store is its own, and zeros");
+    expect(got[0] == 0 && got[4] == 0, "a buffer of another device is its own, and zeros");
+
+    // Larger than both halves of the staging, and not a multiple of one.
+    const TensorType large{DType::u8, {(5 << 20) / 2 + 7}};
+    store->declare("large", large);
+    std::vector<char> many(static_cast<size_t>(large.bytes())), back(many.size());
+    for (size_t i = 0; i < many.size(); ++i) many[i] = static_cast<char>(i * 31 >> 3);
+    store->device->upload(store->at("large").data(), many.data(), large.bytes());
+    store->device->download(back.data(), store->at("large").data(), large.bytes());
+    expect(back == many, "a large buffer comes back");
 
     emulation::failNext(cudaErrorIllegalAddress);
-    expect(
-        contains(messageOf<DeviceLost>([&] { store->device->wait(); }), "cudaErrorIllegalAddress"),
-        "a lost device");
+    expect(contains(messageOf<DeviceLost>([&] { store->device->queue()->wait(); }),
+                    "cudaErrorIllegalAddress"),
+           "a lost device");
+
+    testRecording(*store->device, bugs);
 
     // A program with one bound buffer, its own status block, and no instruction.
     ProgramSpec spec;
@@ -238,7 +275,7 @@ int main(int count, char** arguments) {
   for (const Planted& planted : kPlanted)
     if (only.empty() || only == "clean" || only == planted.name)
       testPlanted(planted, only != "clean");
-  if (only.empty() || only == "clean") testRuntime();
+  if (only.empty() || only == "clean") testRuntime(only.empty());
   std::printf("%d passed, %d failed\n", passed, failed);
   return failed == 0 ? 0 : 1;
 }

@@ -8,6 +8,8 @@ const compiled: CudaReport = {
   driver: '13.0',
   devices: [{ name: 'NVIDIA H200', memory: 139 * 2 ** 30, capability: '9.0' }],
   reason: null,
+  blas: '/usr/lib/libcublas.so.13',
+  blasReason: null,
 };
 const without: CudaReport = {
   compiled: false,
@@ -15,6 +17,8 @@ const without: CudaReport = {
   driver: null,
   devices: [],
   reason: 'this build has no CUDA kernels',
+  blas: null,
+  blasReason: 'this build has no CUDA kernels',
 };
 
 describe('the doctor on CUDA', () => {

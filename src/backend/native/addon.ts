@@ -24,6 +24,9 @@ export interface CudaReport {
   readonly devices: readonly { name: string; memory: number; capability: string }[];
   /** Why no device can be used; null when one can. */
   readonly reason: string | null;
+  /** The cuBLAS that products go to, or null and why they go to flatmin's own kernel. */
+  readonly blas: string | null;
+  readonly blasReason: string | null;
 }
 
 export type LoadedAddon =
@@ -38,21 +41,34 @@ export function loadAddon(): LoadedAddon {
   return loaded;
 }
 
-function load(): LoadedAddon {
-  const rebuild = 'run "npx flatmin build"';
-  if (!existsSync(addonPath)) {
-    const record = readRecord();
-    if (record === null)
-      return { addon: null, reason: 'it was never built: no install script ran', remedy: rebuild };
-    const remedy = record.remedy === null ? rebuild : `${record.remedy}, then ${rebuild}`;
-    return { addon: null, reason: record.reason ?? 'it was removed after its build', remedy };
+/** The addon whose CUDA devices are emulated on the CPU, which the tests build: FLATMIN_CUDA_EMULATION is its path. */
+export function loadEmulation(): LoadedAddon {
+  const path = process.env.FLATMIN_CUDA_EMULATION;
+  if (!path) {
+    const reason = 'FLATMIN_CUDA_EMULATION does not say where the emulation is';
+    return { addon: null, reason, remedy: null };
   }
+  return open(path, null);
+}
+
+const rebuild = 'run "npx flatmin build"';
+
+function load(): LoadedAddon {
+  if (existsSync(addonPath)) return open(addonPath, rebuild);
+  const record = readRecord();
+  if (record === null)
+    return { addon: null, reason: 'it was never built: no install script ran', remedy: rebuild };
+  const remedy = record.remedy === null ? rebuild : `${record.remedy}, then ${rebuild}`;
+  return { addon: null, reason: record.reason ?? 'it was removed after its build', remedy };
+}
+
+function open(path: string, remedy: string | null): LoadedAddon {
   try {
-    const addon: Addon = createRequire(import.meta.url)(addonPath);
+    const addon: Addon = createRequire(import.meta.url)(path);
     if (addon.version === version) return { addon, reason: null, remedy: null };
     const reason = `it was built for flatmin ${addon.version}, this is ${version}`;
-    return { addon: null, reason, remedy: rebuild };
+    return { addon: null, reason, remedy };
   } catch (error) {
-    return { addon: null, reason: (error as Error).message, remedy: rebuild };
+    return { addon: null, reason: (error as Error).message, remedy };
   }
 }

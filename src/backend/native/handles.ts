@@ -5,7 +5,7 @@ import type { RunResult } from '../backend.ts';
 
 /** What native/addon.cc exports for running programs. Validation is TypeScript's; these assert once more. */
 export interface NativeExecutor {
-  readonly Store: new (isa: string, threads: number) => NativeStoreHandle;
+  readonly Store: new (where: string, threads: number) => NativeStoreHandle;
   readonly Program: new (spec: ProgramSpec, store: NativeStoreHandle) => NativeProgramHandle;
 }
 

@@ -7,27 +7,35 @@ import {
   type TensorType,
 } from '../../graph/types.ts';
 import type { Numbers } from '../../ops/define.ts';
-import { type Executable, newNumbers, type Store } from '../backend.ts';
+import { type BackendName, type Executable, newNumbers, type Store } from '../backend.ts';
 import { NativeExecutable } from './executable.ts';
 import { callNative, type NativeExecutor, type NativeStoreHandle } from './handles.ts';
 
 const asBytes = ({ buffer, byteOffset, byteLength }: Numbers): Uint8Array =>
   new Uint8Array(buffer, byteOffset, byteLength);
 
-/** Buffers and threads of the C++ executor. */
-export class NativeStore implements Store {
-  readonly backend = 'cpu';
+export interface NativeOptions {
+  readonly backend: Exclude<BackendName, 'js'>;
+  /** `cuda:0`, or an instruction set of the CPU, of which an empty one is the widest. */
+  readonly where: string;
   readonly threads: number;
-  /** Instruction set of the kernels: `avx512`, `avx2` or `portable`. */
+}
+
+/** Buffers and threads of the C++ executor, on the CPU or a CUDA device. */
+export class NativeStore implements Store {
+  readonly backend: BackendName;
+  readonly threads: number;
+  /** Instruction set of the kernels, `avx512`, `avx2` or `portable`, or the CUDA device. */
   readonly isa: string;
   readonly #addon: NativeExecutor;
   readonly #handle: NativeStoreHandle;
   readonly #types = new Map<string, TensorType>();
 
-  constructor(addon: NativeExecutor, options: { threads: number; isa?: string }) {
+  constructor(addon: NativeExecutor, { backend, where, threads }: NativeOptions) {
     this.#addon = addon;
-    this.threads = options.threads;
-    this.#handle = callNative(() => new addon.Store(options.isa ?? '', options.threads));
+    this.backend = backend;
+    this.threads = threads;
+    this.#handle = callNative(() => new addon.Store(where, threads));
     this.isa = this.#handle.isa;
   }
 

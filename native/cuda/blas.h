@@ -1,0 +1,45 @@
+// Matrix products by cuBLAS, which is looked for by name when the first one is prepared: neither
+// the build nor the addon's loading needs it. Without it gemm.h does the work.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "cuda/launch.h"
+
+namespace flatmin {
+namespace cuda {
+
+struct BlasLibrary;
+
+// Row-major C[m × n] = op(A) op(B), in float32 throughout: no TF32.
+struct Product {
+  int64_t m, n, k;
+  bool transA, transB;
+};
+
+class Blas {
+ public:
+  // For the current device and one of its streams; nullptr without the library.
+  static std::unique_ptr<Blas> open(cudaStream_t stream);
+  ~Blas();
+  Blas(const Blas&) = delete;
+  Blas& operator=(const Blas&) = delete;
+
+  // Whether the shape is within cuBLAS' 32-bit integers, and not empty.
+  static bool takes(const Product& product);
+  void multiply(const Product& product, const float* a, const float* b, float* c) const;
+
+ private:
+  Blas(const BlasLibrary& library, cudaStream_t stream);
+
+  const BlasLibrary& library_;
+  void* handle_ = nullptr;
+  void* workspace_ = nullptr;
+};
+
+// Of the device on which an instruction is prepared.
+const Blas* blasOf(const Instruction& in);
+
+}  // namespace cuda
+}  // namespace flatmin
