@@ -40,6 +40,7 @@ struct Work {
 struct Method {
   std::vector<double> coefficients;  // triples; none: the exact factor
   double safety, epsilon;
+  bool leading;  // of the exact factor the largest singular value's part alone
 
   bool exact() const { return coefficients.empty(); }
 
@@ -106,7 +107,7 @@ void orthogonalize(const Item& m, const Method& method, const Step& step, char* 
   for (int64_t r = 0; r < k; ++r)
     for (int64_t c = 0; c < l; ++c) work.x[r * l + c] = from[m.tall ? c * k + r : r * l + c];
   if (method.exact()) {
-    polarFactor(work.x, k, l, work.polar);
+    polarFactor(work.x, k, l, method.leading, work.polar);
   } else {
     iterate(m, method, &work, pool);
   }
@@ -118,7 +119,8 @@ void orthogonalize(const Item& m, const Method& method, const Step& step, char* 
 }  // namespace
 
 Run op_orthogonalize(Instruction& in) {
-  const Method method{in.list("coefficients"), in.number("safety"), in.number("epsilon")};
+  const Method method{in.list("coefficients"), in.number("safety"), in.number("epsilon"),
+                      in.integer("leading") != 0};
   std::vector<Item> items;
   for (size_t t = 0; t < in.inputs.size(); ++t) {
     const Operand& x = in.inputs[t];

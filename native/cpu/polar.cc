@@ -75,7 +75,7 @@ size_t polarScratchBytes(int64_t rows, int64_t cols) {
   return scratch.bytes();
 }
 
-void polarFactor(float* x, int64_t rows, int64_t cols, void* memory) {
+void polarFactor(float* x, int64_t rows, int64_t cols, bool leading, void* memory) {
   Scratch scratch(memory);
   const Work work = takeWork(rows, cols, &scratch);
   for (int64_t i = 0; i < rows * cols; ++i) work.rows[i] = x[i];
@@ -83,14 +83,19 @@ void polarFactor(float* x, int64_t rows, int64_t cols, void* memory) {
   for (int done = 0; done < kMaxSweeps && sweep(work, rows, cols); ++done) {
   }
 
+  const auto squares = [&](int64_t i) {
+    return dot(work.rows + i * cols, work.rows + i * cols, cols);
+  };
   double largest = 0;
+  int64_t first = 0;  // of the largest
   for (int64_t i = 0; i < rows; ++i)
-    largest = std::fmax(largest, dot(work.rows + i * cols, work.rows + i * cols, cols));
+    if (squares(i) > largest) largest = squares(i), first = i;
   const double least = static_cast<double>(cols) * DBL_EPSILON * std::sqrt(largest);
   for (int64_t i = 0; i < rows; ++i) {
     double* row = work.rows + i * cols;
-    const double length = std::sqrt(dot(row, row, cols));
-    const double inverse = length <= least ? 0 : 1 / length;  // NaN stays
+    const double length = std::sqrt(squares(i));
+    const bool out = length <= least || (leading && i != first);
+    const double inverse = out ? 0 : 1 / length;  // NaN stays
     for (int64_t c = 0; c < cols; ++c) row[c] *= inverse;
   }
   for (int64_t r = 0; r < rows; ++r)

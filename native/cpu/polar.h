@@ -10,8 +10,9 @@ namespace FLATMIN_ISA {
 size_t polarScratchBytes(int64_t rows, int64_t cols);
 
 // x: rows x cols with rows <= cols, row-major; replaced by its polar factor. Singular values below
-// cols * 2^-52 of the largest count as zero, and their vectors are left out.
-void polarFactor(float* x, int64_t rows, int64_t cols, void* scratch);
+// cols * 2^-52 of the largest count as zero, and their vectors are left out; `leading` leaves only
+// those of the largest, the first of equals.
+void polarFactor(float* x, int64_t rows, int64_t cols, bool leading, void* scratch);
 
 }  // namespace FLATMIN_ISA
 }  // namespace flatmin

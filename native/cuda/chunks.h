@@ -51,17 +51,17 @@ class ChunkList {
   Constant<Chunk<kWidth>> chunks_;
 };
 
-// One value of each of kWidth tensors at a time, four elements to a thread where there are as many:
-// f(float v[kWidth]), of which those of the mask kWrites are stored.
+// Four elements of each of kWidth tensors at a time: f(index of the first, how many there are,
+// float v[4][kWidth]), of which those of the mask kWrites are stored. Values beyond the end are 0.
 template <int kWidth, unsigned kWrites, class F>
-__device__ void forElements(const Chunk<kWidth>& chunk, char* const* table, F f) {
+__device__ void forQuads(const Chunk<kWidth>& chunk, char* const* table, F f) {
   float* data[kWidth];
   for (int k = 0; k < kWidth; ++k) data[k] = chunk.data(k, table);
   for (int64_t i = chunk.begin + 4 * threadIdx.x; i < chunk.end; i += 4 * kThreads) {
-    const int64_t count = chunk.end - i;
+    const int count = static_cast<int>(chunk.end - i < 4 ? chunk.end - i : 4);
     float lanes[4][kWidth];
     for (int k = 0; k < kWidth; ++k) {
-      if (count >= 4) {
+      if (count == 4) {
         const float4 v = load4(data[k] + i);
         lanes[0][k] = v.x;
         lanes[1][k] = v.y;
@@ -71,10 +71,10 @@ __device__ void forElements(const Chunk<kWidth>& chunk, char* const* table, F f)
         for (int l = 0; l < 4; ++l) lanes[l][k] = l < count ? data[k][i + l] : 0.0f;
       }
     }
-    for (int l = 0; l < 4; ++l) f(lanes[l]);
+    f(i, count, lanes);
     for (int k = 0; k < kWidth; ++k) {
       if (!(kWrites >> k & 1)) continue;
-      if (count >= 4) {
+      if (count == 4) {
         store4(data[k] + i, {lanes[0][k], lanes[1][k], lanes[2][k], lanes[3][k]});
       } else {
         for (int l = 0; l < 4; ++l)
@@ -82,6 +82,14 @@ __device__ void forElements(const Chunk<kWidth>& chunk, char* const* table, F f)
       }
     }
   }
+}
+
+// One at a time: f(float v[kWidth]), for those beyond the end too.
+template <int kWidth, unsigned kWrites, class F>
+__device__ void forElements(const Chunk<kWidth>& chunk, char* const* table, F f) {
+  forQuads<kWidth, kWrites>(chunk, table, [&](int64_t, int, float(*v)[kWidth]) {
+    for (int l = 0; l < 4; ++l) f(v[l]);
+  });
 }
 
 }  // namespace cuda

@@ -46,8 +46,16 @@
   KERNEL(sgd) \
   KERNEL(adamw) \
   KERNEL(lion) \
+  KERNEL(lionK) \
+  KERNEL(lionLp) \
+  KERNEL(lionLargest) \
+  KERNEL(enim) \
+  KERNEL(normDescent) \
+  KERNEL(momentum) \
+  KERNEL(orthogonalize) \
   KERNEL(adagrad) \
   KERNEL(globalNorm) \
+  KERNEL(lpDirection) \
   KERNEL(samPerturb) \
   KERNEL(restore) \
   KERNEL(keep) \

@@ -9,6 +9,8 @@ export interface Iteration {
   /** The start is X / (safety · ‖X‖_F + epsilon). */
   readonly safety: number;
   readonly epsilon: number;
+  /** 1: of the exact factor U·Vᵀ the part u₁v₁ᵀ of the largest singular value alone. */
+  readonly leading: number;
 }
 
 /**
@@ -26,7 +28,7 @@ export function orthogonalize(
   const x = tall ? transpose(given, rows, columns) : Float64Array.from(given);
   const y =
     iteration.coefficients.length === 0
-      ? polarFactor(x, small, large)
+      ? polarFactor(x, small, large, iteration.leading !== 0)
       : iterate(x, small, large, iteration);
   return tall ? transpose(y, small, large) : y;
 }

@@ -8,9 +8,10 @@ const maxSweeps = 30; // ten are many
  * below columns · 2⁻⁵² of the largest count as zero, and their vectors are left out.
  *
  * One-sided Jacobi (Hestenes 1958; Golub & Van Loan 8.6.3): pairs of rows are turned until all are orthogonal,
- * J·X = Σ·Vᵀ; then U·Vᵀ = Jᵀ·Vᵀ. Small singular values keep their relative accuracy.
+ * J·X = Σ·Vᵀ; then U·Vᵀ = Jᵀ·Vᵀ. Small singular values keep their relative accuracy. `leading` leaves only the
+ * vectors of the largest one, the first of equals.
  */
-export function polarFactor(x: Real, rows: number, columns: number): Float64Array {
+export function polarFactor(x: Real, rows: number, columns: number, leading = false): Float64Array {
   const turned = Float64Array.from(x);
   const rotations = new Float64Array(rows * rows);
   for (let i = 0; i < rows; i++) rotations[i * rows + i] = 1;
@@ -21,10 +22,12 @@ export function polarFactor(x: Real, rows: number, columns: number): Float64Arra
   const lengths = Float64Array.from({ length: rows }, (_, i) =>
     Math.sqrt(dot(turned, i * columns, i * columns, columns)),
   );
-  const least = columns * Number.EPSILON * lengths.reduce((a, b) => Math.max(a, b), 0);
+  const largest = lengths.reduce((a, b) => Math.max(a, b), 0);
+  const least = columns * Number.EPSILON * largest;
+  const first = Math.max(0, lengths.indexOf(largest)); // 0 where a NaN is the largest
   const out = new Float64Array(rows * columns);
   for (let i = 0; i < rows; i++) {
-    if (lengths[i] <= least) continue;
+    if (lengths[i] <= least || (leading && i !== first)) continue;
     for (let r = 0; r < rows; r++) {
       const factor = rotations[i * rows + r] / lengths[i];
       for (let c = 0; c < columns; c++) out[r * columns + c] += factor * turned[i * columns + c];

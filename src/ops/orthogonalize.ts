@@ -7,12 +7,15 @@ import { defineOp, expectType } from './define.ts';
 export const ORTHOGONALIZERS = ['newton-schulz', 'polar-express', 'exact'] as const;
 export type Orthogonalizer = (typeof ORTHOGONALIZERS)[number];
 
+const EXACT: Iteration = { coefficients: [], safety: 1, epsilon: 0, leading: 0 };
+
 const ITERATIONS: Readonly<Record<Orthogonalizer, Iteration>> = {
   // Jordan 2024
   'newton-schulz': {
     coefficients: Array(5).fill([3.4445, -4.775, 2.0315]).flat(),
     safety: 1,
     epsilon: 1e-7,
+    leading: 0,
   },
   // Amsel et al. 2025, for singular values from 1e-3 on
   'polar-express': {
@@ -25,8 +28,9 @@ const ITERATIONS: Readonly<Record<Orthogonalizer, Iteration>> = {
     ].flat(),
     safety: 1.02,
     epsilon: 1e-6,
+    leading: 0,
   },
-  exact: { coefficients: [], safety: 1, epsilon: 0 },
+  exact: EXACT,
 };
 
 const orthogonalizeOp = defineOp<Iteration & Attrs>({
@@ -52,3 +56,7 @@ const orthogonalizeOp = defineOp<Iteration & Attrs>({
 /** Polar factors of batches [count, rows, columns] of matrices, all in one call. */
 export const orthogonalize = (batches: readonly Value[], method: Orthogonalizer): Value[] =>
   batches[0].graph.add(orthogonalizeOp, batches, { ...ITERATIONS[method] });
+
+/** u₁v₁ᵀ of batches [count, rows, columns] of matrices: the singular vectors of the largest singular value. */
+export const leadingPair = (batches: readonly Value[]): Value[] =>
+  batches[0].graph.add(orthogonalizeOp, batches, { ...EXACT, leading: 1 });

@@ -1,6 +1,6 @@
 /** Polar factors: the iterations against matrix products in doubles, the exact ones against eigenvectors. */
-import { type Orthogonalizer, orthogonalize } from '../../../src/ops/orthogonalize.ts';
-import { exactFactor, iterated } from '../../optim/oracles/polar.ts';
+import { leadingPair, type Orthogonalizer, orthogonalize } from '../../../src/ops/orthogonalize.ts';
+import { exactFactor, iterated, leadingFactor } from '../../optim/oracles/polar.ts';
 import { f32, random } from '../data.ts';
 import type { Case, Tensor } from '../harness.ts';
 
@@ -25,23 +25,33 @@ const rowsOf = (data: ArrayLike<number>, rows: number, columns: number): number[
     Array.from({ length: columns }, (_, c) => data[r * columns + c]),
   );
 
-function polar(name: string, method: Orthogonalizer, inputs: readonly Tensor[]): Case {
+/** What comes of each matrix. */
+const ORACLES = {
+  exact: exactFactor,
+  leading: leadingFactor,
+  'newton-schulz': (x: number[][]) => iterated(x, 'newton-schulz'),
+  'polar-express': (x: number[][]) => iterated(x, 'polar-express'),
+};
+
+function polar(name: string, method: Orthogonalizer | 'leading', inputs: readonly Tensor[]): Case {
+  const iterates = method === 'newton-schulz' || method === 'polar-express';
   return {
     op: 'orthogonalize',
     name: `${method} of ${name}`,
     inputs,
-    build: (batches) => orthogonalize(batches, method),
+    build: (batches) =>
+      method === 'leading' ? leadingPair(batches) : orthogonalize(batches, method),
     oracle: (batches) =>
       batches.map((data, i) => {
         const [count, rows, columns] = inputs[i].shape;
         const size = rows * columns;
         return Array.from({ length: size === 0 ? 0 : count }, (_, k) => {
           const x = rowsOf(data.subarray(k * size, (k + 1) * size), rows, columns);
-          return (method === 'exact' ? exactFactor(x) : iterated(x, method)).flat();
+          return ORACLES[method](x).flat();
         }).flat();
       }),
     // The iterations make errors in small singular values up to 1000 times as large.
-    tolerance: method === 'exact' ? { rel: 1e-6, abs: 1e-7 } : { abs: 1e-4 },
+    tolerance: iterates ? { abs: 1e-4 } : { rel: 1e-6, abs: 1e-7 },
   };
 }
 
@@ -52,7 +62,7 @@ const draw = (shape: readonly [number, number, number], seed: number): Tensor =>
 const LARGE = [1, 100, 110] as const;
 
 export const cases: Case[] = [
-  ...(['newton-schulz', 'polar-express', 'exact'] as const).flatMap((method) => [
+  ...(['newton-schulz', 'polar-express', 'exact', 'leading'] as const).flatMap((method) => [
     polar(
       'every shape',
       method,
@@ -62,6 +72,7 @@ export const cases: Case[] = [
     polar('a large scale', method, [f32([1, 2, 3], [1e30, 2e30, -1e30, 3e30, 1e30, 1e29])]),
   ]),
   polar('a large matrix', 'newton-schulz', [draw(LARGE, 60), draw([4, 5, 3], 61)]),
+  polar('equal singular values', 'leading', [f32([1, 2, 2], [0, 3, 3, 0])]),
   polar('a matrix of rank 1', 'exact', [f32([1, 2, 3], [1, 2, 2, 2, 4, 4])]),
   polar('singular values 1 and 1e-6', 'exact', [f32([1, 2, 2], [1, 0, 0, 1e-6])]),
 ];

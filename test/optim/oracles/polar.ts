@@ -43,3 +43,16 @@ export function exactFactor(x: Rows): Rows {
   const root = vectors.map((row) => row.map((v, j) => v * powers[j]));
   return multiply(multiply(root, transpose(vectors)), scaled);
 }
+
+/** The part u₁v₁ᵀ of the largest singular value: Xᵀ applied to an eigenvector of XXᵀ, of equal ones the first. */
+export function leadingFactor(x: Rows): Rows {
+  if (x.length > (x[0]?.length ?? 0)) return transpose(leadingFactor(transpose(x)));
+  const scale = Math.max(...x.flat().map(Math.abs)) || 1;
+  const scaled = x.map((row) => row.map((v) => v / scale));
+  const { values, vectors } = jacobi(multiply(scaled, transpose(scaled)));
+  const most = values.indexOf(Math.max(...values));
+  const u = vectors.map((row) => [row[most]]);
+  const v = multiply(transpose(u), scaled);
+  const sigma = Math.hypot(...v.flat());
+  return multiply(u, sigma === 0 ? v : [v[0].map((value) => value / sigma)]);
+}
