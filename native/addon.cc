@@ -217,10 +217,12 @@ class StoreObject : public Napi::ObjectWrap<StoreObject> {
 class AsyncRun {
  public:
   AsyncRun(Napi::Env env, AddonData& data, Napi::Object self, std::shared_ptr<Program> program,
-           Napi::Float64Array rows)
+           Napi::Float64Array rows, Napi::Array bindings, int phase)
       : deferred(Napi::Promise::Deferred::New(env)),
         data_(data),
         self_(Napi::Persistent(self)),
+        bindings_(Napi::Persistent(bindings.As<Napi::Object>())),
+        phase_(phase),
         program_(std::move(program)),
         rows_(rows.Data(), rows.Data() + rows.ElementLength()),
         steps_(static_cast<int64_t>(rows.ElementLength()) / program_->rowWidth()),
@@ -234,6 +236,7 @@ class AsyncRun {
   ~AsyncRun() {
     data_.runs.erase(this);
     self_.SuppressDestruct();
+    bindings_.SuppressDestruct();
   }
 
   // Stops between two steps and waits for the thread.
@@ -258,7 +261,7 @@ class AsyncRun {
  private:
   void work() {
     try {
-      program_->run(rows_.data(), steps_, -1, reports_.data(), abort, done_);
+      program_->run(rows_.data(), steps_, phase_, reports_.data(), abort, done_);
       stopped_ = program_->stopped();
     } catch (...) {
       failure_ = std::current_exception();
@@ -272,7 +275,8 @@ class AsyncRun {
   void settle(Napi::Env env);
 
   AddonData& data_;
-  Napi::ObjectReference self_;
+  Napi::ObjectReference self_, bindings_;
+  const int phase_;
   std::shared_ptr<Program> program_;
   const std::vector<double> rows_;
   const int64_t steps_;
@@ -318,20 +322,11 @@ class ProgramObject : public Napi::ObjectWrap<ProgramObject> {
       Napi::Float32Array reports = info[3].As<Napi::Float32Array>();
       Napi::Int32Array outcome = info[4].As<Napi::Int32Array>();
       const int64_t steps = static_cast<int64_t>(rows.ElementLength()) / program_->rowWidth();
-      if (bindings.Length() != program_->boundCount() || phase >= program_->phases() ||
-          outcome.ElementLength() < 2 ||
+      if (phase >= program_->phases() || outcome.ElementLength() < 2 ||
           static_cast<int64_t>(reports.ElementLength()) < steps * program_->reportCount())
         throw codedError(env, "FLATMIN_ARGUMENT", "runSync with the wrong arrays");
-      for (uint32_t i = 0; i < bindings.Length(); ++i) {
-        Napi::TypedArray array = bindings.Get(i).As<Napi::TypedArray>();
-        if (static_cast<int64_t>(array.ByteLength()) != program_->boundBytes(i))
-          throw codedError(env, "FLATMIN_ARGUMENT", "a bound array was resized or detached");
-        // Not by way of its ArrayBuffer, which may be a SharedArrayBuffer.
-        void* data = nullptr;
-        napi_get_typedarray_info(env, array, nullptr, nullptr, &data, nullptr, nullptr);
-        program_->bind(i, static_cast<char*>(data));
-      }
       claim(env, program_->store());
+      bind(env, bindings, false);
       const std::atomic<bool> abort{false};
       std::atomic<int64_t> done{0};
       try {
@@ -347,16 +342,43 @@ class ProgramObject : public Napi::ObjectWrap<ProgramObject> {
     });
   }
 
-  // (rows: Float64Array) → Promise<{ steps, reports, stopped }>
+  // Of a store that is claimed, and given back when the arrays are wrong.
+  void bind(Napi::Env env, Napi::Array bindings, bool shared) {
+    const auto refuse = [&](const char* why) {
+      program_->store().busy = false;
+      throw codedError(env, "FLATMIN_ARGUMENT", why);
+    };
+    if (bindings.Length() != program_->boundCount()) refuse("a run with too few or many arrays");
+    for (uint32_t i = 0; i < bindings.Length(); ++i) {
+      const Napi::Value array = bindings.Get(i);
+      void* data = nullptr;
+      napi_value buffer = nullptr;
+      // Not by way of Napi::ArrayBuffer, as it may be a SharedArrayBuffer.
+      napi_get_typedarray_info(env, array, nullptr, nullptr, &data, shared ? &buffer : nullptr,
+                               nullptr);
+      if (static_cast<int64_t>(array.As<Napi::TypedArray>().ByteLength()) !=
+          program_->boundBytes(i))
+        refuse("a bound array was resized or detached");
+      if (shared && Napi::Value(env, buffer).IsArrayBuffer())
+        refuse("run() takes arrays on SharedArrayBuffers");
+      program_->bind(i, static_cast<char*>(data));
+    }
+  }
+
+  // (rows: Float64Array, bindings: TypedArray[], phase: number) → Promise<{ steps, reports,
+  // stopped }>
   Napi::Value run(const Napi::CallbackInfo& info) {
     Napi::Env env = info.Env();
     return guarded(env, [&]() -> Napi::Value {
-      if (program_->boundCount() > 0)
-        throw codedError(env, "FLATMIN_ARGUMENT", "run() takes programs without bound arrays");
+      Napi::Array bindings = info[1].As<Napi::Array>();
+      const int phase = info[2].As<Napi::Number>();
+      if (phase >= program_->phases())
+        throw codedError(env, "FLATMIN_ARGUMENT", "run() of a phase that there is not");
       claim(env, program_->store());
+      bind(env, bindings, true);
       running_ =
           new AsyncRun(env, *env.GetInstanceData<AddonData>(), info.This().As<Napi::Object>(),
-                       program_, info[0].As<Napi::Float64Array>());
+                       program_, info[0].As<Napi::Float64Array>(), bindings, phase);
       return running_->deferred.Promise();
     });
   }
@@ -401,6 +423,7 @@ void AsyncRun::settle(Napi::Env env) {
     }
   }
   self_.Unref();
+  bindings_.Reset();
   delete this;
 }
 

@@ -46,10 +46,10 @@ export type {
   NonFinitePolicy,
   Optimizer,
   Regularisation,
-  StepScalars,
 } from './optim/optimizer.ts';
 export { type RmspropOptions, rmsprop } from './optim/rmsprop.ts';
 export { type SamOptions, sam } from './optim/sam.ts';
+export type { StepScalars } from './optim/scalars.ts';
 export {
   type CosineOptions,
   constant,
@@ -59,6 +59,7 @@ export {
   type Rate,
   type Schedule,
   type StepDecayOptions,
+  scheduleFrom,
   stepDecay,
   type WarmRestartsOptions,
   warmRestarts,

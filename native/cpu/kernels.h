@@ -50,6 +50,7 @@
   KERNEL(lionK) \
   KERNEL(lionLp) \
   KERNEL(lionLargest) \
+  KERNEL(angularNoise) \
   KERNEL(enim) \
   KERNEL(normDescent) \
   KERNEL(momentum) \

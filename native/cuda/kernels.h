@@ -49,6 +49,7 @@
   KERNEL(lionK) \
   KERNEL(lionLp) \
   KERNEL(lionLargest) \
+  KERNEL(angularNoise) \
   KERNEL(enim) \
   KERNEL(normDescent) \
   KERNEL(momentum) \

@@ -24,6 +24,10 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
   /** Called now and then on the main thread with the steps done and all reports so far. */
   readonly onProgress?: (progress: RunResult) => void;
+  /** Arrays of the bound buffers as in `runSync`, all on SharedArrayBuffers: those alone cannot be detached. */
+  readonly bindings?: readonly Numbers[];
+  /** Run one phase. */
+  readonly phase?: number;
 }
 
 export interface RunResult {

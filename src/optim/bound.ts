@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Store } from '../backend/backend.ts';
+import type { RunResult, Store } from '../backend/backend.ts';
 import { type DeviceOptions, openStore } from '../backend/device.ts';
 import { FlatminError } from '../errors.ts';
 import { type Compiled, compile } from '../graph/compile.ts';
@@ -35,6 +35,8 @@ import {
 } from './arrays.ts';
 import type { Optimizer, Pass } from './optimizer.ts';
 import { checkOptions, wholeNumber } from './options.ts';
+import { Scalars, type StepScalars } from './scalars.ts';
+import { Staging } from './staging.ts';
 
 export interface BindOptions extends DeviceOptions {
   /** Random seed. Default 0. */
@@ -48,6 +50,11 @@ export interface Evaluated {
   readonly loss: number;
   readonly grads: Grads;
 }
+
+type Closure = () => Evaluated | Promise<Evaluated>;
+
+/** Runs a phase of a step, or all of it. */
+type RunPhase = (moment: Moment, grads: Grads, phase?: number) => void | Promise<void>;
 
 /** Rows of a layer's inputs and of the gradients by its outputs. */
 export interface Observation {
@@ -73,13 +80,15 @@ export class BoundOptimizer {
   /** What was observed of each layer, copied; K-FAC's program depends on the rows. */
   protected readonly observations = new Map<string, Observation>();
   readonly #store: Store;
-  readonly #programs = new Map<string, Program>();
+  readonly #programs = new Map<string, { program: Program; scalars: Scalars }>();
+  readonly #staging = new Staging();
   readonly #stateKeys = new Set([STATUS_KEY, STEP_KEY]);
   readonly #seed: number;
   readonly #policy: NonFinitePolicy;
   #step = 0;
   #busy = false;
   #losses: readonly number[] = [];
+  #reported: StepScalars = {};
 
   constructor(optimizer: Optimizer, params: Params, options: BindOptions = {}) {
     checkParams(params);
@@ -99,26 +108,50 @@ export class BoundOptimizer {
    * One update of a method that may need the gradient at other points: calls `closure` once or more, each time
    * for the gradients at the parameters as they are at that moment. Resolves to the first loss.
    */
-  step(closure: () => Evaluated | Promise<Evaluated>): Promise<number>;
-  step(given: Grads | (() => Evaluated | Promise<Evaluated>)): undefined | Promise<number> {
+  step(closure: Closure): Promise<number>;
+  step(given: Grads | Closure): undefined | Promise<number> {
     this.#expectIdle();
     this.beforeStep();
-    if (typeof given === 'function') return this.#stepWith(given);
-    const phases = this.program().compiled.graph.phases.length - 1;
-    if (phases > 1) {
-      throw new FlatminError(
-        'FLATMIN_ARGUMENT',
-        `${this.optimizer.name} needs the gradient at ${phases} points of each step. Help: call step(async () => ({ loss, grads })).`,
-      );
-    }
-    this.#run(this.#next(), given);
+    if (typeof given === 'function') return this.#stepWith(given, this.#runSync);
+    this.#expectOneGradient();
+    this.#runSync(this.#next(), given);
     this.#step += 1;
+  }
+
+  /**
+   * The same off the main thread, to the bit. Arrays are copied in before and out after on the main thread, those on
+   * SharedArrayBuffers used in place: nothing else may write to them meanwhile. What a parameter's array held is
+   * replaced when the promise resolves; one that was detached or resized by then is `FLATMIN_ARGUMENT`, and the others
+   * have their new values. On the JavaScript backend the work is done on the main thread, after the call returns.
+   */
+  stepAsync(grads: Grads): Promise<void>;
+  stepAsync(closure: Closure): Promise<number>;
+  async stepAsync(given: Grads | Closure): Promise<unknown> {
+    this.#expectIdle();
+    this.beforeStep();
+    if (typeof given === 'function') return this.#stepWith(given, this.#runAsync);
+    this.#expectOneGradient();
+    this.#busy = true;
+    let lost: FlatminError | undefined;
+    try {
+      lost = await this.#runOffThread(this.#next(), given);
+      this.#step += 1;
+    } finally {
+      this.#busy = false;
+    }
+    if (lost !== undefined) throw lost;
   }
 
   /** SAM's L(θ + ε̂) − L(θ) of the last step; `undefined` when that step had one gradient. */
   get sharpness(): number | undefined {
     const [at, above] = this.#losses;
     return above === undefined ? undefined : above - at;
+  }
+
+  /** What the last step told: SAM's sharpness, Lion's angular noise where it was asked for. */
+  get scalars(): StepScalars {
+    const { sharpness } = this;
+    return { ...(sharpness !== undefined && { sharpness }), ...this.#reported };
   }
 
   /**
@@ -152,7 +185,16 @@ export class BoundOptimizer {
     throw new FlatminError('FLATMIN_BUSY', 'A step is in progress; await it first');
   }
 
-  async #stepWith(closure: () => Evaluated | Promise<Evaluated>): Promise<number> {
+  #expectOneGradient(): void {
+    const phases = this.program().compiled.graph.phases.length - 1;
+    if (phases === 1) return;
+    throw new FlatminError(
+      'FLATMIN_ARGUMENT',
+      `${this.optimizer.name} needs the gradient at ${phases} points of each step. Help: call step(async () => ({ loss, grads })).`,
+    );
+  }
+
+  async #stepWith(closure: Closure, run: RunPhase): Promise<number> {
     this.#busy = true;
     const { phases: begun, sections } = this.program().compiled.graph;
     const phases = begun.length - 1;
@@ -171,12 +213,12 @@ export class BoundOptimizer {
           grads = evaluated.grads;
         }
         if (phases === 1) {
-          this.#run(moment, grads);
+          await run(moment, grads);
           continue;
         }
         // Phase 0 is what comes before the first gradient.
-        if (phase === 1) this.#run(moment, grads, 0);
-        this.#run(moment, grads, phase);
+        if (phase === 1) await run(moment, grads, 0);
+        await run(moment, grads, phase);
       }
       this.#step += 1;
       this.#losses = losses;
@@ -214,12 +256,16 @@ export class BoundOptimizer {
 
   /** The program for the rows that were observed; all of them share the state. */
   protected program(): Program {
+    return this.#traced().program;
+  }
+
+  #traced() {
     const rows = [...this.observations].map(([name, o]) => `${name}:${o.rows}`).join();
-    let program = this.#programs.get(rows);
-    if (program === undefined) {
+    let known = this.#programs.get(rows);
+    if (known === undefined) {
       const traced = traceBound(this.optimizer, this.params, this.observations, this.#policy);
       const fresh = traced.states.filter(({ key }) => !this.#store.has(key));
-      program = new Program(traced.compiled, this.#store);
+      known = { program: new Program(traced.compiled, this.#store), scalars: traced.scalars };
       for (const { key } of traced.states) this.#stateKeys.add(key);
       for (const { key, fill } of fresh) {
         if (fill === undefined) continue;
@@ -227,12 +273,13 @@ export class BoundOptimizer {
         fill(data);
         this.#store.write(key, data);
       }
-      this.#programs.set(rows, program);
+      this.#programs.set(rows, known);
     }
-    return program;
+    return known;
   }
 
-  #run(moment: Moment, grads: Grads, phase?: number): void {
+  /** All arrays of a step, looked at anew, under the keys of their buffers. */
+  #arrays(grads: Grads): Map<string, Float32Array> {
     checkParams(this.params);
     checkGrads(this.params, grads);
     const names = Object.keys(this.params);
@@ -240,7 +287,7 @@ export class BoundOptimizer {
       ...names.map((name) => ({ what: `Parameter "${name}"`, data: this.params[name].data })),
       ...names.map((name) => ({ what: `The gradient of "${name}"`, data: grads[name] })),
     ]);
-    const arrays = new Map<string, Numbers>();
+    const arrays = new Map<string, Float32Array>();
     for (const name of names) {
       arrays.set(paramKey(name), this.params[name].data);
       arrays.set(gradKey(name), grads[name]);
@@ -249,10 +296,39 @@ export class BoundOptimizer {
       arrays.set(inputsKey(layer), inputs);
       arrays.set(outputGradsKey(layer), outputGrads);
     }
-    const program = this.program();
-    const bindings = program.bound.map((key) => arrays.get(key) as Numbers);
-    const result = program.runSync([moment], bindings, phase);
-    if (result.stopped) throw stopError(this.#store, names);
+    return arrays;
+  }
+
+  readonly #runSync: RunPhase = (moment, grads, phase) => {
+    const arrays = this.#arrays(grads);
+    const { program } = this.#traced();
+    const bindings = program.bound.map((key) => arrays.get(key) as Float32Array);
+    this.#settleRun(program.runSync([moment], bindings, phase), moment);
+  };
+
+  readonly #runAsync: RunPhase = async (moment, grads, phase) => {
+    const lost = await this.#runOffThread(moment, grads, phase);
+    if (lost !== undefined) throw lost;
+  };
+
+  /** Resolves to the error of a parameter's array that was lost meanwhile. */
+  async #runOffThread(
+    moment: Moment,
+    grads: Grads,
+    phase?: number,
+  ): Promise<FlatminError | undefined> {
+    const arrays = this.#arrays(grads);
+    const { program } = this.#traced();
+    const bindings = this.#staging.bringIn(program.bound, arrays);
+    const result = await program.run([moment], { bindings, phase });
+    this.#settleRun(result, moment);
+    const names = new Map(Object.keys(this.params).map((name) => [paramKey(name), name]));
+    return this.#staging.bringOut(arrays, names);
+  }
+
+  #settleRun({ reports, stopped }: RunResult, { step }: Moment): void {
+    if (stopped) throw stopError(this.#store, Object.keys(this.params));
+    this.#reported = this.#traced().scalars.read(reports, 0, step);
   }
 }
 
@@ -267,6 +343,7 @@ function traceBound(
   const status = statusBlock(graph);
   const names = Object.keys(params);
   const states: { key: string; fill?: (data: Numbers) => void }[] = [];
+  const scalars = new Scalars();
   const f32 = (key: string, shape: Shape) => graph.bound(key, { dtype: 'f32', shape });
   const parameter = (name: string) => f32(paramKey(name), params[name].shape);
   const gradient = (): Pass => {
@@ -300,8 +377,8 @@ function traceBound(
       return graph.stored(key, type);
     },
     checkFinite: (grads) => checkFinite(status, grads, policy),
-    report: () => {},
+    report: scalars.report,
   });
-  const compiled: Compiled = compile(graph, { status });
-  return { compiled, states };
+  const compiled: Compiled = compile(graph, { reports: scalars.values, status });
+  return { compiled, states, scalars };
 }

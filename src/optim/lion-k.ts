@@ -1,7 +1,13 @@
 import { z } from 'zod';
 import type { Value } from '../graph/graph.ts';
+import { add } from '../ops/binary.ts';
 import { kindOf, lionKOp, lionLargestOp, lionLpOp } from '../ops/lion_k.ts';
-import { defineOptimizer, rateSlot } from './optimizer.ts';
+import { ORTHOGONALIZERS, type Orthogonalizer, orthogonalize } from '../ops/orthogonalize.ts';
+import { keep } from '../ops/sam.ts';
+import { sgdOp } from '../ops/sgd.ts';
+import { affine } from '../ops/unary.ts';
+import { ofMatrices } from './matrices.ts';
+import { defineOptimizer, type OptimizerTrace, rateSlot } from './optimizer.ts';
 import { atLeast1, betas, count, nonNegative, positive, rate } from './options.ts';
 
 const schema = z.strictObject({
@@ -24,6 +30,14 @@ const schema = z.strictObject({
       z.strictObject({ kind: z.literal('largest'), k: count }),
       /** ½‖c‖₂² */
       z.strictObject({ kind: z.literal('squared') }),
+      /**
+       * ‖C‖_* of the matrix [out, everything else], whose gradient is U·Vᵀ of its SVD, by the `method` of
+       * `orthogonalize`. Default `exact`; the iterations of Muon cost less on large matrices.
+       */
+      z.strictObject({
+        kind: z.literal('nuclear'),
+        method: z.enum(ORTHOGONALIZERS).default('exact'),
+      }),
     ])
     .default({ kind: 'l1' }),
   /** (β₁, β₂). Default (0.9, 0.99). */
@@ -42,6 +56,7 @@ export const lionK = defineOptimizer('lionK', schema, (t, options) => {
   const { grads } = t.gradient();
   t.checkFinite(grads);
   const { K } = options;
+  if (K.kind === 'nuclear') return nuclear(t, grads, options, K.method);
   const [beta1, beta2] = options.betas;
   const inputs: Value[] = [
     t.status,
@@ -64,3 +79,24 @@ export const lionK = defineOptimizer('lionK', schema, (t, options) => {
     t.graph.add(lionKOp, inputs, { ...attrs, kind: kindOf(K.kind), e });
   }
 });
+
+function nuclear(
+  t: OptimizerTrace,
+  grads: readonly Value[],
+  { lr, betas: [beta1, beta2], weightDecay }: z.output<typeof schema>,
+  method: Orthogonalizer,
+): void {
+  const momenta = t.params.map(({ name, value }) => t.state(`momentum/${name}`, value.type));
+  const blend = (beta: number) =>
+    grads.map((g, i) => add(affine(momenta[i], beta), affine(g, 1 - beta)));
+  const directions = ofMatrices(blend(beta1), (batches) => orthogonalize(batches, method));
+  const next = blend(beta2);
+  t.graph.add(sgdOp, [t.status, ...t.params.flatMap(({ value }, i) => [value, directions[i]])], {
+    lrSlot: rateSlot(t.graph, lr).index,
+    momentum: 0,
+    nesterov: 0,
+    weightDecay,
+    decoupled: 1,
+  });
+  keep(t.status, momenta, next);
+}

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { angularNoise } from '../ops/angular_noise.ts';
 import { lionOp } from '../ops/lion.ts';
 import { defineOptimizer, rateSlot } from './optimizer.ts';
 import { betas, nonNegative, rate } from './options.ts';
@@ -10,6 +11,11 @@ const schema = z.strictObject({
   betas: betas.default([0.9, 0.99]),
   /** Decoupled λ. Default 0. */
   weightDecay: nonNegative.default(0),
+  /**
+   * Report the angular noise arccos ‖c‖₁/(√n‖c‖₂) of every step, the angle between c and sign(c) in radians, of all
+   * tensors and of each: one more pass over g and m. Default false.
+   */
+  angularNoise: z.boolean().default(false),
 });
 
 export type LionOptions = z.input<typeof schema>;
@@ -22,16 +28,20 @@ export const lion = defineOptimizer('lion', schema, (t, options) => {
   const { grads } = t.gradient();
   t.checkFinite(grads);
   const [beta1, beta2] = options.betas;
+  const momenta = t.params.map(({ name, value }) => t.state(`momentum/${name}`, value.type));
+  if (options.angularNoise) {
+    const { all, each } = angularNoise(
+      momenta.map((momentum, i) => ({ grad: grads[i], momentum })),
+      beta1,
+    );
+    t.report('angularNoise', all);
+    t.params.forEach(({ name }, i) => {
+      t.report('angularNoises', each[i], name);
+    });
+  }
   t.graph.add(
     lionOp,
-    [
-      t.status,
-      ...t.params.flatMap(({ name, value }, i) => [
-        value,
-        grads[i],
-        t.state(`momentum/${name}`, value.type),
-      ]),
-    ],
+    [t.status, ...t.params.flatMap(({ value }, i) => [value, grads[i], momenta[i]])],
     {
       lrSlot: rateSlot(t.graph, options.lr).index,
       beta1,

@@ -1,10 +1,9 @@
 import { z } from 'zod';
-import { type Shape, sizeOf } from '../graph/types.ts';
 import { momentum } from '../ops/momentum.ts';
 import { ORTHOGONALIZERS, orthogonalize } from '../ops/orthogonalize.ts';
-import { reshape } from '../ops/reshape.ts';
 import { sgdOp } from '../ops/sgd.ts';
 import { affine } from '../ops/unary.ts';
+import { flattened, ofMatrices } from './matrices.ts';
 import { defineOptimizer, rateSlot } from './optimizer.ts';
 import { decay, nonNegative, rate } from './options.ts';
 
@@ -47,18 +46,14 @@ export const muon = defineOptimizer('muon', schema, (t, options) => {
           })),
           options,
         );
-  const shapes = t.params.map(({ value }) => flattened(value.shape));
-  const factors = orthogonalize(
-    directions.map((u, i) => reshape(u, [1, ...shapes[i]])),
-    options.method,
-  );
+  const factors = ofMatrices(directions, (batches) => orthogonalize(batches, options.method));
   t.graph.add(
     sgdOp,
     [
       t.status,
       ...t.params.flatMap(({ value }, i) => [
         value,
-        reshape(affine(factors[i], scaleOf(shapes[i], options.scale)), value.shape),
+        affine(factors[i], scaleOf(flattened(value.shape), options.scale)),
       ]),
     ],
     {
@@ -70,9 +65,6 @@ export const muon = defineOptimizer('muon', schema, (t, options) => {
     },
   );
 });
-
-/** [out, everything else]. */
-const flattened = ([out = 1, ...others]: Shape): [number, number] => [out, sizeOf(others)];
 
 function scaleOf([rows, cols]: [number, number], scale: 'original' | 'match-rms-adamw'): number {
   return scale === 'original'

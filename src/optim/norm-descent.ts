@@ -1,13 +1,30 @@
 import { z } from 'zod';
-import { NORMS, normDescentOp } from '../ops/norm_descent.ts';
-import { defineOptimizer, rateSlot } from './optimizer.ts';
+import type { Value } from '../graph/graph.ts';
+import { add, mul } from '../ops/binary.ts';
+import { NORMS, type Norm, normDescentOp } from '../ops/norm_descent.ts';
+import { leadingPair, orthogonalize } from '../ops/orthogonalize.ts';
+import { sum } from '../ops/reduce.ts';
+import { keep } from '../ops/sam.ts';
+import { sgdOp } from '../ops/sgd.ts';
+import { affine } from '../ops/unary.ts';
+import { ofMatrices } from './matrices.ts';
+import { defineOptimizer, type OptimizerTrace, rateSlot } from './optimizer.ts';
 import { decay, nonNegative, rate } from './options.ts';
+
+/** −LMO of batches of matrices. */
+const OF_MATRICES = {
+  spectral: (batches: readonly Value[]) => orthogonalize(batches, 'exact'),
+  nuclear: leadingPair,
+};
 
 const schema = z.strictObject({
   /** Learning rate η, or a schedule: the length of a step in the norm when `scale` is `unit`. */
   lr: rate,
-  /** The norm of each tensor; `frobenius` is `l2` of its elements. Default `l2`. */
-  norm: z.enum([...NORMS, 'frobenius']).default('l2'),
+  /**
+   * The norm of each tensor; `frobenius` is `l2` of its elements, `spectral` and `nuclear` are those of the matrix
+   * [out, everything else]. Default `l2`.
+   */
+  norm: z.enum([...NORMS, 'frobenius', 'spectral', 'nuclear']).default('l2'),
   /** Steps of length η, or of η times the dual norm of m. Default `unit`. */
   scale: z.enum(['unit', 'dual']).default('unit'),
   /** μ of m ← μm + (1−μ)g. Default 0, which keeps no state. */
@@ -17,32 +34,68 @@ const schema = z.strictObject({
 });
 
 export type NormDescentOptions = z.input<typeof schema>;
+type Options = z.output<typeof schema>;
 
 /**
  * Norm-constrained descent by a linear minimisation oracle: θ ← θ + η(LMO(m) − λθ), LMO(m) = argmin of ⟨m, x⟩ over
- * ‖x‖ = 1: −m/‖m‖₂ for ℓ₂, −sign m for ℓ∞, and for ℓ₁ the largest coordinate alone, ties to the lower index.
- * Zero m: decay only. State: 4 bytes a parameter with momentum, none without.
+ * ‖x‖ = 1: −m/‖m‖₂ for ℓ₂, −sign m for ℓ∞, for ℓ₁ the largest coordinate alone, ties to the lower index; of a matrix
+ * m = UΣVᵀ −UVᵀ for the spectral norm and −u₁v₁ᵀ for the nuclear one. Zero m: decay only. State: 4 bytes a parameter
+ * with momentum, none without.
  */
 export const normDescent = defineOptimizer('normDescent', schema, (t, options) => {
   const { grads } = t.gradient();
   t.checkFinite(grads);
-  const norm = options.norm === 'frobenius' ? 'l2' : options.norm;
+  const momenta =
+    options.momentum === 0
+      ? []
+      : t.params.map(({ name, value }) => t.state(`momentum/${name}`, value.type));
+  const { norm } = options;
+  if (norm === 'spectral' || norm === 'nuclear') {
+    descendMatrices(t, grads, momenta, { ...options, norm });
+  } else {
+    descend(t, grads, momenta, { ...options, norm: norm === 'frobenius' ? 'l2' : norm });
+  }
+});
+
+function descend(
+  t: OptimizerTrace,
+  grads: readonly Value[],
+  momenta: readonly Value[],
+  { lr, norm, scale, momentum, weightDecay }: Options & { norm: Norm },
+): void {
   t.graph.add(
     normDescentOp,
     [
       t.status,
-      ...t.params.flatMap(({ name, value }, i) => [
-        value,
-        grads[i],
-        ...(options.momentum === 0 ? [] : [t.state(`momentum/${name}`, value.type)]),
-      ]),
+      ...t.params.flatMap(({ value }, i) => [value, grads[i], ...momenta.slice(i, i + 1)]),
     ],
     {
-      lrSlot: rateSlot(t.graph, options.lr).index,
-      momentum: options.momentum,
-      weightDecay: options.weightDecay,
+      lrSlot: rateSlot(t.graph, lr).index,
+      momentum,
+      weightDecay,
       norm: NORMS.indexOf(norm),
-      dual: Number(options.scale === 'dual'),
+      dual: Number(scale === 'dual'),
     },
   );
-});
+}
+
+function descendMatrices(
+  t: OptimizerTrace,
+  grads: readonly Value[],
+  momenta: readonly Value[],
+  { lr, norm, scale, momentum, weightDecay }: Options & { norm: keyof typeof OF_MATRICES },
+): void {
+  const next = momenta.map((m, i) => add(affine(m, momentum), affine(grads[i], 1 - momentum)));
+  if (momenta.length > 0) keep(t.status, momenta, next);
+  const m = momenta.length > 0 ? next : grads;
+  const units = ofMatrices(m, OF_MATRICES[norm]);
+  // The dual norm is ⟨m, u⟩ for the u that makes it largest.
+  const directions = scale === 'unit' ? units : units.map((u, i) => mul(u, sum(mul(m[i], u))));
+  t.graph.add(sgdOp, [t.status, ...t.params.flatMap(({ value }, i) => [value, directions[i]])], {
+    lrSlot: rateSlot(t.graph, lr).index,
+    momentum: 0,
+    nesterov: 0,
+    weightDecay,
+    decoupled: 1,
+  });
+}

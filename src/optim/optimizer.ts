@@ -8,6 +8,7 @@ import { affine, sign } from '../ops/unary.ts';
 import type { Params } from './arrays.ts';
 import { type BindOptions, BoundOptimizer } from './bound.ts';
 import { checkOptions, nonNegative } from './options.ts';
+import type { Report } from './scalars.ts';
 import { type Rate, rateAt } from './schedule.ts';
 
 /** A tensor being trained. */
@@ -49,14 +50,8 @@ export interface OptimizerTrace {
   state(name: string, type: TensorType, init?: (data: Numbers) => void): Value;
   /** Applies the `onNonFinite` policy to gradients. */
   checkFinite(grads: readonly Value[]): void;
-  /** Tells users a scalar after each step that computes it. */
-  report(name: keyof StepScalars, value: Value): void;
-}
-
-/** Scalars that some methods compute along the way. */
-export interface StepScalars {
-  /** SAM's L(θ + ε̂) − L(θ), in the steps that climb. */
-  readonly sharpness?: number;
+  /** Tells users a scalar, one of a tensor where it is named, after each step that computes it. */
+  report: Report;
 }
 
 /** A method with its hyperparameters, traced into the step once. */

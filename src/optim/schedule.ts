@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { FlatminError } from '../errors.ts';
 
 /** What a schedule is a function of: the optimizer step, from 1, and the epochs already finished. */
@@ -6,7 +7,7 @@ export interface Progress {
   readonly epoch: number;
 }
 
-/** A learning rate that changes; `toJSON` describes it for logs and checkpoints. */
+/** A learning rate that changes; `toJSON` describes it for logs and checkpoints, `scheduleFrom` reads that back. */
 export interface Schedule {
   (at: Progress): number;
   toJSON(): object;
@@ -43,7 +44,8 @@ interface Clock {
 
 function clock(name: string, { epochs, steps }: Period): Clock {
   const length = epochs ?? steps;
-  if (length === undefined || (epochs !== undefined && steps !== undefined) || !(length > 0)) {
+  const both = epochs !== undefined && steps !== undefined;
+  if (typeof length !== 'number' || both || !(length > 0)) {
     throw new FlatminError(
       'FLATMIN_ARGUMENT',
       `${name} expects a positive number of either epochs or steps`,
@@ -153,5 +155,27 @@ export function warmup(rate: Rate, period: Period): Schedule {
       return rateAt(rate, shifted) * Math.min(1, (done(at) + 1) / length);
     },
     { name: 'warmup', ...period, rate },
+  );
+}
+
+/** Schedules by the name in their description, from the rest of it. */
+const MAKERS: Readonly<Record<string, (described: Described) => Schedule>> = {
+  constant: ({ lr }) => constant(lr as number),
+  cosine: ({ max, ...options }) => cosine(max as number, options),
+  warmRestarts: ({ max, ...options }) => warmRestarts(max as number, options),
+  stepDecay: ({ start, ...options }) => stepDecay(start as number, options),
+  warmup: ({ rate, ...period }) =>
+    warmup(typeof rate === 'number' ? rate : scheduleFrom(rate), period),
+};
+
+type Described = Record<string, unknown>;
+
+/** The schedule that a `toJSON()` describes, as it comes back from `JSON.parse`. */
+export function scheduleFrom(description: unknown): Schedule {
+  const { name, ...rest } = Object(description) as Described;
+  if (typeof name === 'string' && Object.hasOwn(MAKERS, name)) return MAKERS[name](rest);
+  throw new FlatminError(
+    'FLATMIN_ARGUMENT',
+    `A schedule is described by an object whose name is one of ${Object.keys(MAKERS).join(', ')}, got ${inspect(description)}`,
   );
 }

@@ -1,11 +1,12 @@
 import type { RunOptions, RunResult, Store } from '../backend/backend.ts';
 import { compile } from '../graph/compile.ts';
-import { Graph, type Moment, type Section, type Value } from '../graph/graph.ts';
+import { Graph, type Moment, type Value } from '../graph/graph.ts';
 import { Program } from '../graph/program.ts';
 import { type ParameterSpec, parameterKey } from '../nn/layer.ts';
 import type { Numbers } from '../ops/define.ts';
 import { checkFinite, type NonFinitePolicy, statusBlock } from '../ops/status.ts';
-import type { Optimizer, OptimizerTrace, Pass, StepScalars } from '../optim/optimizer.ts';
+import type { Optimizer, OptimizerTrace, Pass } from '../optim/optimizer.ts';
+import { Scalars, type StepScalars } from '../optim/scalars.ts';
 import { type PassOptions, passes } from './pass.ts';
 import { stopError } from './stop.ts';
 
@@ -29,7 +30,7 @@ export class OptimizerStep {
   readonly stateKeys: readonly string[];
   readonly #store: Store;
   readonly #names: readonly string[];
-  readonly #scalars: readonly ScalarSpec[];
+  readonly #scalars: Scalars;
 
   constructor(store: Store, options: StepOptions) {
     const { compiled, states, scalars } = traceStep(options);
@@ -62,23 +63,12 @@ export class OptimizerStep {
 
   /** What the steps of a run that began with step `first` told, from its step number `from` (0 the first) on. */
   results({ steps, reports }: RunResult, first: number, from = 0): StepResult[] {
-    const width = this.#scalars.length + 1;
+    const width = this.#scalars.values.length + 1;
     return Array.from({ length: steps - from }, (_, i) => {
       const at = (from + i) * width;
-      const result: { -readonly [K in keyof StepResult]: StepResult[K] } = { loss: reports[at] };
-      this.#scalars.forEach(({ name, section }, k) => {
-        if (section.due(first + from + i)) result[name] = reports[at + 1 + k];
-      });
-      return result;
+      return { loss: reports[at], ...this.#scalars.read(reports, at + 1, first + from + i) };
     });
   }
-}
-
-interface ScalarSpec {
-  readonly name: keyof StepScalars;
-  readonly value: Value;
-  /** When it is computed. */
-  readonly section: Section;
 }
 
 interface StateSpec {
@@ -95,7 +85,7 @@ function traceStep(options: StepOptions) {
     index,
   }));
   const states: StateSpec[] = [];
-  const scalars: ScalarSpec[] = [];
+  const scalars = new Scalars();
   let reported: Value | undefined;
 
   const tracePass = passes(graph, params, options);
@@ -115,12 +105,10 @@ function traceStep(options: StepOptions) {
       return graph.stored(stateKey(name), type);
     },
     checkFinite: (grads) => checkFinite(status, grads, options.onNonFinite),
-    report: (name, value) => {
-      scalars.push({ name, value, section: graph.sections[value.node?.section ?? 0] });
-    },
+    report: scalars.report,
   };
   options.optimizer.trace(context);
-  const reports = [...(reported === undefined ? [] : [reported]), ...scalars.map((s) => s.value)];
+  const reports = [...(reported === undefined ? [] : [reported]), ...scalars.values];
   const compiled = compile(graph, { reports, status });
   return { compiled, states, scalars };
 }

@@ -168,7 +168,7 @@ describe.skipIf(addon === null)(title, () => {
         instructions: [{ op: 'affine', inputs: [0], outputs: [0], attrs: { scale: 1, shift: 1 }, section: 0 }],
         arenaBytes: 0, slots: ['step'], sections: ['step'], reports: [], status: -1, phases: [0],
       };
-      new Program(spec, store).run(new Float64Array(1e6));
+      new Program(spec, store).run(new Float64Array(1e6), [], -1);
       parentPort.postMessage('running');
     `;
     const worker = new Worker(code, { eval: true, workerData: addonPath });

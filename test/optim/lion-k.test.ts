@@ -1,8 +1,17 @@
 import { describe, expect, it } from 'vitest';
-import { type LionKOptions, lion, lionK, type Params, sgd } from '../../src/index.ts';
+import {
+  type BoundOptimizer,
+  type LionKOptions,
+  lion,
+  lionK,
+  muon,
+  type Params,
+  sgd,
+} from '../../src/index.ts';
 import { follow, outside, schedule } from './agreement.ts';
 import { devices } from './devices.ts';
-import { type Direction, directionOracle, GRADIENTS } from './oracles/lion-k.ts';
+import { type Direction, directionOracle, GRADIENTS, ofMatrix } from './oracles/lion-k.ts';
+import { exactFactor } from './oracles/polar.ts';
 import { bytesOf, randomGrads, randomParams } from './tensors.ts';
 
 const FUNCTIONS: { K: NonNullable<LionKOptions['K']>; gradient: Direction }[] = [
@@ -14,6 +23,7 @@ const FUNCTIONS: { K: NonNullable<LionKOptions['K']>; gradient: Direction }[] = 
   { K: { kind: 'smooth', e: 0.1 }, gradient: GRADIENTS.smooth(0.1) },
   { K: { kind: 'largest', k: 3 }, gradient: GRADIENTS.largest(3) },
   { K: { kind: 'squared' }, gradient: GRADIENTS.squared() },
+  { K: { kind: 'nuclear' }, gradient: ofMatrix(exactFactor) },
 ];
 
 describe.each(devices)('lionK on $device', ({ device, missing }) => {
@@ -37,6 +47,7 @@ describe.each(devices)('lionK on $device', ({ device, missing }) => {
     expect(moved({ kind: 'largest', k: 2 }, [3, -4, 5])).toEqual([0, -1, 1]);
     expect(moved({ kind: 'largest', k: 9 }, [3, -4, 0])).toEqual([1, -1, 0]);
     expect(moved({ kind: 'squared' }, [3, -4, 0])).toEqual([3, -4, 0]);
+    expect(moved({ kind: 'nuclear' }, [3, -4, 0])).toEqual([0.6, -0.8, 0].map(Math.fround));
   });
 
   it.skipIf(missing !== null)('gives ties among the largest to the lower index', () => {
@@ -64,19 +75,20 @@ describe.each(devices)('lionK on $device', ({ device, missing }) => {
       // A sign, or a place among the largest, may turn where it hangs on a rounding error.
       const turned = outside(all);
       const smooth =
-        ['huber', 'smooth', 'squared'].includes(K.kind) || (K.kind === 'lp' && K.p > 2);
+        ['huber', 'smooth', 'squared', 'nuclear'].includes(K.kind) || (K.kind === 'lp' && K.p > 2);
       expect(turned.length).toBeLessThanOrEqual(smooth ? 0 : all.length / 50);
     },
   );
 
   it.skipIf(missing !== null)('is Lion for the 1-norm, bit for bit', () => {
-    const run = (make: typeof lion | typeof lionK) => {
+    const run = (make: (params: Params) => BoundOptimizer) => {
       const params = randomParams();
-      const optimizer = make(params, { lr: 0.01, weightDecay: 0.1, device });
+      const optimizer = make(params);
       for (let t = 1; t < 20; t++) optimizer.step(randomGrads(t));
       return bytesOf(params);
     };
-    expect(run(lionK)).toBe(run(lion));
+    const options = { lr: 0.01, weightDecay: 0.1, device };
+    expect(run((params) => lionK(params, options))).toBe(run((params) => lion(params, options)));
   });
 
   it.skipIf(missing !== null)(
@@ -94,6 +106,31 @@ describe.each(devices)('lionK on $device', ({ device, missing }) => {
       }
       for (const [name, { data }] of Object.entries(a)) {
         for (const [i, v] of data.entries()) expect(v).toBeCloseTo(b[name].data[i], 6);
+      }
+    },
+  );
+
+  it.skipIf(missing !== null).each(['exact', 'newton-schulz', 'polar-express'] as const)(
+    'moves in Muon’s direction for the nuclear norm and β = (μ², μ), %s',
+    (method) => {
+      const mu = 0.9;
+      const shapes = { tall: [6, 3], wide: [2, 5], square: [4, 4], kernel: [3, 2, 2, 2] };
+      const a = randomParams(shapes);
+      const b = randomParams(shapes);
+      const K = { kind: 'nuclear' as const, method };
+      const ours = lionK(a, { lr: 0.01, K, betas: [mu ** 2, mu], device });
+      // Muon's scale makes a tall matrix's step longer; AdamW's is 0.2√max(rows, cols) of every shape.
+      const theirs = muon(b, { lr: 0.01, momentum: mu, scale: 'match-rms-adamw', method, device });
+      const start = randomParams(shapes);
+      ours.step(randomGrads(1, shapes));
+      theirs.step(randomGrads(1, shapes));
+      for (const [name, [rows, ...others]] of Object.entries(shapes)) {
+        const columns = others.reduce((n, d) => n * d, 1);
+        const scale = 0.2 * Math.sqrt(Math.max(rows, columns));
+        a[name].data.forEach((v, i) => {
+          const from = start[name].data[i];
+          expect((v - from) * scale).toBeCloseTo(b[name].data[i] - from, 6);
+        });
       }
     },
   );

@@ -5,6 +5,7 @@ import {
   FlatminError,
   lion,
   type Schedule,
+  scheduleFrom,
   stepDecay,
   warmRestarts,
   warmup,
@@ -109,5 +110,42 @@ describe('schedules', () => {
         "warmup expects rate to be a finite number of at least 0, got -1",
       ]
     `);
+  });
+});
+
+describe('scheduleFrom', () => {
+  it.each([
+    constant(0.3),
+    cosine(0.3, { epochs: 4, min: 0.01 }),
+    warmRestarts(0.3, { steps: 3, factor: 2 }),
+    stepDecay(0.3, { steps: 4, factor: 0.5 }),
+    warmup(0.3, { steps: 3 }),
+    warmup(warmup(cosine(0.3, { steps: 9 }), { steps: 2 }), { epochs: 2 }),
+  ])('reads back what JSON made of a schedule: %j', (schedule) => {
+    const read = scheduleFrom(JSON.parse(JSON.stringify(schedule)));
+    expect(steps(read, 12)).toEqual(steps(schedule, 12));
+    expect(epochs(read, 12)).toEqual(epochs(schedule, 12));
+    expect(JSON.stringify(read)).toBe(JSON.stringify(schedule));
+  });
+
+  it.each([
+    undefined,
+    null,
+    0.1,
+    'cosine',
+    [],
+    {},
+    { name: 'toString' },
+    { name: 'constant' },
+    { name: 'constant', lr: '0.1' },
+    { name: 'cosine', max: 0.1 },
+    { name: 'cosine', max: 0.1, epochs: '4' },
+    { name: 'stepDecay', start: 0.1, steps: 4, factor: null },
+    { name: 'warmup', steps: 4, rate: { name: 'none' } },
+    { name: 'warmup', steps: 4 },
+  ])('refuses %j', (description) => {
+    expect(() => scheduleFrom(description)).toThrow(
+      expect.objectContaining({ code: 'FLATMIN_ARGUMENT' }),
+    );
   });
 });

@@ -31,19 +31,16 @@ export class JsExecutable implements Executable {
   }
 
   runSync(rows: Float64Array, bindings: readonly Numbers[] = [], phase?: number): RunResult {
-    this.#bound.forEach((operand, i) => {
-      operand.data = bindings[i];
-    });
-    const run = this.#begin(rows);
+    const run = this.#begin(rows, bindings);
     while (!run.finished()) run.step(phase);
     return run.result();
   }
 
   async run(rows: Float64Array, options: RunOptions = {}): Promise<RunResult> {
-    const run = this.#begin(rows);
+    const run = this.#begin(rows, options.bindings);
     let reported = performance.now();
     while (!run.finished() && !options.signal?.aborted) {
-      run.step();
+      run.step(options.phase);
       if (options.onProgress !== undefined && performance.now() - reported > 100) {
         options.onProgress(run.result());
         reported = performance.now();
@@ -53,7 +50,10 @@ export class JsExecutable implements Executable {
     return run.result();
   }
 
-  #begin(rows: Float64Array) {
+  #begin(rows: Float64Array, bindings: readonly Numbers[] = []) {
+    this.#bound.forEach((operand, i) => {
+      operand.data = bindings[i];
+    });
     const spec = this.#spec;
     const width = spec.slots.length + spec.sections.length - 1;
     const steps = rows.length / width;

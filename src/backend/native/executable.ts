@@ -31,9 +31,12 @@ export class NativeExecutable implements Executable {
     };
   }
 
-  async run(rows: Float64Array, { signal, onProgress }: RunOptions = {}): Promise<RunResult> {
+  async run(
+    rows: Float64Array,
+    { signal, onProgress, bindings = [], phase = -1 }: RunOptions = {},
+  ): Promise<RunResult> {
     if (signal?.aborted) return { steps: 0, reports: new Float32Array(0), stopped: false };
-    const promise = callNative(() => this.#handle.run(rows));
+    const promise = callNative(() => this.#handle.run(rows, bindings, phase));
     const abort = () => this.#handle.abort();
     signal?.addEventListener('abort', abort, { once: true });
     const timer =

@@ -25,7 +25,8 @@ export interface NativeProgramHandle {
     reports: Float32Array,
     outcome: Int32Array,
   ): void;
-  run(rows: Float64Array): Promise<RunResult>;
+  /** `bindings` stand on SharedArrayBuffers. */
+  run(rows: Float64Array, bindings: readonly Numbers[], phase: number): Promise<RunResult>;
   progress(): RunResult | undefined;
   abort(): void;
 }

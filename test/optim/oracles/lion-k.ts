@@ -1,7 +1,13 @@
+import type { Rows } from './matrix.ts';
 import type { Oracle } from './oracle.ts';
 
 /** u from c = β₁m + (1−β₁)g of one tensor. */
-export type Direction = (c: Float64Array, tensor: number, t: number) => Float64Array;
+export type Direction = (
+  c: Float64Array,
+  tensor: number,
+  t: number,
+  shape: readonly number[],
+) => Float64Array;
 
 /** c with the old m; θ ← θ − η(u + λθ); m ← β₂m + (1−β₂)g. */
 export function directionOracle(
@@ -10,13 +16,14 @@ export function directionOracle(
 ): Oracle {
   const momenta = new Map<string, Float64Array>();
   return (params, grads, lr, t) => {
-    Object.entries(params).forEach(([name, { data }], tensor) => {
+    Object.entries(params).forEach(([name, { data, shape }], tensor) => {
       const g = grads[name];
       const m = momenta.get(name) ?? new Float64Array(g.length);
       const u = direction(
         m.map((v, i) => beta1 * v + (1 - beta1) * g[i]),
         tensor,
         t,
+        shape,
       );
       momenta.set(
         name,
@@ -63,3 +70,15 @@ export function rotated(c: Float64Array, z: Float64Array, angle: number): Float6
   const ahead = c.length === 1 ? 1 : Math.cos(angle);
   return d.map((v, i) => Math.sqrt(c.length) * (ahead * v + aside(i)));
 }
+
+/** A function of the matrix [out, everything else] as a direction. */
+export const ofMatrix =
+  (f: (x: Rows) => Rows): Direction =>
+  (c, _tensor, _t, [rows = 1]) => {
+    if (c.length === 0) return c;
+    const columns = c.length / rows;
+    const x = Array.from({ length: rows }, (_, r) => [
+      ...c.subarray(r * columns, (r + 1) * columns),
+    ]);
+    return Float64Array.from(f(x).flat());
+  };
