@@ -97,9 +97,9 @@ function traceStep(options: StepOptions) {
   const scalars: ScalarSpec[] = [];
   let reported: Value | undefined;
 
-  const tracePass = passes(graph, params, options);
+  const { trace, forward, afterwards } = passes(graph, params, options);
   const gradient = (): Pass => {
-    const pass = tracePass();
+    const pass = trace();
     reported ??= pass.loss;
     return pass;
   };
@@ -109,6 +109,7 @@ function traceStep(options: StepOptions) {
     params,
     status,
     gradient,
+    forward,
     state: (name, type, init) => {
       states.push({ key: stateKey(name), init });
       return graph.stored(stateKey(name), type);
@@ -119,6 +120,7 @@ function traceStep(options: StepOptions) {
     },
   };
   options.optimizer.trace(context);
+  for (const update of afterwards) update(status);
   const reports = [...(reported === undefined ? [] : [reported]), ...scalars.map((s) => s.value)];
   const compiled = compile(graph, { reports, status });
   return { compiled, states, scalars };
