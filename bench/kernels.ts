@@ -215,7 +215,7 @@ export const kfacFactorInverses: Kernel = {
       gInverse: t.f32([out, out]),
       tensor,
     }));
-    kfacInverses(t.status, t.i32([2 * layers.length]), layers, 1e-3);
+    kfacInverses(t.status, t.i32([2 * layers.length]), layers, t.f32([], Float32Array.of(1e-3)));
     return [];
   },
 };

@@ -1,5 +1,5 @@
 export { DEVICES, type DeviceName } from './backend/device.ts';
-export type { Dataset } from './data/dataset.ts';
+export type { AnyDataset, Dataset, RegressionDataset } from './data/dataset.ts';
 export { standardise } from './data/dataset.ts';
 export { syntheticDigits } from './data/digits.ts';
 export { loadMnist } from './data/mnist.ts';
@@ -17,10 +17,16 @@ export {
   type OrthogonalizeOptions,
   orthogonalize,
 } from './linalg/functions.ts';
-export { fanInUniform, type Init, zeros } from './nn/init.ts';
-export { describeModel, type Layer, type ParameterSpec, type Scope } from './nn/layer.ts';
+export { fanInUniform, type Init, ones, zeros } from './nn/init.ts';
+export {
+  type Description,
+  describeModel,
+  type Layer,
+  type ParameterSpec,
+  type Scope,
+} from './nn/layer.ts';
 export * from './nn/layers.ts';
-export { crossEntropy, type Loss } from './nn/loss.ts';
+export { crossEntropy, type Loss, squaredError } from './nn/loss.ts';
 export { lenet5 } from './nn/models.ts';
 export { sequential } from './nn/sequential.ts';
 export * as ops from './ops/index.ts';
@@ -32,7 +38,7 @@ export type { BindOptions, BoundOptimizer, Evaluated } from './optim/bound.ts';
 export { type ClipOptions, clip } from './optim/clip.ts';
 export { type EnimOptions, enim } from './optim/enim.ts';
 export { type Described, type Group, groups, type Match } from './optim/groups.ts';
-export { type KfacOptions, kfac } from './optim/kfac.ts';
+export { type BoundKfac, type KfacOptions, kfac } from './optim/kfac.ts';
 export { type LionOptions, lion } from './optim/lion.ts';
 export { type LionKOptions, lionK } from './optim/lion-k.ts';
 export { type MuonOptions, muon } from './optim/muon.ts';

@@ -24,13 +24,15 @@ static int64_t examplesAtOnce(int64_t dim, int64_t columns, int64_t examples) {
 
 // factor ← decay · factor + (1 − decay) · scale · X Xᵀ, X of dim × (examples · columns) gathered
 // part by part: gather(example, to, ld) writes the columns of one example to to[row * ld + column].
+// Without `first` the past has been weighted already.
 template <class Gather>
 static void updateFactor(float* factor, int64_t dim, int64_t examples, int64_t columns,
-                         double scale, int32_t updates, float* gathered, float* scratch,
+                         double scale, int32_t updates, bool first, float* gathered, float* scratch,
                          ThreadPool& pool, Gather gather) {
   const double decay = factorDecay(updates);
   const int64_t part = examplesAtOnce(dim, columns, examples);
-  GemmOut out{factor, dim, static_cast<float>((1 - decay) * scale), static_cast<float>(decay)};
+  GemmOut out{factor, dim, static_cast<float>((1 - decay) * scale),
+              first ? static_cast<float>(decay) : 1.0f};
   for (int64_t begin = 0; begin < examples; begin += part) {
     const int64_t count = std::min(part, examples - begin);
     const int64_t ld = count * columns;
@@ -88,7 +90,7 @@ Run op_kfacInputFactor(Instruction& in) {
       if (bias) std::fill(to + (dim - 1) * ld, to + (dim - 1) * ld + columns, 1.0f);
     };
     updateFactor(factor.f32(step), dim, examples, columns, 1.0 / static_cast<double>(examples),
-                 *updates.i32(step), columnsOf, scratch, step.pool, gather);
+                 *updates.i32(step), true, columnsOf, scratch, step.pool, gather);
   };
 }
 
@@ -96,10 +98,10 @@ Run op_kfacGradFactor(Instruction& in) {
   const Operand status = in.inputs.at(0);
   const Operand factor = in.inputs.at(1);
   const Operand updates = in.inputs.at(2);
-  const Operand dy = in.inputs.at(3);
+  const std::vector<Operand> gradients(in.inputs.begin() + 3, in.inputs.end());
   const int64_t dim = factor.dim(0);
-  const int64_t examples = dy.dim(0);
-  const int64_t columns = examples * dim == 0 ? 0 : dy.size() / (examples * dim);
+  const int64_t examples = gradients.at(0).dim(0);
+  const int64_t columns = examples * dim == 0 ? 0 : gradients[0].size() / (examples * dim);
   const int64_t gathered = gatheredFloats(dim, examples, columns);
   const GemmShape product{dim, dim, examplesAtOnce(dim, columns, examples) * columns};
   in.scratchBytes = (gathered + static_cast<int64_t>(gemmScratchFloats(product, in.threads))) *
@@ -107,15 +109,18 @@ Run op_kfacGradFactor(Instruction& in) {
   return [=](const Step& step) {
     if (standsStill(status.i32(step)) || columns == 0) return;
     float* columnsOf = reinterpret_cast<float*>(step.scratch);
-    auto gather = [&](int64_t example, float* to, int64_t ld, int) {
-      const float* from = dy.f32(step) + example * dim * columns;
-      for (int64_t o = 0; o < dim; ++o)
-        std::memcpy(to + o * ld, from + o * columns, static_cast<size_t>(columns) * sizeof(float));
-    };
     // s′ = examples · dy: the batch mean put 1/examples into every row.
-    updateFactor(factor.f32(step), dim, examples, columns,
-                 static_cast<double>(examples) / static_cast<double>(columns), *updates.i32(step),
-                 columnsOf, columnsOf + gathered, step.pool, gather);
+    const double scale = static_cast<double>(examples) / static_cast<double>(columns);
+    for (const Operand& dy : gradients) {
+      auto gather = [&](int64_t example, float* to, int64_t ld, int) {
+        const float* from = dy.f32(step) + example * dim * columns;
+        for (int64_t o = 0; o < dim; ++o)
+          std::memcpy(to + o * ld, from + o * columns,
+                      static_cast<size_t>(columns) * sizeof(float));
+      };
+      updateFactor(factor.f32(step), dim, examples, columns, scale, *updates.i32(step),
+                   &dy == &gradients[0], columnsOf, columnsOf + gathered, step.pool, gather);
+    }
   };
 }
 

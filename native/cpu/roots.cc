@@ -106,13 +106,13 @@ static double meanTrace(const float* m, int64_t n) {
 Run op_kfacInverses(Instruction& in) {
   const Operand status = in.inputs.at(0);
   const Operand failures = in.inputs.at(1);
+  const Operand damping = in.inputs.at(2);
   std::vector<Operand> factors, inverses;  // a and g of a layer, then of the next
-  for (size_t i = 2; i + 1 < in.inputs.size(); i += 2) {
+  for (size_t i = 3; i + 1 < in.inputs.size(); i += 2) {
     factors.push_back(in.inputs[i]);
     inverses.push_back(in.inputs[i + 1]);
   }
   const std::vector<double> tensors = in.list("tensors");
-  const double damping = in.number("damping");
   const int64_t stepSlot = in.integer("stepSlot");
   const int64_t header = align64(static_cast<int64_t>(factors.size() * sizeof(MatrixStatus)));
   int64_t perThread = 0;
@@ -131,7 +131,7 @@ Run op_kfacInverses(Instruction& in) {
       const double ratio = meanTrace(factors[a].f32(step), factors[a].dim(0)) /
                            meanTrace(factors[g].f32(step), factors[g].dim(0));
       const double pi = ratio > 0 && std::isfinite(ratio) ? std::sqrt(ratio) : 1;
-      const double root = std::sqrt(damping);
+      const double root = std::sqrt(static_cast<double>(*damping.f32(step)));
       results[i] =
           choleskyInverse(factors[i].f32(step), factors[i].dim(0), i == a ? pi * root : root / pi,
                           inverses[i].f32(step), step.scratch + header + thread * perThread);

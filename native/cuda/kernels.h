@@ -42,6 +42,7 @@
   KERNEL(normalise) \
   KERNEL(dropout) \
   KERNEL(sampleLabels) \
+  KERNEL(sampleNormal) \
   KERNEL(checkFinite) \
   KERNEL(sgd) \
   KERNEL(adamw) \
@@ -69,9 +70,13 @@
   KERNEL(maxPool2dGrad) \
   KERNEL(avgPool2d) \
   KERNEL(avgPool2dGrad) \
+  KERNEL(batchNorm) \
+  KERNEL(batchNormGrad) \
+  KERNEL(trackStatistics) \
   KERNEL(modeGram) \
   KERNEL(modeApply) \
   KERNEL(countUpdate) \
+  KERNEL(kfacInverses) \
   KERNEL(kfacInputFactor) \
   KERNEL(kfacGradFactor) \
   KERNEL(kfacJoin) \

@@ -10,11 +10,13 @@
 namespace flatmin {
 namespace cuda {
 
-// factor ← decay · factor + (1 − decay) · scale · value, unless the step stands still.
+// factor ← decay · factor + (1 − decay) · scale · value, unless the step stands still; without
+// `first` the past has been weighted already.
 struct Factor {
   float* data;
   int64_t dim;
   double scale;
+  bool first;
   const int32_t *updates, *status;
 
   __device__ void put(int64_t i, int64_t j, float value) const {
@@ -22,7 +24,8 @@ struct Factor {
     const double mean = 1.0 - 1.0 / *updates, decay = mean < 0.95 ? mean : 0.95;
     float& f = data[i * dim + j];
     const float part = static_cast<float>((1 - decay) * scale) * value;
-    f = decay == 0 ? part : static_cast<float>(decay) * f + part;
+    const float past = first ? static_cast<float>(decay) : 1.0f;
+    f = past == 0 ? part : past * f + part;
   }
 };
 
@@ -61,8 +64,9 @@ Run op_kfacInputFactor(Instruction& in) {
   if (examples == 0) return [](const Step&) {};
   const int64_t size = x.size() / examples;
   const auto factorAt = [=](const Step& step) {
-    return Factor{factor.f32(step), dim, 1.0 / static_cast<double>(examples), updates.i32(step),
-                  status.i32(step)};
+    return Factor{
+        factor.f32(step), dim, 1.0 / static_cast<double>(examples), true, updates.i32(step),
+        status.i32(step)};
   };
   const std::vector<double>& kernel = in.list("kernel");
   if (kernel.empty()) {
@@ -96,17 +100,21 @@ struct GradColumns {
 
 Run op_kfacGradFactor(Instruction& in) {
   const Operand status = in.inputs.at(0), factor = in.inputs.at(1);
-  const Operand updates = in.inputs.at(2), dy = in.inputs.at(3);
-  const int64_t dim = factor.dim(0), examples = dy.dim(0);
-  const int64_t positions = examples * dim == 0 ? 0 : dy.size() / (examples * dim);
+  const Operand updates = in.inputs.at(2);
+  const std::vector<Operand> gradients(in.inputs.begin() + 3, in.inputs.end());
+  const int64_t dim = factor.dim(0), examples = gradients.at(0).dim(0);
+  const int64_t positions = examples * dim == 0 ? 0 : gradients[0].size() / (examples * dim);
   if (positions == 0) return [](const Step&) {};
   const GemmShape shape(dim, dim, examples * positions);
   in.scratchBytes = shape.scratchBytes();
   // s′ = examples · dy: the batch mean put 1/examples into every row.
   const double scale = static_cast<double>(examples) / static_cast<double>(positions);
   return [=](const Step& step) {
-    updateFactor(shape, GradColumns{dy.f32(step), dim, positions, false}, positions > 1,
-                 Factor{factor.f32(step), dim, scale, updates.i32(step), status.i32(step)}, step);
+    for (const Operand& dy : gradients)
+      updateFactor(shape, GradColumns{dy.f32(step), dim, positions, false}, positions > 1,
+                   Factor{factor.f32(step), dim, scale, &dy == &gradients[0], updates.i32(step),
+                          status.i32(step)},
+                   step);
   };
 }
 

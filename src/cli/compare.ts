@@ -1,3 +1,4 @@
+import type { Dataset } from '../data/dataset.ts';
 import { FlatminError } from '../errors.ts';
 import type { Task } from '../tasks/task.ts';
 import type { TrainingData } from '../train/training.ts';
@@ -21,7 +22,7 @@ export interface Run {
  */
 export async function compare(
   task: Task,
-  data: Required<TrainingData>,
+  data: Required<TrainingData<Dataset>>,
   runs: readonly Run[],
   options: TrainOptions & { readonly signal: AbortSignal },
 ): Promise<void> {

@@ -1,3 +1,4 @@
+import type { Dataset } from '../data/dataset.ts';
 import { cosine } from '../optim/schedule.ts';
 import { makeOptimizer } from '../tasks/methods.ts';
 import type { Task } from '../tasks/task.ts';
@@ -20,7 +21,7 @@ export interface RunOptions extends Pick<TrainOptions, 'device' | 'threads' | 'r
 /** Trains one method to the end, or as far as `signal` lets it; a finished run is only told again. */
 export async function runMethod(
   task: Task,
-  data: Required<TrainingData>,
+  data: Required<TrainingData<Dataset>>,
   settings: RunSettings,
   { folder, emit, progress, signal, device, threads, resume = false }: RunOptions,
 ): Promise<Result> {

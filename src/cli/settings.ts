@@ -1,5 +1,6 @@
 import type { BackendName } from '../backend/backend.ts';
 import type { DeviceName } from '../backend/device.ts';
+import type { Dataset } from '../data/dataset.ts';
 import { FlatminError } from '../errors.ts';
 import { COMPARED, type MethodName } from '../tasks/methods.ts';
 import type { Task } from '../tasks/task.ts';
@@ -75,7 +76,7 @@ export function chooseSettings(
   task: Task,
   optimizer: MethodName,
   options: TrainOptions,
-  { data, backend }: { data: Required<TrainingData>; backend: BackendName },
+  { data, backend }: { data: Required<TrainingData<Dataset>>; backend: BackendName },
 ): RunSettings {
   const { lr, weightDecay, rho } = task.settings[optimizer];
   return {

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { openStore } from '../backend/device.ts';
+import type { Dataset } from '../data/dataset.ts';
 import type { MethodName } from '../tasks/methods.ts';
 import type { Task } from '../tasks/task.ts';
 import type { TrainingData } from '../train/training.ts';
@@ -26,7 +27,7 @@ export async function train(task: Task, options: TrainOptions): Promise<void> {
   await interruptible((signal) => compare(task, data, runs, { ...options, signal }));
 }
 
-function loadData(task: Task, options: TrainOptions): Required<TrainingData> {
+function loadData(task: Task, options: TrainOptions): Required<TrainingData<Dataset>> {
   const { synthetic, examples, testExamples } = options;
   const dir = synthetic ? undefined : findData(task, options.data);
   if (dir === undefined && !synthetic) {

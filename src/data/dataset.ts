@@ -1,5 +1,5 @@
-/** Examples in memory: row i of `inputs` is example i, `labels[i]` its class. */
-export interface Dataset {
+/** Examples in memory: row i of `inputs` is example i. */
+interface Examples {
   name: string;
   /** Generated, not collected: every figure drawn from it must say so. */
   synthetic: boolean;
@@ -8,12 +8,27 @@ export interface Dataset {
     /** Of one example, e.g. [1, 32, 32]. */
     shape: number[];
   };
-  labels: Uint8Array | Int32Array;
-  classes: number;
   count: number;
   /** The network sees x · scale[c] + shift[c] for an input x of channel c. */
   normalise?: { scale: number[]; shift: number[] };
 }
+
+/** Examples of classes: `labels[i]` is that of example i. */
+export interface Dataset extends Examples {
+  labels: Uint8Array | Int32Array;
+  classes: number;
+}
+
+/** Examples with numbers to predict: row i of `targets` belongs to example i. */
+export interface RegressionDataset extends Examples {
+  targets: {
+    data: Float32Array;
+    /** Of one example, as the model's output, e.g. [3]. */
+    shape: number[];
+  };
+}
+
+export type AnyDataset = Dataset | RegressionDataset;
 
 /** Bytes as (x / 255 − mean) / std, per channel. */
 export function standardise(mean: number[], std: number[]): Dataset['normalise'] {

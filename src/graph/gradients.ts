@@ -14,12 +14,17 @@ export function gradients(loss: Value, wrt: readonly Value[]): (Value | undefine
       `gradients() expects a scalar loss, got ${loss.dtype}[${loss.shape.join(', ')}]. Reduce it with ops.mean or ops.sum.`,
     );
   }
-  const graph = loss.graph;
+  return pullback(loss, fill(loss.graph, [], 1), wrt);
+}
+
+/** Traces dyᵀ ∂y/∂x for every x of `wrt`. */
+export function pullback(y: Value, dy: Value, wrt: readonly Value[]): (Value | undefined)[] {
+  const { graph } = y;
   const dependent = new Set<Value>(wrt);
   for (const node of graph.nodes) {
     if (node.inputs.some((x) => dependent.has(x))) for (const y of node.outputs) dependent.add(y);
   }
-  const grads = new Map<Value, Value>([[loss, fill(graph, [], 1)]]);
+  const grads = new Map<Value, Value>([[y, dy]]);
   for (const node of [...graph.nodes].reverse()) {
     const dys = node.outputs.map((y) => grads.get(y));
     if (dys.every((dy) => dy === undefined) || !node.inputs.some((x) => dependent.has(x))) continue;

@@ -8,6 +8,7 @@ export type Init =
   | { readonly kind: 'constant'; readonly value: number };
 
 export const zeros: Init = { kind: 'constant', value: 0 };
+export const ones: Init = { kind: 'constant', value: 1 };
 
 /** U(±1/√fanIn), PyTorch's default for the weights and biases of linear and convolution layers. */
 export const fanInUniform = (fanIn: number): Init => ({

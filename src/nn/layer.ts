@@ -18,13 +18,22 @@ export interface ParameterSpec {
 
 export const parameterKey = (name: string): string => `param/${name}`;
 
+/** What a layer wants traced where a step ends, when the status block says whether it was taken. */
+export type Afterwards = (status: Value) => void;
+
+interface Shared {
+  readonly tensors: Map<string, ParameterSpec & { trained: boolean }>;
+  readonly afterwards: Afterwards[];
+  streams: number;
+}
+
 /** What a layer is traced in: names its parameters, numbers its random streams, tells training from evaluation. */
 export class Scope {
   /** Dropout is on, batch norm uses the batch. */
   readonly training: boolean;
   readonly #graph: Graph;
   readonly #path: string;
-  readonly #shared: { params: Map<string, ParameterSpec>; streams: number };
+  readonly #shared: Shared;
 
   /** The model's own; its random streams are numbered from `firstStream` on. */
   constructor(graph: Graph, training: boolean, firstStream = 0, parent?: Scope, name = '') {
@@ -32,20 +41,43 @@ export class Scope {
     this.training = training;
     this.#path = parent === undefined || parent.#path === '' ? name : `${parent.#path}.${name}`;
     this.#shared =
-      parent === undefined ? { params: new Map(), streams: firstStream } : parent.#shared;
+      parent === undefined
+        ? { tensors: new Map(), afterwards: [], streams: firstStream }
+        : parent.#shared;
   }
 
   /** A trained tensor of this layer, f32, filled by `init` when training starts. */
   param(name: string, shape: Shape, init: Init): Value {
+    return this.#tensor(name, shape, init, true);
+  }
+
+  /** A tensor that is part of the model but not trained, f32: a layer writes it in `afterStep`. */
+  buffer(name: string, shape: Shape, init: Init): Value {
+    return this.#tensor(name, shape, init, false);
+  }
+
+  #tensor(name: string, shape: Shape, init: Init, trained: boolean): Value {
     const full = this.#path === '' ? name : `${this.#path}.${name}`;
-    if (this.#shared.params.has(full)) {
+    if (this.#shared.tensors.has(full)) {
       throw new FlatminError(
         'FLATMIN_ARGUMENT',
         `Two parameters are called "${full}"; give their layers names of their own`,
       );
     }
-    this.#shared.params.set(full, { name: full, shape, init });
+    this.#shared.tensors.set(full, { name: full, shape, init, trained });
     return this.#graph.stored(parameterKey(full), { dtype: 'f32', shape });
+  }
+
+  /**
+   * Has `trace` traced once a step, after the update: not for the further passes of methods like SAM, and its ops
+   * must stand still when the status block says so. A micro-batch counts as a step.
+   */
+  afterStep(trace: Afterwards): void {
+    this.#shared.afterwards.push(trace);
+  }
+
+  get afterwards(): readonly Afterwards[] {
+    return this.#shared.afterwards;
   }
 
   /** A random stream of this layer's own, the same in every pass over the model. */
@@ -66,17 +98,31 @@ export class Scope {
   }
 
   get params(): readonly ParameterSpec[] {
-    return [...this.#shared.params.values()];
+    return this.#specs(true);
+  }
+
+  get buffers(): readonly ParameterSpec[] {
+    return this.#specs(false);
+  }
+
+  #specs(trained: boolean): ParameterSpec[] {
+    return [...this.#shared.tensors.values()]
+      .filter((tensor) => tensor.trained === trained)
+      .map(({ name, shape, init }) => ({ name, shape, init }));
   }
 }
 
-/** Parameters and output type of a model for inputs of one type (with the batch dimension). */
-export function describeModel(
-  model: Layer,
-  input: TensorType,
-): { params: readonly ParameterSpec[]; output: TensorType } {
+/** What a model is for inputs of one type (with the batch dimension). */
+export interface Description {
+  readonly params: readonly ParameterSpec[];
+  /** Tensors that are not trained: running statistics. */
+  readonly buffers: readonly ParameterSpec[];
+  readonly output: TensorType;
+}
+
+export function describeModel(model: Layer, input: TensorType): Description {
   const graph = new Graph();
   const scope = new Scope(graph, true);
   const output = model(graph.stored('input', input), scope);
-  return { params: scope.params, output: output.type };
+  return { params: scope.params, buffers: scope.buffers, output: output.type };
 }

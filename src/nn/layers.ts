@@ -1,6 +1,8 @@
 import { FlatminError } from '../errors.ts';
+import { sizeOf } from '../graph/types.ts';
+import { batchNorm as batchNormOp, normaliseBy, trackStatistics } from '../ops/batch_norm.ts';
 import * as ops from '../ops/index.ts';
-import { fanInUniform } from './init.ts';
+import { fanInUniform, ones, zeros } from './init.ts';
 import type { Layer } from './layer.ts';
 
 const named = (label: string, layer: Layer): Layer => Object.assign(layer, { label });
@@ -12,6 +14,20 @@ function expectCount(layer: string, name: string, value: number): void {
       `${layer} expects ${name} to be a whole number of at least 1, got ${value}`,
     );
   }
+}
+
+function expectNumber(
+  layer: string,
+  name: string,
+  value: number,
+  range: string,
+  fits: boolean,
+): void {
+  if (Number.isFinite(value) && fits) return;
+  throw new FlatminError(
+    'FLATMIN_ARGUMENT',
+    `${layer} expects ${name} to be a finite number ${range}, got ${value}`,
+  );
 }
 
 export interface LinearOptions {
@@ -57,6 +73,44 @@ export function conv2d(
       bias ? scope.param('bias', [out], init) : undefined,
       options,
     );
+  });
+}
+
+export interface BatchNormOptions {
+  /** ε beside the variance. Default 1e-5. */
+  eps?: number;
+  /** Weight of a batch in the running statistics. Default 0.1. */
+  momentum?: number;
+}
+
+/**
+ * Batch normalisation (Ioffe & Szegedy 2015) of [n, channels, …], as PyTorch's BatchNorm1d and BatchNorm2d:
+ * y = (x − mean)/√(variance + ε) · weight + bias for each channel, with the batch's mean and biased variance while
+ * training and the running ones in evaluation. After each step
+ * running ← (1 − momentum) · running + momentum · batch, the variance unbiased.
+ *
+ * Trained: `weight` (1 at first) and `bias` (0). Not trained, but part of checkpoints and saved weights:
+ * `running_mean` (0) and `running_var` (1). Skipped steps and SAM's second pass leave them alone; with `accumulate`
+ * every micro-batch is normalised by itself and moves them. A batch of one value a channel leaves `running_var` alone.
+ */
+export function batchNorm({ eps = 1e-5, momentum = 0.1 }: BatchNormOptions = {}): Layer {
+  expectNumber('batchNorm', 'eps', eps, 'above 0', eps > 0);
+  expectNumber('batchNorm', 'momentum', momentum, 'from 0 to 1', momentum >= 0 && momentum <= 1);
+  return named('batchNorm()', (x, scope) => {
+    const channels = x.shape[1] ?? 1;
+    const affine = {
+      weight: scope.param('weight', [channels], ones),
+      bias: scope.param('bias', [channels], zeros),
+    };
+    const running = {
+      mean: scope.buffer('running_mean', [channels], zeros),
+      variance: scope.buffer('running_var', [channels], ones),
+    };
+    if (!scope.training) return normaliseBy(x, affine, running, eps);
+    const { y, ...batch } = batchNormOp(x, affine, eps);
+    const count = x.shape[0] * sizeOf(x.shape.slice(2));
+    scope.afterStep((status) => trackStatistics(status, running, batch, { momentum, count }));
+    return y;
   });
 }
 

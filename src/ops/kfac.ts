@@ -2,7 +2,14 @@ import type { Value } from '../graph/graph.ts';
 import { type Shape, sizeOf } from '../graph/types.ts';
 import { gemm } from '../linalg/gemm.ts';
 import { unfold, unfolding } from '../linalg/unfold.ts';
-import { defineOp, expectType, type Numbers, type Operand, type Tap } from './define.ts';
+import {
+  defineOp,
+  expectSameShape,
+  expectType,
+  type Numbers,
+  type Operand,
+  type Tap,
+} from './define.ts';
 import { standsStill } from './status.ts';
 import { windowsOf } from './windows.ts';
 
@@ -79,22 +86,25 @@ const kfacInputFactorOp = defineOp<InputAttrs>({
 
 const kfacGradFactorOp = defineOp({
   name: 'kfacGradFactor',
-  infer: ([status, factor, updates, dy]) => {
+  infer: ([status, factor, updates, dy, ...others]) => {
+    for (const other of others) expectSameShape('kfacGradFactor', dy.shape, other.shape);
     expectType('kfacGradFactor', 'a status block', status, 'i32', [8]);
     expectType('kfacGradFactor', 'an update counter', updates, 'i32', [1]);
     expectType('kfacGradFactor', 'a factor', factor, 'f32', [dy.shape[1], dy.shape[1]]);
     return [];
   },
   mutates: true,
-  kernel: ({ inputs: [status, factor, updates, dy] }) => {
-    const [examples, out, ...plane] = dy.shape;
+  kernel: ({ inputs: [status, factor, updates, ...gradients] }) => {
+    const [examples, out, ...plane] = gradients[0].shape;
     const positions = sizeOf(plane);
     return () => {
       if (standsStill(status) || examples * positions === 0) return;
       const sum = new Float64Array(out * out);
-      for (let n = 0; n < examples; n++) {
-        const offset = n * out * positions;
-        addGram(sum, { data: dy.data, offset, rowStride: positions, colStride: 1 }, out, positions);
+      for (const { data } of gradients) {
+        for (let n = 0; n < examples; n++) {
+          const offset = n * out * positions;
+          addGram(sum, { data, offset, rowStride: positions, colStride: 1 }, out, positions);
+        }
       }
       // s′ = examples · dy: the batch mean put 1/examples into every row.
       blend(factor, scaled(sum, examples / positions), factorDecay(updates));
@@ -108,15 +118,15 @@ export const inputFactorDim = ({ weight, bias }: Tap): number =>
 
 /**
  * Running means of A = E[Σ over positions āāᵀ] and G = (1/T) E[Σ over positions s′s′ᵀ] of one layer (Grosse & Martens
- * 2016; T = 1 for a linear layer). `gradient` is that of the batch-mean loss by the pre-activation; `updates` counts
- * this update already.
+ * 2016; T = 1 for a linear layer). `gradients` are those of batch-mean losses by the pre-activation, whose G add up;
+ * `updates` counts this update already.
  */
 export function kfacFactors(
   status: Value,
   updates: Value,
   factors: { a: Value; g: Value },
   tap: Tap,
-  gradient: Value,
+  gradients: readonly Value[],
 ): void {
   const { graph } = status;
   const [stride, padding] = [tap.attrs.stride ?? [], tap.attrs.padding ?? []];
@@ -126,7 +136,7 @@ export function kfacFactors(
     stride: stride as readonly number[],
     padding: padding as readonly number[],
   });
-  graph.add(kfacGradFactorOp, [status, factors.g, updates, gradient], {});
+  graph.add(kfacGradFactorOp, [status, factors.g, updates, ...gradients], {});
 }
 
 const kfacJoinOp = defineOp<{ weightDecay: number }>({

@@ -116,12 +116,13 @@ export function inverseRoots(
   );
 }
 
-type InverseAttrs = Readonly<{ tensors: readonly number[]; damping: number; stepSlot: number }>;
+type InverseAttrs = Readonly<{ tensors: readonly number[]; stepSlot: number }>;
 
 const kfacInversesOp = defineOp<InverseAttrs>({
   name: 'kfacInverses',
-  infer: ([status, failures, ...matrices], { tensors }) => {
+  infer: ([status, failures, damping, ...matrices], { tensors }) => {
     expectType('kfacInverses', 'a status block', status, 'i32', [8]);
+    expectType('kfacInverses', 'a damping', damping, 'f32', []);
     expectType('kfacInverses', 'failure counters', failures, 'i32', [null]);
     const counters = 2 * (1 + Math.max(-1, ...tensors));
     if (failures.shape[0] < counters) {
@@ -135,15 +136,15 @@ const kfacInversesOp = defineOp<InverseAttrs>({
     return [];
   },
   mutates: true,
-  kernel: ({ inputs: [status, failures, ...matrices], attrs }) => {
-    const { tensors, damping, stepSlot } = attrs;
+  kernel: ({ inputs: [status, failures, damping, ...matrices], attrs }) => {
+    const { tensors, stepSlot } = attrs;
     return (row) => {
       if (standsStill(status)) return;
       tensors.forEach((tensor, layer) => {
         const [a, aInverse, g, gInverse] = matrices.slice(4 * layer, 4 * layer + 4);
         const ratio = meanTrace(a) / meanTrace(g);
         const pi = ratio > 0 && Number.isFinite(ratio) ? Math.sqrt(ratio) : 1;
-        const root = Math.sqrt(damping);
+        const root = Math.sqrt(damping.data[0]);
         const invert = (m: Operand, out: Operand, shift: number, index: number) =>
           settleRoot(
             status,
@@ -178,18 +179,19 @@ export interface FactorPair {
 
 /**
  * (A + π√λ I)⁻¹ and (G + √λ/π I)⁻¹ of every layer, π = √((tr A/dim A)/(tr G/dim G)), 1 where a trace is 0; under
- * the failure policy. `failures` is i32, two for each parameter: those of tensor i at 2i and 2i + 1.
+ * the failure policy. λ is `damping`, a scalar; `failures` is i32, two for each parameter: those of tensor i at 2i and
+ * 2i + 1.
  */
 export function kfacInverses(
   status: Value,
   failures: Value,
   layers: readonly FactorPair[],
-  damping: number,
+  damping: Value,
 ): void {
   status.graph.add(
     kfacInversesOp,
-    [status, failures, ...layers.flatMap((l) => [l.a, l.aInverse, l.g, l.gInverse])],
-    { tensors: layers.map((l) => l.tensor), damping, stepSlot: status.graph.step.index },
+    [status, failures, damping, ...layers.flatMap((l) => [l.a, l.aInverse, l.g, l.gInverse])],
+    { tensors: layers.map((l) => l.tensor), stepSlot: status.graph.step.index },
   );
 }
 

@@ -332,6 +332,12 @@ export class BoundOptimizer {
   }
 }
 
+const noOutputs = () =>
+  new FlatminError(
+    'FLATMIN_ARGUMENT',
+    "fisher 'exact' needs a model's outputs, which are not there on arrays. Help: observe() gradients for drawn labels, or the data's.",
+  );
+
 /** The optimizer's program with bound arrays: phase 0 is what comes before the first gradient. */
 function traceBound(
   optimizer: Optimizer,
@@ -350,8 +356,9 @@ function traceBound(
     graph.nextPhase();
     return {
       grads: names.map((name) => f32(gradKey(name), params[name].shape)),
-      tapGradients: () =>
-        [...observations].map(([layer, { rows }]) => {
+      tapGradients: (fisher) => {
+        if (fisher === 'exact') throw noOutputs();
+        return [...observations].map(([layer, { rows }]) => {
           const [out, features] = params[`${layer}.weight`].shape;
           const gradient = f32(outputGradsKey(layer), [rows, out]);
           const tap: Tap = {
@@ -362,8 +369,9 @@ function traceBound(
             bias: `${layer}.bias` in params ? parameter(`${layer}.bias`) : undefined,
             attrs: {},
           };
-          return { tap, gradient };
-        }),
+          return { tap, gradients: [gradient] };
+        });
+      },
     };
   };
   optimizer.trace({
@@ -371,6 +379,12 @@ function traceBound(
     status,
     params: names.map((name, index) => ({ name, value: parameter(name), index })),
     gradient,
+    forward: () => {
+      throw new FlatminError(
+        'FLATMIN_ARGUMENT',
+        `${optimizer.name} needs a model to see the loss of its step, and is bound to arrays`,
+      );
+    },
     state: (name, type, fill) => {
       const key = `state/${name}`;
       states.push({ key, fill });

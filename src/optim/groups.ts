@@ -16,6 +16,17 @@ export type Match =
   | RegExp
   | ((parameter: Described, index: number, all: readonly Described[]) => boolean);
 
+/** All that the members' bound optimizers are. */
+type BoundBy<L extends readonly Group[]> = (
+  L[number]['optimizer'] extends infer O
+    ? O extends Optimizer<infer B>
+      ? (bound: B) => void
+      : never
+    : never
+) extends (bound: infer I) => void
+  ? I
+  : never;
+
 export interface Group {
   /** Parameters of this group that no group before it took. Default all of them. */
   readonly match?: Match;
@@ -28,21 +39,23 @@ export interface Group {
  * A gradient that is not finite stops or skips the step of all. A parameter without a group and a group without a
  * parameter are `FLATMIN_ARGUMENT`, and so is a member that needs several gradients a step: `sam(groups([…]))`.
  *
- * `groups(list)` is an optimizer for `fit`; `groups(params, list)` is bound to the caller's arrays.
+ * `groups(list)` is an optimizer for `fit`; `groups(params, list)` is bound to the caller's arrays, and observes where
+ * a member is K-FAC: a layer it is shown needs its weight and its bias in that member's group.
  */
 export function groups(list: readonly Group[]): Optimizer;
-export function groups(
+export function groups<const L extends readonly Group[]>(
   params: Params,
-  list: readonly Group[],
+  list: L,
   options?: BindOptions,
-): BoundOptimizer;
+): BoundBy<L>;
 export function groups(
   first: readonly Group[] | Params,
   second?: readonly Group[],
   options?: BindOptions,
 ): Optimizer | BoundOptimizer {
   if (second === undefined) return over(first as readonly Group[]);
-  return new BoundOptimizer(over(second), first as Params, options);
+  const made = over(second);
+  return new (made.Bound ?? BoundOptimizer)(made, first as Params, options ?? {});
 }
 
 function over(list: readonly Group[]): Optimizer {
@@ -56,6 +69,8 @@ function over(list: readonly Group[]): Optimizer {
         ...optimizer.options,
       })),
     },
+    // K-FAC's, which observes; at most one member has its own.
+    Bound: list.find(({ optimizer }) => optimizer.Bound !== undefined)?.optimizer.Bound,
     trace: (t) => {
       const members = assign(list, t.params);
       const pass = t.gradient();

@@ -1,14 +1,25 @@
 import { z } from 'zod';
 import { FlatminError } from '../errors.ts';
 import type { Value } from '../graph/graph.ts';
+import { add, div, greaterEqual, mul, sub } from '../ops/binary.ts';
 import type { Numbers } from '../ops/define.ts';
+import { fill } from '../ops/fill.ts';
 import { inputFactorDim, kfacFactors, kfacJoin, kfacSplit, klClip } from '../ops/kfac.ts';
 import { matmul } from '../ops/linear.ts';
+import { sum } from '../ops/reduce.ts';
 import { countUpdate, kfacInverses } from '../ops/roots.ts';
+import { keep } from '../ops/sam.ts';
 import { sgdOp } from '../ops/sgd.ts';
+import { affine } from '../ops/unary.ts';
 import { checkArray, checkRecord } from './arrays.ts';
 import { BoundOptimizer } from './bound.ts';
-import { defineOptimizer, type OptimizerTrace, rateSlot, type TapGradient } from './optimizer.ts';
+import {
+  defineOptimizer,
+  type OptimizerTrace,
+  type Pass,
+  rateSlot,
+  type TapGradients,
+} from './optimizer.ts';
 import { count, decay, nonNegative, positive, rate } from './options.ts';
 
 const schema = z.strictObject({
@@ -18,12 +29,22 @@ const schema = z.strictObject({
   weightDecay: nonNegative.default(0),
   /** Damping λd, split between the two factors. Default 1e-3. */
   damping: positive.default(1e-3),
+  /**
+   * Lets `damping` follow the reduction ratio r = (h(θ+δ) − h(θ)) / (M(δ) − M(0)) of every fifth step (Martens & Grosse
+   * 2015, 6.5): λd ← ωλd where r > 3/4, λd/ω where r < 1/4 or is not a number, ω = (19/20)⁵. h is the loss with its
+   * weight decay, M(δ) = gᵀδ + ½δᵀ(F + λd + λ)δ, δᵀFδ that of the change of the outputs. One forward pass more in those
+   * steps; needs a model. State: a number, and a copy of the parameters within a step. Default false.
+   */
+  adaptDamping: z.boolean().default(false),
   /** κ of the KL clip min(1, √(κ / (η² Σ U·V))). Default 1e-3. */
   klClip: positive.default(1e-3),
   /** Momentum μ: v ← μv + νU. Default 0. */
   momentum: decay.default(0),
-  /** Labels of the Fisher: drawn from the model's own output (an extra backward pass), or the data's. Default `true`. */
-  fisher: z.enum(['true', 'empirical']).default('true'),
+  /**
+   * Labels of the Fisher: drawn from the model's own output (`true`, an extra backward pass), the data's (`empirical`),
+   * or the expectation over all labels (`exact`, a backward pass for each output: for small networks). Default `true`.
+   */
+  fisher: z.enum(['true', 'empirical', 'exact']).default('true'),
   /** Steps between two updates of the factors. Default 10. */
   statisticsEvery: count.default(10),
   /** Steps between two rounds of inverses. Default 10. */
@@ -91,7 +112,8 @@ const STATISTICS = 'statistics';
  * K-FAC (Martens & Grosse 2015; convolutions: Grosse & Martens 2016). A layer with input ā (a 1 for the bias) and
  * pre-activation gradient s′ of one example has A = E[āāᵀ], G = E[s′s′ᵀ], kept as running means, and
  * U = (G + √λd/π I)⁻¹ V (A + π√λd I)⁻¹ for its gradient V; θ ← θ − ηνU with the KL clip ν.
- * Parameters outside linear and ungrouped convolution layers step by SGD.
+ * Parameters outside linear and ungrouped convolution layers, batch norm's among them, step by SGD with the same rate,
+ * momentum and decay; `groups` gives them another method.
  * State: 2·((in + 1)² + out²) numbers a layer.
  */
 export const kfac = defineOptimizer('kfac', schema, trace, BoundKfac);
@@ -103,21 +125,25 @@ function trace(t: OptimizerTrace, options: z.output<typeof schema>): void {
   const every = (period: number) => (step: number) => (step - 1) % period === 0;
   const indexOf = new Map(t.params.map(({ value }, i) => [value, i]));
 
+  const damping = options.adaptDamping
+    ? t.state('damping', { dtype: 'f32', shape: [] }, (data) => data.fill(options.damping))
+    : undefined;
   const updates = t.state('updates', { dtype: 'i32', shape: [1] });
   const layers = graph.inSection({ name: STATISTICS, due: every(options.statisticsEvery) }, () => {
     const tapped = eligible(pass.tapGradients(options.fisher), indexOf);
     countUpdate(status, updates);
-    return tapped.map(({ tap, gradient }) => {
+    return tapped.map(({ tap, gradients }) => {
       const factors = factorsOf(t, tap.weight, inputFactorDim(tap), indexOf);
-      kfacFactors(status, updates, factors, tap, gradient);
+      kfacFactors(status, updates, factors, tap, gradients);
       return { tap, ...factors };
     });
   });
   graph.inSection({ name: 'inverses', due: every(options.inversesEvery) }, () => {
     const tensors = 1 + Math.max(...t.params.map(({ index }) => index));
     const failures = t.state('failures', { dtype: 'i32', shape: [2 * tensors] });
-    kfacInverses(status, failures, layers, options.damping);
+    kfacInverses(status, failures, layers, damping ?? fill(graph, [], options.damping));
   });
+  const before = t.params.map(({ value }) => affine(value, 1));
 
   const lrSlot = rateSlot(graph, options.lr).index;
   const withGrad = (value: Value) => ({ value, grad: pass.grads[indexOf.get(value) as number] });
@@ -161,13 +187,48 @@ function trace(t: OptimizerTrace, options: z.output<typeof schema>): void {
   };
   update(true);
   update(false);
+  if (damping !== undefined) adapt(t, pass, before, damping, options.weightDecay);
+}
+
+const ADAPT_EVERY = 5;
+const OMEGA = (19 / 20) ** ADAPT_EVERY;
+
+/** λd by the reduction ratio of the step from `before` to the present parameters. */
+function adapt(
+  t: OptimizerTrace,
+  pass: Pass,
+  before: readonly Value[],
+  damping: Value,
+  weightDecay: number,
+): void {
+  const { graph, status } = t;
+  const due = (step: number) => step % ADAPT_EVERY === 0;
+  graph.inSection({ name: 'damping', due }, () => {
+    const after = t.forward();
+    if (pass.curvature === undefined || pass.loss === undefined) return;
+    const delta = t.params.map(({ value }, i) => sub(value, before[i]));
+    const dot = (xs: readonly Value[]) => xs.map((x, i) => sum(mul(x, delta[i]))).reduce(add);
+    const squares = dot(delta);
+    const decay = affine(dot(before), weightDecay);
+    const half = (x: Value) => affine(x, 0.5);
+    const gained = add(sub(after.loss, pass.loss), add(decay, affine(squares, 0.5 * weightDecay)));
+    const curvature = add(pass.curvature(after), mul(squares, affine(damping, 1, weightDecay)));
+    const model = add(add(dot(pass.grads), decay), half(curvature));
+    const ratio = div(gained, model);
+    // 1 or 0; what is not a number is not at least 1/4.
+    const low = affine(greaterEqual(ratio, fill(graph, [], 1 / 4)), -1, 1);
+    const middle = greaterEqual(fill(graph, [], 3 / 4), ratio);
+    const high = mul(affine(middle, -1, 1), affine(low, -1, 1));
+    const factor = add(affine(high, OMEGA - 1, 1), affine(low, 1 / OMEGA - 1));
+    keep(status, [damping], [mul(damping, factor)]);
+  });
 }
 
 /** Layers whose weight is trained and used once, without groups: those that the factors are right for. */
 function eligible(
-  taps: readonly TapGradient[],
+  taps: readonly TapGradients[],
   indexOf: ReadonlyMap<Value, number>,
-): TapGradient[] {
+): TapGradients[] {
   return taps.filter(({ tap }) => {
     const uses = taps.filter((other) => other.tap.weight === tap.weight).length;
     const trained = indexOf.has(tap.weight) && (tap.bias === undefined || indexOf.has(tap.bias));

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { FlatminError } from '../errors.ts';
 import type { Graph, Slot, Value } from '../graph/graph.ts';
 import type { TensorType } from '../graph/types.ts';
 import { add } from '../ops/binary.ts';
@@ -19,10 +20,23 @@ export interface Parameter {
   readonly index: number;
 }
 
-/** A tap with the gradients of the batch-mean loss by its pre-activation rows. */
-export interface TapGradient {
+/** A tap with gradients of batch-mean losses by its pre-activation rows: their second moments add up. */
+export interface TapGradients {
   readonly tap: Tap;
-  readonly gradient: Value;
+  readonly gradients: readonly Value[];
+}
+
+/**
+ * Labels of the Fisher: drawn from the model's own output, those of the data, or, without drawing, the expectation
+ * over all that the output stands for.
+ */
+export type Fisher = 'true' | 'empirical' | 'exact';
+
+/** The model at the parameters' present values. */
+export interface Forward {
+  readonly loss: Value;
+  /** Of each micro-batch. */
+  readonly outputs: readonly Value[];
 }
 
 /** A gradient at the parameters' present values. */
@@ -32,10 +46,12 @@ export interface Pass {
   /** The scalar it is the gradient of; none where the caller computes it. */
   readonly loss?: Value;
   /**
-   * What K-FAC reads of every layer that owns weights. `true` traces an extra backward pass of a loss whose labels
-   * are drawn from the model's own output; `empirical` uses the data's.
+   * What K-FAC reads of every layer that owns weights. `true` traces an extra backward pass, `exact` one for each
+   * output.
    */
-  tapGradients(fisher: 'true' | 'empirical'): readonly TapGradient[];
+  tapGradients(fisher: Fisher): readonly TapGradients[];
+  /** δᵀFδ, F the Fisher here, from the change of the outputs along δ; none where the caller computes gradients. */
+  curvature?(after: Forward): Value;
 }
 
 /** What an optimizer is traced with. */
@@ -46,6 +62,8 @@ export interface OptimizerTrace {
   readonly status: Value;
   /** Traces a forward and a backward pass; each call is another pass over the same batch and random numbers. */
   gradient(): Pass;
+  /** Traces a forward pass of the same batch and random numbers; `FLATMIN_ARGUMENT` on arrays. */
+  forward(): Forward;
   /** A buffer that lasts from step to step and is part of the checkpoint; zeros unless `init` fills it. */
   state(name: string, type: TensorType, init?: (data: Numbers) => void): Value;
   /** Applies the `onNonFinite` policy to gradients. */
@@ -128,6 +146,12 @@ const regularised = (context: OptimizerTrace, l1: number): OptimizerTrace => ({
     const pass = context.gradient();
     const signs = context.params.map(({ value }) => affine(sign(value), l1));
     return { ...pass, grads: pass.grads.map((g, i) => add(g, signs[i])) };
+  },
+  forward: () => {
+    throw new FlatminError(
+      'FLATMIN_ARGUMENT',
+      'adaptDamping does not know the loss with its l1 term. Help: leave one of them out.',
+    );
   },
 });
 

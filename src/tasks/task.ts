@@ -1,3 +1,4 @@
+import type { Dataset } from '../data/dataset.ts';
 import type { Layer } from '../nn/layer.ts';
 import type { TrainingData } from '../train/training.ts';
 import type { MethodName, Setting } from './methods.ts';
@@ -17,7 +18,7 @@ export interface Task {
   model(): Layer;
   /** Whether a folder looks as if it held the task's files. */
   isIn(dir: string): boolean;
-  load(source: DataSource): Required<TrainingData>;
+  load(source: DataSource): Required<TrainingData<Dataset>>;
 }
 
 export interface DataSource {

@@ -14,14 +14,16 @@ const ROWS = 500;
 export interface Evaluation {
   /** Mean over all rows. */
   readonly loss: number;
-  /** Share of rows whose largest output is the label's. */
-  readonly accuracy: number;
+  /** Share of rows whose largest output is the label's; none of numbers to predict. */
+  readonly accuracy?: number;
 }
 
 /** Compiled forward passes over one dataset. */
 export class Evaluator {
   readonly #programs = new Map<number, Program>();
   readonly #source: DatasetSource;
+  /** Reports of a batch. */
+  #width = 0;
 
   constructor(store: Store, model: Layer, loss: Loss, source: DatasetSource) {
     this.#source = source;
@@ -30,7 +32,9 @@ export class Evaluator {
       const graph = new Graph();
       const { inputs, targets } = source.trace(graph, rows);
       const output = model(inputs, new Scope(graph, false));
-      const reports = [loss.trace(output, targets), countCorrect(output, targets)];
+      const correct = loss.targets === 'values' ? [] : [countCorrect(output, targets)];
+      const reports = [loss.trace(output, targets), ...correct];
+      this.#width = reports.length;
       this.#programs.set(rows, new Program(compile(graph, { reports }), store));
     }
   }
@@ -44,11 +48,11 @@ export class Evaluator {
         .filter((batch) => batch.rows === rows)
         .map(({ offset }) => ({ step: 1, epoch: 0, seed: 0, offset }));
       const { reports } = await program.run(moments);
-      for (let i = 0; i < reports.length; i += 2) {
+      for (let i = 0; i < reports.length; i += this.#width) {
         loss += reports[i] * rows;
-        correct += reports[i + 1];
+        if (this.#width > 1) correct += reports[i + 1];
       }
     }
-    return { loss: loss / count, accuracy: correct / count };
+    return { loss: loss / count, ...(this.#width > 1 && { accuracy: correct / count }) };
   }
 }

@@ -68,7 +68,8 @@ export async function fit(model: Layer, data: TrainingData, options: FitOptions)
     const metrics: EpochMetrics = {
       epoch: training.position.epoch,
       trainLoss: done.loss,
-      ...(test && { testLoss: test.loss, testAccuracy: test.accuracy }),
+      ...(test && { testLoss: test.loss }),
+      ...(test?.accuracy !== undefined && { testAccuracy: test.accuracy }),
       epochSeconds: done.seconds,
     };
     history.push(metrics);

@@ -21,10 +21,12 @@ export interface Tensor {
   readonly shape: Shape;
 }
 
-/** A model whose parameters lie in a store. */
+/** A model whose tensors lie in a store. */
 export interface ModelOnStore {
   readonly model: Layer;
   readonly params: readonly ParameterSpec[];
+  /** Tensors that are not trained. */
+  readonly buffers: readonly ParameterSpec[];
   readonly store: Store;
   /** Type of a batch of inputs. */
   readonly input: TensorType;
@@ -50,18 +52,19 @@ export class TrainedModel {
     );
   }
 
-  /** The same as state, for `loadStateDict` of a model of the same layers. */
+  /** The same as state, with tensors that are not trained as running statistics, for `loadStateDict` of a model of the same layers. */
   stateDict(): StateDict {
     return readState(this.#training.store, this.#keys());
   }
 
-  /** Takes over trained tensors; `FLATMIN_CHECKPOINT` lists those missing, unexpected or of another shape. */
+  /** Takes over a model's tensors; `FLATMIN_CHECKPOINT` lists those missing, unexpected or of another shape. */
   loadStateDict(state: StateDict, options?: LoadOptions): Loaded {
     return writeState(this.#training.store, this.#keys(), state, options);
   }
 
   #keys(): StateKeys {
-    return new Map(this.#training.params.map(({ name }) => [name, parameterKey(name)]));
+    const { params, buffers } = this.#training;
+    return new Map([...params, ...buffers].map(({ name }) => [name, parameterKey(name)]));
   }
 
   /**
@@ -99,10 +102,10 @@ export class TrainedModel {
     return made;
   }
 
-  /** Writes the weights alone as safetensors; equal runs write equal files. */
+  /** Writes the model's tensors alone as safetensors; equal runs write equal files. */
   save(path: string): void {
     const tensors = Object.fromEntries(
-      Object.entries(this.parameters()).map(([name, tensor]) => [
+      Object.entries(this.stateDict()).map(([name, tensor]) => [
         name,
         { dtype: 'f32' as const, ...tensor },
       ]),

@@ -88,9 +88,9 @@ function traceStep(options: StepOptions) {
   const scalars = new Scalars();
   let reported: Value | undefined;
 
-  const tracePass = passes(graph, params, options);
+  const { trace, forward, afterwards } = passes(graph, params, options);
   const gradient = (): Pass => {
-    const pass = tracePass();
+    const pass = trace();
     reported ??= pass.loss;
     return pass;
   };
@@ -100,6 +100,7 @@ function traceStep(options: StepOptions) {
     params,
     status,
     gradient,
+    forward,
     state: (name, type, init) => {
       states.push({ key: stateKey(name), init });
       return graph.stored(stateKey(name), type);
@@ -108,6 +109,7 @@ function traceStep(options: StepOptions) {
     report: scalars.report,
   };
   options.optimizer.trace(context);
+  for (const update of afterwards) update(status);
   const reports = [...(reported === undefined ? [] : [reported]), ...scalars.values];
   const compiled = compile(graph, { reports, status });
   return { compiled, states, scalars };

@@ -1,11 +1,11 @@
 import { FlatminError } from '../errors.ts';
-import { gradients } from '../graph/gradients.ts';
+import { gradients, pullback } from '../graph/gradients.ts';
 import type { Graph, Value } from '../graph/graph.ts';
-import { type Layer, Scope } from '../nn/layer.ts';
+import { type Afterwards, type Layer, Scope } from '../nn/layer.ts';
 import type { Loss } from '../nn/loss.ts';
-import { add } from '../ops/binary.ts';
+import { add, sub } from '../ops/binary.ts';
 import { affine } from '../ops/unary.ts';
-import type { Parameter, Pass } from '../optim/optimizer.ts';
+import type { Fisher, Forward, Parameter, Pass } from '../optim/optimizer.ts';
 
 export interface PassOptions {
   readonly model: Layer;
@@ -25,25 +25,56 @@ interface Batch {
 }
 
 /** What traces forward and backward over a step's batch; every pass draws the same random numbers. */
+export interface Passes {
+  trace(): Required<Pass>;
+  forward(): Forward;
+  /** What the layers want traced after the update: those of the first pass. */
+  readonly afterwards: readonly Afterwards[];
+}
+
 export function passes(
   graph: Graph,
   params: readonly Parameter[],
   { model, loss, parts }: PassOptions,
-): () => Required<Pass> {
+): Passes {
   const rows = parts.reduce((sum, part) => sum + part.rows, 0);
   // A whole batch serves every pass; micro-batches are gathered anew, so that only one is in memory.
   const whole = parts.length === 1 ? parts[0].trace(graph) : undefined;
-  return () => {
+  // Each part is added before the next is traced.
+  const total = <T>(
+    one: (batch: Batch, scope: Scope, weight: number) => T,
+    plus: (a: T, b: T) => T,
+  ): T => {
     let stream = 0;
-    const one = (part: Part) => {
+    const traced = (part: Part) => {
       const scope = new Scope(graph, true, stream);
-      const pass = tracePass(whole ?? part.trace(graph), scope, params, { model, loss });
+      const result = one(whole ?? part.trace(graph), scope, part.rows / rows);
       stream = scope.nextStream;
-      return part.rows === rows ? pass : weighted(pass, part.rows / rows);
+      return result;
     };
-    const [first, ...rest] = parts;
-    return rest.reduce((sum, part) => sumOf(sum, one(part)), one(first));
+    const [begin, ...rest] = parts;
+    return rest.reduce((sum, part) => plus(sum, traced(part)), traced(begin));
   };
+  let first = true;
+  const afterwards: Afterwards[] = [];
+  const trace = () => {
+    const pass = total((batch, scope, weight) => {
+      const part = tracePass(batch, scope, params, { model, loss });
+      if (first) afterwards.push(...scope.afterwards);
+      return weight === 1 ? part : weighted(part, weight);
+    }, sumOf);
+    first = false;
+    return pass;
+  };
+  const forward = () =>
+    total<Forward>(
+      ({ inputs, targets }, scope, weight) => {
+        const output = model(inputs, scope);
+        return { loss: affine(loss.trace(output, targets), weight), outputs: [output] };
+      },
+      (a, b) => ({ loss: add(a.loss, b.loss), outputs: [...a.outputs, ...b.outputs] }),
+    );
+  return { trace, forward, afterwards };
 }
 
 function tracePass(
@@ -59,11 +90,19 @@ function tracePass(
   const taps = graph.nodes.slice(begin).flatMap((node) => node.op.tap?.(node) ?? []);
   const tapped = taps.map((tap) => tap.preActivation);
   const all = gradients(loss, [...params.map(({ value }) => value), ...tapped]);
-  const withGradient = (list: readonly (Value | undefined)[]) =>
-    taps.flatMap((tap, i) => {
-      const gradient = list[i];
-      return gradient === undefined ? [] : [{ tap, gradient }];
-    });
+  const backward: Record<Fisher, () => (Value | undefined)[][]> = {
+    empirical: () => [all.slice(params.length)],
+    true: () => [gradients(objective.trace(output, objective.sample(output)), tapped)],
+    exact: () => {
+      if (objective.fisherRoots !== undefined) {
+        return objective.fisherRoots(output).map((d) => pullback(output, d, tapped));
+      }
+      throw new FlatminError(
+        'FLATMIN_ARGUMENT',
+        `The loss ${objective.name} has no fisherRoots, which fisher 'exact' needs`,
+      );
+    },
+  };
   return {
     loss,
     grads: params.map(({ name }, i) => {
@@ -71,12 +110,22 @@ function tracePass(
       if (gradient !== undefined) return gradient;
       throw new FlatminError('FLATMIN_ARGUMENT', `The loss does not depend on parameter "${name}"`);
     }),
-    tapGradients: (fisher) =>
-      withGradient(
-        fisher === 'empirical'
-          ? all.slice(params.length)
-          : gradients(objective.trace(output, objective.sample(output)), tapped),
-      ),
+    curvature: ({ outputs: [after] }) => {
+      if (objective.fisherProduct !== undefined) {
+        return objective.fisherProduct(output, sub(after, output));
+      }
+      throw new FlatminError(
+        'FLATMIN_ARGUMENT',
+        `The loss ${objective.name} has no fisherProduct, which the quadratic model needs`,
+      );
+    },
+    tapGradients: (fisher) => {
+      const passes = backward[fisher]();
+      return taps.flatMap((tap, i) => {
+        const list = passes.flatMap((pass) => pass[i] ?? []);
+        return list.length === 0 ? [] : [{ tap, gradients: list }];
+      });
+    },
   };
 }
 
@@ -84,11 +133,17 @@ const weighted = (pass: Required<Pass>, weight: number): Required<Pass> => ({
   ...pass,
   loss: affine(pass.loss, weight),
   grads: pass.grads.map((g) => affine(g, weight)),
+  curvature: (after) => affine(pass.curvature(after), weight),
 });
 
-/** Taps are those of the first. */
+/** Taps are those of the first; `b` is one part more, whose output is the last. */
 const sumOf = (a: Required<Pass>, b: Required<Pass>): Required<Pass> => ({
   ...a,
   loss: add(a.loss, b.loss),
   grads: a.grads.map((g, i) => add(g, b.grads[i])),
+  curvature: ({ loss, outputs }) =>
+    add(
+      a.curvature({ loss, outputs: outputs.slice(0, -1) }),
+      b.curvature({ loss, outputs: outputs.slice(-1) }),
+    ),
 });

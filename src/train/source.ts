@@ -1,8 +1,8 @@
 import type { Store } from '../backend/backend.ts';
-import type { Dataset } from '../data/dataset.ts';
+import type { AnyDataset } from '../data/dataset.ts';
 import { FlatminError } from '../errors.ts';
 import type { Graph, Value } from '../graph/graph.ts';
-import type { DType, TensorType } from '../graph/types.ts';
+import { type DType, type Shape, sizeOf, type TensorType } from '../graph/types.ts';
 import type { Numbers } from '../ops/define.ts';
 import { batchIndices, gather, normalise } from '../ops/gather.ts';
 
@@ -11,23 +11,29 @@ const dtypeOf = (data: Numbers): DType =>
 
 /** A dataset in the store: uploaded once, batches are rows of an order. */
 export class DatasetSource {
-  readonly dataset: Dataset;
-  readonly #keys: { inputs: string; labels: string; order: string };
+  readonly dataset: AnyDataset;
+  readonly #keys: { inputs: string; targets: string; order: string };
+  readonly #targetsType: TensorType;
   readonly #store: Store;
 
-  constructor(store: Store, name: string, dataset: Dataset) {
+  constructor(store: Store, name: string, dataset: AnyDataset) {
     checkDataset(name, dataset);
     this.dataset = dataset;
+    const targets = targetsOf(dataset);
     this.#store = store;
     this.#keys = {
       inputs: `data/${name}/inputs`,
-      labels: `data/${name}/labels`,
+      targets: `data/${name}/targets`,
       order: `data/${name}/order`,
     };
     store.declare(this.#keys.inputs, this.#inputsType);
     store.write(this.#keys.inputs, dataset.inputs.data);
-    store.declare(this.#keys.labels, this.#labelsType);
-    store.write(this.#keys.labels, dataset.labels);
+    this.#targetsType = {
+      dtype: dtypeOf(targets.data),
+      shape: [dataset.count, ...targets.shape],
+    };
+    store.declare(this.#keys.targets, this.#targetsType);
+    store.write(this.#keys.targets, targets.data);
     store.declare(this.#keys.order, this.#orderType);
     this.setOrder(Int32Array.from({ length: dataset.count }, (_, i) => i));
   }
@@ -35,10 +41,6 @@ export class DatasetSource {
   get #inputsType(): TensorType {
     const { data, shape } = this.dataset.inputs;
     return { dtype: dtypeOf(data), shape: [this.dataset.count, ...shape] };
-  }
-
-  get #labelsType(): TensorType {
-    return { dtype: dtypeOf(this.dataset.labels), shape: [this.dataset.count] };
   }
 
   get #orderType(): TensorType {
@@ -66,19 +68,28 @@ export class DatasetSource {
       this.dataset.normalise ?? (raw.dtype === 'u8' ? { scale: [1], shift: [0] } : undefined);
     return {
       inputs: affine === undefined ? raw : normalise(raw, affine),
-      targets: gather(graph.stored(this.#keys.labels, this.#labelsType), indices),
+      targets: gather(graph.stored(this.#keys.targets, this.#targetsType), indices),
     };
   }
 }
 
-function checkDataset(name: string, { inputs, labels, count, classes }: Dataset): void {
-  const width = inputs.shape.reduce((n, d) => n * d, 1);
-  if (inputs.data.length !== count * width || labels.length !== count) {
+const targetsOf = (dataset: AnyDataset): { data: Numbers; shape: Shape } =>
+  'targets' in dataset ? dataset.targets : { data: dataset.labels, shape: [] };
+
+function checkDataset(name: string, dataset: AnyDataset): void {
+  const { inputs, count } = dataset;
+  const width = sizeOf(inputs.shape);
+  const targets = targetsOf(dataset);
+  const what = 'targets' in dataset ? 'targets' : 'labels';
+  const wanted = count * sizeOf(targets.shape);
+  if (inputs.data.length !== count * width || targets.data.length !== wanted) {
     throw new FlatminError(
       'FLATMIN_DATA',
-      `${name} data: ${count} examples of [${inputs.shape.join(', ')}] need ${count * width} inputs and ${count} labels, got ${inputs.data.length} and ${labels.length}`,
+      `${name} data: ${count} examples of [${inputs.shape.join(', ')}] need ${count * width} inputs and ${wanted} ${what}, got ${inputs.data.length} and ${targets.data.length}`,
     );
   }
+  if ('targets' in dataset) return;
+  const { labels, classes } = dataset;
   const bad = labels.findIndex((label) => label < 0 || label >= classes);
   if (bad !== -1) {
     throw new FlatminError(

@@ -1,6 +1,6 @@
 import { openStore } from '../backend/device.ts';
 import { FlatminError } from '../errors.ts';
-import type { Shape } from '../graph/types.ts';
+import type { Shape, TensorType } from '../graph/types.ts';
 import { describeModel, type Layer, parameterKey } from '../nn/layer.ts';
 import { crossEntropy } from '../nn/loss.ts';
 import { STATUS_KEY } from '../ops/status.ts';
@@ -28,10 +28,10 @@ export interface TrainStepOptions extends Omit<TrainingOptions, 'accumulate'> {
 /** A compiled step for a training loop of one's own. */
 export interface TrainStep {
   /**
-   * One optimizer step on a batch: inputs [batch, …] as the network takes them, one class index a row. Returns the
-   * loss before the step.
+   * One optimizer step on a batch: inputs [batch, …] as the network takes them; targets are one class index a row, or
+   * for losses of numbers as `squaredError()` a Float32Array of the output's shape. Returns the loss before the step.
    */
-  (inputs: Float32Array, labels: Int32Array): number;
+  (inputs: Float32Array, targets: Int32Array | Float32Array): number;
   readonly model: TrainedModel;
   /** Parameters, optimizer state and count of steps: all that the coming steps depend on. */
   stateDict(): StateDict;
@@ -43,22 +43,24 @@ export interface TrainStep {
 }
 
 const INPUTS = 'batch/inputs';
-const LABELS = 'batch/labels';
+const TARGETS = 'batch/targets';
 
 /** Compiles forward, backward and update for batches of one size. */
 export function trainStep(model: Layer, options: TrainStepOptions): TrainStep {
   const batch = checkWhole('batch', options.batch ?? 32, 1);
   const seed = checkWhole('seed', options.seed ?? 0, 0);
   const input = { dtype: 'f32' as const, shape: [batch, ...options.input] };
-  const labelsType = { dtype: 'i32' as const, shape: [batch] };
   const store = openStore(options);
-  const { params, output } = describeModel(model, input);
+  const { params, buffers, output } = describeModel(model, input);
+  const loss = options.loss ?? crossEntropy();
+  const values = loss.targets === 'values';
+  const targetsType: TensorType = values ? output : { dtype: 'i32', shape: [batch] };
   const classes = output.shape[output.shape.length - 1];
-  declareParameters(store, params, seed);
+  declareParameters(store, { params, buffers }, seed);
   const step = new OptimizerStep(store, {
     model,
     params,
-    loss: options.loss ?? crossEntropy(),
+    loss,
     optimizer: options.optimizer,
     onNonFinite: options.onNonFinite ?? 'throw',
     parts: [
@@ -66,28 +68,31 @@ export function trainStep(model: Layer, options: TrainStepOptions): TrainStep {
         rows: batch,
         trace: (graph) => ({
           inputs: graph.stored(INPUTS, input),
-          targets: graph.stored(LABELS, labelsType),
+          targets: graph.stored(TARGETS, targetsType),
         }),
       },
     ],
   });
   let taken = 0;
-  const run = (inputs: Float32Array, labels: Int32Array): number => {
-    if (!(inputs instanceof Float32Array) || !(labels instanceof Int32Array)) {
+  const run = (inputs: Float32Array, targets: Int32Array | Float32Array): number => {
+    if (
+      !(inputs instanceof Float32Array) ||
+      !(targets instanceof (values ? Float32Array : Int32Array))
+    ) {
       throw new FlatminError(
         'FLATMIN_ARGUMENT',
-        'A step takes inputs as a Float32Array and labels as an Int32Array',
+        `A step takes inputs as a Float32Array and ${values ? 'targets as a Float32Array' : 'labels as an Int32Array'}`,
       );
     }
-    const bad = labels.findIndex((label) => label < 0 || label >= classes);
+    const bad = values ? -1 : targets.findIndex((label) => label < 0 || label >= classes);
     if (bad !== -1) {
       throw new FlatminError(
         'FLATMIN_ARGUMENT',
-        `Label ${labels[bad]} of row ${bad} is outside 0 … ${classes - 1}`,
+        `Label ${targets[bad]} of row ${bad} is outside 0 … ${classes - 1}`,
       );
     }
     store.write(INPUTS, inputs);
-    store.write(LABELS, labels);
+    store.write(TARGETS, targets);
     const { reports } = step.runSync([{ step: taken + 1, epoch: 0, seed, offset: 0 }]);
     taken += 1;
     return reports[0];
@@ -95,11 +100,11 @@ export function trainStep(model: Layer, options: TrainStepOptions): TrainStep {
   store.declare(STEP_KEY, { dtype: 'i32', shape: [1] });
   const settle = (): StateKeys => {
     store.write(STEP_KEY, Int32Array.of(taken));
-    const names = params.map((p) => parameterKey(p.name));
+    const names = [...params, ...buffers].map((p) => parameterKey(p.name));
     return byKey([...names, ...step.stateKeys, STATUS_KEY, STEP_KEY]);
   };
   return Object.assign(run, {
-    model: new TrainedModel({ model, params, store, input }),
+    model: new TrainedModel({ model, params, buffers, store, input }),
     stateDict: () => readState(store, settle()),
     loadStateDict: (state: StateDict, options?: LoadOptions) => {
       const loaded = writeState(store, settle(), state, options);

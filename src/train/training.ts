@@ -1,6 +1,6 @@
 import type { RunOptions, RunResult, Store } from '../backend/backend.ts';
 import { type DeviceName, openStore } from '../backend/device.ts';
-import type { Dataset } from '../data/dataset.ts';
+import type { AnyDataset } from '../data/dataset.ts';
 import { FlatminError } from '../errors.ts';
 import type { Moment } from '../graph/graph.ts';
 import type { TensorType } from '../graph/types.ts';
@@ -18,9 +18,9 @@ import { declareParameters } from './parameters.ts';
 import { DatasetSource } from './source.ts';
 import { byKey, readState, type StateDict, type StateKeys, writeState } from './state-dict.ts';
 
-export interface TrainingData {
-  readonly train: Dataset;
-  readonly test?: Dataset;
+export interface TrainingData<D extends AnyDataset = AnyDataset> {
+  readonly train: D;
+  readonly test?: D;
 }
 
 export interface TrainingOptions {
@@ -72,6 +72,7 @@ export interface StepReport extends StepResult {
 export class Training implements ModelOnStore {
   readonly store: Store;
   readonly params: readonly ParameterSpec[];
+  readonly buffers: readonly ParameterSpec[];
   readonly model: Layer;
   readonly loss: Loss;
   readonly seed: number;
@@ -106,8 +107,10 @@ export class Training implements ModelOnStore {
     };
     this.#train = new DatasetSource(this.store, 'train', data.train);
     this.input = this.#train.batchType(Math.min(this.#batch, data.train.count));
-    this.params = describeModel(model, this.input).params;
-    declareParameters(this.store, this.params, this.seed);
+    const described = describeModel(model, this.input);
+    this.params = described.params;
+    this.buffers = described.buffers;
+    declareParameters(this.store, described, this.seed);
     for (const { rows } of batches(data.train.count, this.#batch)) {
       if (this.#steps.has(rows)) continue;
       const step = new OptimizerStep(this.store, {
@@ -129,12 +132,12 @@ export class Training implements ModelOnStore {
     }
   }
 
-  /** Loss and accuracy on the test data; `undefined` without any. */
+  /** Loss, and accuracy of classes, on the test data; `undefined` without any. */
   evaluate(): Promise<Evaluation | undefined> {
     return this.#evaluator?.run() ?? Promise.resolve(undefined);
   }
 
-  /** Parameters, optimizer state and the status block: with `position` all that the coming steps depend on. */
+  /** The model's tensors, optimizer state and the status block: with `position` all that the coming steps depend on. */
   stateDict(): StateDict {
     return readState(this.store, this.#stateKeys());
   }
@@ -146,7 +149,8 @@ export class Training implements ModelOnStore {
 
   #stateKeys(): StateKeys {
     const states = [...this.#steps.values()].flatMap((step) => step.stateKeys);
-    return byKey([...this.params.map((p) => parameterKey(p.name)), ...states, STATUS_KEY]);
+    const tensors = [...this.params, ...this.buffers].map((p) => parameterKey(p.name));
+    return byKey([...tensors, ...states, STATUS_KEY]);
   }
 
   /** Rows of one pass over the training data. */

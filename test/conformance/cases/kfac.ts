@@ -1,5 +1,6 @@
 /** K-FAC's factors as running means, and the small pieces of its step. */
 import type { Value } from '../../../src/graph/graph.ts';
+import { findOp } from '../../../src/ops/define.ts';
 import { kfacFactors, kfacJoin, kfacSplit, klClip } from '../../../src/ops/kfac.ts';
 import { f32, i32, random, symmetric } from '../data.ts';
 import { type Case, MOMENT, type Tensor } from '../harness.ts';
@@ -108,7 +109,7 @@ function layerCases(
             bias: bias ? b : undefined,
             attrs: image === undefined ? {} : { stride, padding, groups: 1 },
           },
-          dy,
+          [dy],
         );
         return [isInput ? a : g];
       },
@@ -227,7 +228,41 @@ const clip = (
   tolerance: { rel: 1e-6 },
 });
 
+/** Gradients of several losses: their G add up, and the past is weighted once. */
+const several = (shape: readonly number[], updates: number, status = GOING): Case => {
+  const [examples, out] = shape;
+  const positions = sizeOf(shape.slice(2));
+  return {
+    op: 'kfacGradFactor',
+    name: `three gradients [${shape}], update ${updates}, status ${status[0]}`,
+    inputs: [
+      i32([8], status),
+      i32([1], [updates]),
+      f32([out, out], symmetric(out, 2)),
+      ...[4, 5, 6].map((seed) => f32(shape, random(sizeOf(shape), { seed, low: -1, high: 1 }))),
+    ],
+    build: ([block, count, g, ...gradients]) => {
+      block.graph.add(findOp('kfacGradFactor'), [block, g, count, ...gradients], {});
+      return [g];
+    },
+    oracle: ([, , g, ...gradients]) => {
+      const decay = Math.min(1 - 1 / updates, 0.95);
+      const rows = gradients.flatMap((dy) =>
+        Array.from({ length: examples * positions }, (_, k) => {
+          const at = Math.floor(k / positions) * out * positions + (k % positions);
+          return Array.from({ length: out }, (_, o) => examples * dy[at + o * positions]);
+        }),
+      );
+      const fresh = meanGram(rows, out, 1 / (examples * positions));
+      return [status[0] !== 0 ? g : g.map((v, i) => decay * v + (1 - decay) * fresh[i])];
+    },
+    tolerance: { rel: 1e-5, abs: 6e-6 * examples },
+  };
+};
+
 export const cases: Case[] = [
+  ...[1, 3].flatMap((updates) => [several([9, 4], updates), several([5, 3, 2, 4], updates)]),
+  several([9, 4], 3, STOPPED),
   ...[1, 2, 19, 20, 21, 1000].flatMap((updates) => layerCases('linear', LINEAR, updates)),
   ...layerCases('linear', LINEAR, 1, STOPPED),
   ...layerCases('linear without bias', { ...LINEAR, bias: false }),

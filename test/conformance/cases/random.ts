@@ -1,7 +1,9 @@
 import type { Moment } from '../../../src/graph/graph.ts';
 import { dropout } from '../../../src/ops/dropout.ts';
 import { sampleLabels } from '../../../src/ops/sample_labels.ts';
+import { sampleNormal } from '../../../src/ops/sample_normal.ts';
 import { philoxBlock, STREAM } from '../../../src/random/philox.ts';
+import { normal } from '../../random/normal.ts';
 import { CHUNK, f32, random, SIZES } from '../data.ts';
 import { type Case, MOMENT } from '../harness.ts';
 
@@ -77,8 +79,24 @@ const labels = (name: string, rows: number, classes: number, data: ArrayLike<num
   tolerance: { rel: 0 },
 });
 
+const normals = SIZES.map(
+  (n, i): Case => ({
+    op: 'sampleNormal',
+    name: `[${n}]`,
+    inputs: [f32([n], random(n))],
+    build: ([mean]) => [sampleNormal(mean)],
+    oracle: ([mean], [moment]) => [
+      mean.map((m, k) => m + normal({ ...moment, stream: STREAM.labels }, k)),
+    ],
+    moments: [MOMENTS[i % MOMENTS.length]],
+    // 4 ulp of the largest normal there is.
+    tolerance: { rel: 1e-6, abs: 2e-6 },
+  }),
+);
+
 export const cases: Case[] = [
   ...dropouts,
+  ...normals,
   {
     op: 'dropout',
     name: 'p = 0 is the identity',

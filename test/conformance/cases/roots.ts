@@ -165,10 +165,11 @@ function inverses(
     inputs: [
       i32([8], status),
       i32([failures.length], failures),
+      f32([], [damping]),
       ...factors.map(square),
       ...last.map(square),
     ],
-    build: ([block, counts, ...matrices]) => {
+    build: ([block, counts, lambda, ...matrices]) => {
       const outputs = matrices.slice(factors.length);
       const layers = list.map(({ tensor }, i) => ({
         a: matrices[2 * i],
@@ -177,10 +178,10 @@ function inverses(
         gInverse: outputs[2 * i + 1],
         tensor,
       }));
-      kfacInverses(block, counts, layers, damping);
+      kfacInverses(block, counts, layers, lambda);
       return [block, counts, ...outputs];
     },
-    oracle: ([, , ...matrices]) => {
+    oracle: ([, , [lambda], ...matrices]) => {
       const still = status[0] !== 0 || status[1] !== 0;
       const verdicts = list.flatMap(({ verdicts = ['ok', 'ok'], tensor }) =>
         verdicts.map((verdict, side) => ({ verdict, tensor, counter: 2 * tensor + side })),
@@ -194,7 +195,7 @@ function inverses(
         return [a, g].map((m, side) => {
           const k = 2 * i + side;
           if (still || verdicts[k].verdict !== 'ok') return Float64Array.from(last[k]);
-          const shift = Math.sqrt(damping) * (side === 0 ? pi : 1 / pi);
+          const shift = Math.sqrt(lambda) * (side === 0 ? pi : 1 / pi);
           return inverse(m.map((row, r) => row.map((x, c) => x + (r === c ? shift : 0)))).flat();
         });
       });

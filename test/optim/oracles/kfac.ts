@@ -127,7 +127,10 @@ export function kfacOracle({
       error += (2 * lr * nu * length * state.condition * 8 * ROUNDING) / (1 - momentum);
     }
   }
-  return { step, states, clips, tolerance: () => error };
+  const setDamping = (value: number): void => {
+    damping = value;
+  };
+  return { step, states, clips, setDamping, tolerance: () => error };
 }
 
 function conditionOf(a: Rows): number {
