@@ -8,6 +8,7 @@ export default defineConfig({
   ssr: { resolve: { conditions: ['flatmin-source', 'module', 'node'] } },
   test: {
     include: ['test/**/*.test.ts'],
+    setupFiles: ['test/setup.ts'],
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 60_000,

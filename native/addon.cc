@@ -146,6 +146,25 @@ void claim(Napi::Env env, Store& store) {
                      "a program is running on this store; await its run() first");
 }
 
+// What an object of JavaScript holds beside the heap, told to V8 so that garbage is collected in
+// time.
+class HeldMemory {
+ public:
+  explicit HeldMemory(Napi::Env env) : env_(env) {}
+  ~HeldMemory() { set(0); }
+  HeldMemory(const HeldMemory&) = delete;
+  HeldMemory& operator=(const HeldMemory&) = delete;
+
+  void set(int64_t bytes) {
+    Napi::MemoryManagement::AdjustExternalMemory(env_, bytes - bytes_);
+    bytes_ = bytes;
+  }
+
+ private:
+  Napi::Env env_;
+  int64_t bytes_ = 0;
+};
+
 class StoreObject : public Napi::ObjectWrap<StoreObject> {
  public:
   static Napi::Function define(Napi::Env env) {
@@ -157,11 +176,13 @@ class StoreObject : public Napi::ObjectWrap<StoreObject> {
 
   // (where: string, threads: number); `where` is a CUDA device as "cuda:0" or an instruction set of
   // the CPU, of which an empty one chooses the widest.
-  explicit StoreObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<StoreObject>(info) {
+  explicit StoreObject(const Napi::CallbackInfo& info)
+      : Napi::ObjectWrap<StoreObject>(info), held_(info.Env()) {
     guarded(info.Env(), [&] {
       const std::string where = info[0].As<Napi::String>();
       if (where.rfind("cuda:", 0) == 0) {
         store = openCuda(std::stoi(where.substr(5)));
+        held_.set(store->bytes());
         Value().Set("isa", where);
         return;
       }
@@ -178,6 +199,7 @@ class StoreObject : public Napi::ObjectWrap<StoreObject> {
   Napi::Value declare(const Napi::CallbackInfo& info) {
     return guarded(info.Env(), [&] {
       store->declare(info[0].As<Napi::String>(), parseType(info[1].As<Napi::Object>()));
+      held_.set(store->bytes());
       return info.Env().Undefined();
     });
   }
@@ -211,6 +233,8 @@ class StoreObject : public Napi::ObjectWrap<StoreObject> {
                        "a program is running on this store; await its run() first");
     return store->at(info[0].As<Napi::String>());
   }
+
+  HeldMemory held_;
 };
 
 // One run(n) on a thread of its own. JavaScript memory is copied in before and out after.
@@ -299,10 +323,12 @@ class ProgramObject : public Napi::ObjectWrap<ProgramObject> {
   }
 
   // (spec: ProgramSpec, store: Store)
-  explicit ProgramObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<ProgramObject>(info) {
+  explicit ProgramObject(const Napi::CallbackInfo& info)
+      : Napi::ObjectWrap<ProgramObject>(info), held_(info.Env()) {
     guarded(info.Env(), [&] {
       StoreObject* store = StoreObject::Unwrap(info[1].As<Napi::Object>());
       program_ = std::make_shared<Program>(parseSpec(info[0].As<Napi::Object>()), store->store);
+      held_.set(program_->bytes());
     });
   }
 
@@ -402,6 +428,7 @@ class ProgramObject : public Napi::ObjectWrap<ProgramObject> {
   }
 
   std::shared_ptr<Program> program_;
+  HeldMemory held_;
   AsyncRun* running_ = nullptr;
 };
 

@@ -68,6 +68,7 @@ class CudaDevice final : public Device, public Queue {
     staging_.download(static_cast<char*>(to), from, static_cast<size_t>(bytes), stream_.get());
   }
 
+  int64_t reserved() const override { return Staging::kBytes; }
   Queue* queue() override { return this; }
   void* stream() const override { return stream_.get(); }
 

@@ -12,7 +12,9 @@ namespace cuda {
 
 class Staging {
  public:
-  Staging() { CUDA_CHECK(cudaMallocHost(&pinned_, 2 * kHalf)); }
+  static constexpr size_t kBytes = 2 << 20;
+
+  Staging() { CUDA_CHECK(cudaMallocHost(&pinned_, kBytes)); }
   ~Staging() { cudaFreeHost(pinned_); }
   Staging(const Staging&) = delete;
   Staging& operator=(const Staging&) = delete;
@@ -47,7 +49,7 @@ class Staging {
   }
 
  private:
-  static constexpr size_t kHalf = 1 << 20;  // bytes
+  static constexpr size_t kHalf = kBytes / 2;
 
   // The half whose copy was asked for before the last one, which has to be done.
   char* next() {

@@ -33,6 +33,9 @@ class Device {
   virtual void upload(char* to, const void* from, int64_t bytes) = 0;
   virtual void download(void* to, const char* from, int64_t bytes) = 0;
 
+  // Bytes that it keeps for itself.
+  virtual int64_t reserved() const = 0;
+
   // nullptr where kernels run on the host's own memory and are done when they return.
   virtual Queue* queue() = 0;
 };

@@ -11,6 +11,7 @@ class Host final : public Device {
   void release(char* data) noexcept override;
   void upload(char* to, const void* from, int64_t bytes) override;
   void download(void* to, const char* from, int64_t bytes) override;
+  int64_t reserved() const override { return 0; }
   Queue* queue() override { return nullptr; }
 };
 

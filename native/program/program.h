@@ -30,6 +30,8 @@ class Program {
   bool stopped() const;
   int rowWidth() const { return spec_.rowWidth(); }
   int reportCount() const { return static_cast<int>(spec_.reports.size()); }
+  // Of device memory, the store's not counted.
+  int64_t bytes() const { return arena_.bytes() + scratch_.bytes() + table_.bytes(); }
   int phases() const { return static_cast<int>(spec_.phases.size()); }
   Store& store() { return *store_; }
 

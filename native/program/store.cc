@@ -17,4 +17,10 @@ Memory& Store::at(const std::string& key) {
   return found->second;
 }
 
+int64_t Store::bytes() const {
+  int64_t total = device->reserved();
+  for (const auto& entry : entries_) total += entry.second.bytes();
+  return total;
+}
+
 }  // namespace flatmin

@@ -18,6 +18,8 @@ class Store {
 
   void declare(const std::string& key, const TensorType& type);
   Memory& at(const std::string& key);
+  // Of device memory, its programs' not counted.
+  int64_t bytes() const;
 
   const KernelTable kernels;
   const std::unique_ptr<Device> device;

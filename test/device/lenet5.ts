@@ -30,7 +30,7 @@ export interface Method {
 export const METHODS: readonly Method[] = [
   { name: 'sgd', make: () => sgd({ lr: 0.1 }), tolerance: 1e-5 },
   { name: 'sam', make: () => sam(sgd({ lr: 0.03 }), { rho: 0.05 }), tolerance: 1e-5 },
-  { name: 'lion', make: () => lion({ lr: cosine(1e-4) }), tolerance: 1e-5 },
+  { name: 'lion', make: () => lion({ lr: cosine(1e-4, { steps: 100 }) }), tolerance: 1e-5 },
   // Inverses and roots come by other algorithms, in float32, than the CPU's.
   { name: 'kfac', make: () => kfac({ lr: 0.01, inversesEvery: 2 }), tolerance: 1e-3 },
   { name: 'shampoo', make: () => shampoo({ lr: 0.1, rootsEvery: 2 }), tolerance: 1e-3 },

@@ -93,7 +93,7 @@ const BAD: [make: Make, option: string, values: unknown[]][] = [
   [kfac, 'momentum', NO_DECAY],
   [kfac, 'statisticsEvery', NO_COUNT],
   [kfac, 'inversesEvery', NO_COUNT],
-  [kfac, 'fisher', ['exact', null, true]],
+  [kfac, 'fisher', ['expected', null, true]],
   [muon, 'momentum', NO_DECAY],
   [muon, 'nesterov', NO_FLAG],
   [muon, 'method', ['svd', null, 5]],
@@ -108,7 +108,7 @@ const BAD: [make: Make, option: string, values: unknown[]][] = [
   [adam, 'eps', NOT_POSITIVE],
   [adam, 'amsgrad', NO_FLAG],
   [lionK, 'betas', NO_BETAS],
-  [lionK, 'K', ['l1', null, {}, { kind: 'nuclear' }, { kind: 'l1', p: 2 }, { kind: 'lp' }]],
+  [lionK, 'K', ['l1', null, {}, { kind: 'spectral' }, { kind: 'l1', p: 2 }, { kind: 'lp' }]],
   [lionK, 'K', [0.5, NaN, Infinity, '2'].map((p) => ({ kind: 'lp', p }))],
   [lionK, 'K', NOT_POSITIVE.map((e) => ({ kind: 'huber', e }))],
   [lionK, 'K', NOT_POSITIVE.map((e) => ({ kind: 'smooth', e }))],
@@ -118,7 +118,7 @@ const BAD: [make: Make, option: string, values: unknown[]][] = [
   [enim, 'angle', [...BELOW_0, 3.15]],
   [enim, 'scope', ['layer', null, true]],
   [normDescent, 'momentum', NO_DECAY],
-  [normDescent, 'norm', ['l3', 'spectral', null, 2]],
+  [normDescent, 'norm', ['l3', 'schatten', null, 2]],
   [normDescent, 'scale', ['none', null, true]],
 ];
 
@@ -151,7 +151,7 @@ describe('options', () => {
       () => sgd({ lr: 0.1, nesterov: 'yes' as never }),
       () => adamw({ lr: 0.1, betas: [0.9] as never, eps: 0 }),
       () => shampoo({ lr: 0.1, beta: 2, rootsEvery: 0.5 }),
-      () => kfac({ lr: 0.1, fisher: 'exact' as never }),
+      () => kfac({ lr: 0.1, fisher: 'expected' as never }),
       () => sam(lion({ lr: 0.1 }), { rho: NaN }),
       () => lion(params(), { lr: 0.1, onNonFinite: 'ignore' as never }),
       () => lion(params(), { lr: 0.1, seed: -1 }),
@@ -165,11 +165,11 @@ describe('options', () => {
         "sgd: nesterov: Invalid input: expected boolean, received string",
         "adamw: betas: expected two numbers of at least 0 and below 1, got [ 0.9 ]; eps: expected a finite number above 0, got 0",
         "shampoo: beta: expected a number from 0 to 1, got 2; rootsEvery: expected a whole number of at least 1, got 0.5",
-        "kfac: fisher: Invalid option: expected one of "true"|"empirical"",
+        "kfac: fisher: Invalid option: expected one of "true"|"empirical"|"exact"",
         "sam: rho: expected a finite number of at least 0, got NaN",
         "onNonFinite must be one of throw, skip, allow, got 'ignore'",
         "lion: seed: expected a whole number of at least 0, got -1",
-        "device must be one of auto, js, cpu, cuda, got "gpu"",
+        "device must be one of auto, js, cpu, cuda, cuda:1, …, got "gpu"",
       ]
     `);
   });
@@ -202,7 +202,12 @@ describe('options', () => {
   });
 
   it('show their defaults', () => {
-    expect(lion({ lr: 1e-4 }).options).toEqual({ lr: 1e-4, betas: [0.9, 0.99], weightDecay: 0 });
+    expect(lion({ lr: 1e-4 }).options).toEqual({
+      lr: 1e-4,
+      betas: [0.9, 0.99],
+      weightDecay: 0,
+      angularNoise: false,
+    });
     expect(sam(lion({ lr: 1e-4 })).options).toMatchObject({ rho: 0.05, base: { name: 'lion' } });
     expect(sam(lion({ lr: 1e-4 }), { adaptive: true }).options).toMatchObject({ rho: 0.5, p: 2 });
     expect(adamw({ lr: 1 }).options).toEqual({
