@@ -25,14 +25,20 @@ const sources = [
   ),
 ];
 
-async function build(name: string, flags: readonly string[], own: readonly string[]) {
+/** Flags of the kernels, of the rest, and of the linker. */
+interface Variant {
+  readonly kernels: readonly string[];
+  readonly rest: readonly string[];
+  readonly link: readonly string[];
+}
+
+async function build(name: string, { kernels, rest, link }: Variant, own: readonly string[]) {
   const binary = join(folder, name);
   const objects = await compileAll(compiler as string, own, (source) => [
     ...FLAGS,
     '-g1',
-    ...(source.endsWith('.cu') || name === 'sanitized' ? flags : []),
+    ...(source.endsWith('.cu') ? kernels : rest),
   ]);
-  const link = name === 'sanitized' ? flags : [];
   await run(compiler as string, ['-pthread', ...link, '-o', binary, ...objects]);
   return (...args: string[]) => spawnSync(binary, args, { encoding: 'utf8' });
 }
@@ -49,7 +55,7 @@ describe.skipIf(missing !== null)(
     describe('plain', () => {
       let planted: Awaited<ReturnType<typeof build>>;
       beforeAll(async () => {
-        planted = await build('plain', CHECKS, sources);
+        planted = await build('plain', { kernels: CHECKS, rest: [], link: [] }, sources);
       }, BUILD);
 
       it('catches every planted bug and finds none where there is none', () => {
@@ -78,7 +84,7 @@ describe.skipIf(missing !== null)(
         // The library answers what checks.cc answers otherwise.
         planted = await build(
           'sanitized',
-          flags,
+          { kernels: flags, rest: flags, link: flags },
           sources.filter((path) => !path.endsWith('checks.cc')),
         );
       }, BUILD);
@@ -98,6 +104,38 @@ describe.skipIf(missing !== null)(
         const { stderr, status } = planted(bug);
         expect(stderr).toContain(report);
         expect(stderr).toMatch(/(planted\.cu|launch\.h):\d+/);
+        expect(status).not.toBe(0);
+      });
+    });
+
+    describe('under ThreadSanitizer', () => {
+      let planted: Awaited<ReturnType<typeof build>>;
+      beforeAll(async () => {
+        // Accesses of kernels count; the emulation itself says what orders them.
+        const rest = ['-DFLATMIN_RACES'];
+        const link = ['-fsanitize=thread'];
+        planted = await build(
+          'races',
+          { kernels: [...rest, ...link], rest, link },
+          sources.filter((path) => !path.endsWith('checks.cc')),
+        );
+      }, BUILD);
+
+      it('finds nothing where there is nothing', () => {
+        const { stdout, stderr, status } = planted('clean');
+        expect(stderr).toBe('');
+        expect(stdout).toMatch(/^[1-9]\d* passed, 0 failed$/m);
+        expect(status).toBe(0);
+      });
+
+      it.each([
+        ['missing barrier', 'missingBarrier<true>'],
+        ['missing second barrier', 'missingSecondBarrier<true>'],
+      ])('names the line of: %s', (bug, kernel) => {
+        const { stderr, status } = planted(bug);
+        expect(stderr).toContain('WARNING: ThreadSanitizer: data race');
+        expect(stderr).toMatch(/SUMMARY: .*planted\.cu:\d+/);
+        expect(stderr).toContain(kernel);
         expect(status).not.toBe(0);
       });
     });
