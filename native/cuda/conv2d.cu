@@ -49,7 +49,7 @@ Run op_conv2d(Instruction& in) {
   const Convolution conv(in, x, weight);
   const Windows w = conv.windows;
   if (y.size() == 0) return [](const Step&) {};
-  const GemmShape shape(conv.out, conv.images * w.positions(), w.taps());
+  const GemmShape shape(conv.out, conv.images * w.positions(), w.taps(), roundingOf(in));
   in.scratchBytes = shape.scratchBytes();
   return [=](const Step& step) {
     for (int64_t g = 0; g < conv.groups; ++g) {
@@ -98,7 +98,7 @@ Run op_conv2dGradInput(Instruction& in) {
   const Convolution conv(in, dx, weight);
   const Windows w = conv.windows;
   if (dx.size() == 0) return [](const Step&) {};
-  const GemmShape shape(w.channels, conv.images * w.plane(), conv.out * w.kernel());
+  const GemmShape shape(w.channels, conv.images * w.plane(), conv.out * w.kernel(), roundingOf(in));
   in.scratchBytes = shape.scratchBytes();
   return [=](const Step& step) {
     for (int64_t g = 0; g < conv.groups; ++g) {
@@ -135,7 +135,7 @@ Run op_conv2dGradWeight(Instruction& in) {
   const Operand db = in.outputs.size() > 1 ? in.outputs[1] : Operand{};
   const Convolution conv(in, x, dw);
   const Windows w = conv.windows;
-  const GemmShape shape(conv.out, w.taps(), conv.images * w.positions());
+  const GemmShape shape(conv.out, w.taps(), conv.images * w.positions(), roundingOf(in));
   in.scratchBytes = shape.scratchBytes();
   const int64_t channels = conv.groups * conv.out;
   return [=](const Step& step) {

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "cuda/launch.h"
+#include "cuda/rounding.h"
 
 namespace flatmin {
 namespace cuda {
@@ -21,8 +22,10 @@ static_assert((kTile / kPart) * (kTile / kPart) == kThreads, "a part to each thr
 struct GemmShape {
   int64_t m, n, k;
   int64_t pieces = 1, depth = 0;
+  Rounding rounding;
 
-  GemmShape(int64_t m, int64_t n, int64_t k) : m(m), n(n), k(k), depth(k) {
+  GemmShape(int64_t m, int64_t n, int64_t k, Rounding rounding = {})
+      : m(m), n(n), k(k), depth(k), rounding(rounding) {
     constexpr int64_t kWantedBlocks = 256, kLeastDepth = 256;
     const int64_t wanted = kWantedBlocks / std::max<int64_t>(tiles(), 1);
     const int64_t most = std::max<int64_t>(std::min(wanted, k / kLeastDepth), 1);
@@ -104,8 +107,8 @@ __global__ void __launch_bounds__(kThreads)
         const Turn ta(turn, a.alongK), tb(turn, b.alongK);
         const int64_t i = top + ta.wide, ka = k + ta.deep;
         const int64_t j = left + tb.wide, kb = k + tb.deep;
-        as[ta.deep][ta.wide] = i < shape.m && ka < end ? a.at(i, ka) : 0.0f;
-        bs[tb.deep][tb.wide] = j < shape.n && kb < end ? b.at(kb, j) : 0.0f;
+        as[ta.deep][ta.wide] = i < shape.m && ka < end ? shape.rounding(a.at(i, ka)) : 0.0f;
+        bs[tb.deep][tb.wide] = j < shape.n && kb < end ? shape.rounding(b.at(kb, j)) : 0.0f;
       }
       __syncthreads();
       for (int d = 0; d < kTileDepth; ++d) {

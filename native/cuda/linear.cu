@@ -25,7 +25,7 @@ static Run byBlas(const Instruction& in, const Blas& blas, const Product& produc
 static Run byTiles(Instruction& in, const Product& product, bool hasBias) {
   const Operand a = in.inputs.at(0), b = in.inputs.at(1), y = in.outputs.at(0);
   const Operand bias = hasBias ? in.inputs.at(2) : Operand{};
-  const GemmShape shape(product.m, product.n, product.k);
+  const GemmShape shape(product.m, product.n, product.k, product.rounding);
   in.scratchBytes = shape.scratchBytes();
   return [=](const Step& step) {
     const int64_t lda = a.dim(1), ldb = b.dim(1);
@@ -39,7 +39,8 @@ static Run byTiles(Instruction& in, const Product& product, bool hasBias) {
 
 static Run product(Instruction& in, bool transA, bool transB, bool hasBias) {
   const Operand y = in.outputs.at(0);
-  const Product product{y.dim(0), y.dim(1), in.inputs.at(0).dim(transA ? 0 : 1), transA, transB};
+  const Product product{y.dim(0), y.dim(1), in.inputs.at(0).dim(transA ? 0 : 1),
+                        transA,   transB,   roundingOf(in)};
   const Blas* const blas = Blas::takes(product) ? blasOf(in) : nullptr;
   return blas ? byBlas(in, *blas, product, hasBias) : byTiles(in, product, hasBias);
 }

@@ -33,17 +33,18 @@ export function passes(
   const rows = parts.reduce((sum, part) => sum + part.rows, 0);
   // A whole batch serves every pass; micro-batches are gathered anew, so that only one is in memory.
   const whole = parts.length === 1 ? parts[0].trace(graph) : undefined;
-  return () => {
-    let stream = 0;
-    const one = (part: Part) => {
-      const scope = new Scope(graph, true, stream);
-      const pass = tracePass(whole ?? part.trace(graph), scope, params, { model, loss });
-      stream = scope.nextStream;
-      return part.rows === rows ? pass : weighted(pass, part.rows / rows);
-    };
-    const [first, ...rest] = parts;
-    return rest.reduce((sum, part) => sumOf(sum, one(part)), one(first));
-  };
+  return () =>
+    graph.inPrecision(() => {
+      let stream = 0;
+      const one = (part: Part) => {
+        const scope = new Scope(graph, true, stream);
+        const pass = tracePass(whole ?? part.trace(graph), scope, params, { model, loss });
+        stream = scope.nextStream;
+        return part.rows === rows ? pass : weighted(pass, part.rows / rows);
+      };
+      const [first, ...rest] = parts;
+      return rest.reduce((sum, part) => sumOf(sum, one(part)), one(first));
+    });
 }
 
 function tracePass(
@@ -75,7 +76,9 @@ function tracePass(
       withGradient(
         fisher === 'empirical'
           ? all.slice(params.length)
-          : gradients(objective.trace(output, objective.sample(output)), tapped),
+          : graph.inPrecision(() =>
+              gradients(objective.trace(output, objective.sample(output)), tapped),
+            ),
       ),
   };
 }

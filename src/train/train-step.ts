@@ -61,6 +61,7 @@ export function trainStep(model: Layer, options: TrainStepOptions): TrainStep {
     loss: options.loss ?? crossEntropy(),
     optimizer: options.optimizer,
     onNonFinite: options.onNonFinite ?? 'throw',
+    precision: options.precision,
     parts: [
       {
         rows: batch,

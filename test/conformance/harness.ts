@@ -24,6 +24,7 @@ import { JsStore } from '../../src/backend/js/store.ts';
 import { compile } from '../../src/graph/compile.ts';
 import { gradients } from '../../src/graph/gradients.ts';
 import { Graph, type Moment, type Value } from '../../src/graph/graph.ts';
+import type { Precision } from '../../src/graph/precision.ts';
 import { Program } from '../../src/graph/program.ts';
 import type { BufferSpec, ProgramSpec, TensorType } from '../../src/graph/types.ts';
 import { add, mul } from '../../src/ops/binary.ts';
@@ -67,22 +68,28 @@ export interface Traced {
   readonly run: (store: Store) => Numbers[];
 }
 
-/** The outputs of a case. */
-export function traceForward(c: Case): Traced {
-  const { graph, inputs } = inputsOf(c);
-  return finish(c, graph, c.build(inputs, graph));
+/** The outputs of a case; its products in `precision`. */
+export function traceForward(c: Case, precision?: Precision): Traced {
+  const { graph, inputs } = inputsOf(c, precision);
+  return finish(
+    c,
+    graph,
+    graph.inPrecision(() => c.build(inputs, graph)),
+  );
 }
 
 /** Gradients of Σ weights · outputs with respect to `c.gradient`, weights drawn by `weightsOf`. */
-export function traceGradient(c: Case): Traced {
-  const { graph, inputs } = inputsOf(c);
-  const terms = c.build(inputs, graph).flatMap((y, i) => {
-    if (y.dtype !== 'f32') return [];
-    const w = graph.stored(`weights.${i}`, y.type);
-    return [sum(mul(y, w))];
-  });
+export function traceGradient(c: Case, precision?: Precision): Traced {
+  const { graph, inputs } = inputsOf(c, precision);
   const wrt = (c.gradient ?? []).map((i) => inputs[i]);
-  const grads = gradients(terms.reduce(add), wrt);
+  const grads = graph.inPrecision(() => {
+    const terms = c.build(inputs, graph).flatMap((y, i) => {
+      if (y.dtype !== 'f32') return [];
+      const w = graph.stored(`weights.${i}`, y.type);
+      return [sum(mul(y, w))];
+    });
+    return gradients(terms.reduce(add), wrt);
+  });
   const missing = grads.indexOf(undefined);
   if (missing !== -1) throw new Error(`no gradient reaches input ${c.gradient?.[missing]}`);
   return finish(c, graph, grads as Value[]);
@@ -91,8 +98,8 @@ export function traceGradient(c: Case): Traced {
 export const weightsOf = (output: number, size: number): Float32Array =>
   random(size, { seed: 1000 + output });
 
-function inputsOf(c: Case): { graph: Graph; inputs: Value[] } {
-  const graph = new Graph();
+function inputsOf(c: Case, precision?: Precision): { graph: Graph; inputs: Value[] } {
+  const graph = new Graph(precision);
   const inputs = c.inputs.map(({ dtype, shape }, i) => graph.stored(`in.${i}`, { dtype, shape }));
   return { graph, inputs };
 }
