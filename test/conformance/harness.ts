@@ -64,6 +64,7 @@ export const MOMENT: Moment = { step: 1, epoch: 0, seed: 1234567890123, offset: 
 /** A traced case, ready for any store. */
 export interface Traced {
   readonly case: Case;
+  readonly isGradient: boolean;
   readonly spec: ProgramSpec;
   readonly run: (store: Store) => Numbers[];
 }
@@ -92,7 +93,7 @@ export function traceGradient(c: Case, precision?: Precision): Traced {
   });
   const missing = grads.indexOf(undefined);
   if (missing !== -1) throw new Error(`no gradient reaches input ${c.gradient?.[missing]}`);
-  return finish(c, graph, grads as Value[]);
+  return { ...finish(c, graph, grads as Value[]), isGradient: true };
 }
 
 export const weightsOf = (output: number, size: number): Float32Array =>
@@ -137,7 +138,7 @@ function finish(c: Case, graph: Graph, outputs: readonly Value[]): Traced {
     program.runSync(c.moments ?? [MOMENT]);
     return keys.map((key) => store.read(key));
   };
-  return { case: c, spec, run };
+  return { case: c, isGradient: false, spec, run };
 }
 
 function withoutAliases(value: Value): Value {
@@ -162,7 +163,7 @@ export function inPlace(traced: Traced): Traced | undefined {
     const buffers = spec.buffers.map((b, id) => (id === outputs[to] ? { ...b, place } : b));
     const moved = { ...spec, buffers };
     return {
-      case: c,
+      ...traced,
       spec: moved,
       run: (store) => {
         const results = traced.run(store);

@@ -6,7 +6,7 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { type DeviceName, openStore } from '../../src/backend/device.ts';
-import { collectCases, cudaKernels } from '../conformance/collect.ts';
+import { collectCases } from '../conformance/collect.ts';
 import {
   type Case,
   compare,
@@ -15,9 +15,8 @@ import {
   inDoubles,
   type Tolerance,
   type Traced,
-  traceForward,
-  traceGradient,
 } from '../conformance/harness.ts';
+import { onCuda, shortList } from '../conformance/short.ts';
 import { provideEmulation } from '../emulation/build.ts';
 
 interface Outcome {
@@ -41,21 +40,6 @@ if (device.startsWith('cuda-emulated')) {
   if (missing !== null) throw new Error(missing);
 }
 
-const kernels = new Set(cudaKernels());
-const isThere = ({ spec }: Traced): boolean => spec.instructions.every(({ op }) => kernels.has(op));
-
-/** Of an op's cases the smallest, and the largest of the small ones, whose loops turn more than once. */
-const SMALL = 700;
-function shortList(cases: readonly Case[]): Case[] {
-  const sizeOf = (c: Case): number => c.inputs.reduce((n, { data }) => n + data.length, 0);
-  const byOp = new Map<string, Case[]>();
-  for (const c of cases) if (sizeOf(c) > 0) byOp.set(c.op, [...(byOp.get(c.op) ?? []), c]);
-  return [...byOp.values()].flatMap((own) => {
-    const [smallest, ...others] = own.sort((a, b) => sizeOf(a) - sizeOf(b));
-    return [smallest, ...others.filter((c) => sizeOf(c) <= SMALL).slice(-1)];
-  });
-}
-
 function worstOf(traced: Traced, want: Float64Array[], tolerance?: Tolerance): number {
   const results = traced.run(openStore({ device }));
   const again = traced.run(openStore({ device }));
@@ -65,17 +49,14 @@ function worstOf(traced: Traced, want: Float64Array[], tolerance?: Tolerance): n
 }
 
 function check(c: Case): Outcome | undefined {
-  const forward = traceForward(c);
-  if (!isThere(forward)) return undefined;
   const { op, name } = c;
   try {
-    let worst = worstOf(forward, expected(c), c.tolerance);
-    const gradient = c.gradient === undefined ? undefined : traceGradient(c);
-    if (gradient !== undefined && isThere(gradient)) {
-      const tolerance = c.gradientTolerance ?? GRADIENTS;
-      worst = Math.max(worst, worstOf(gradient, inDoubles(gradient), tolerance));
-    }
-    return { op, name, worst };
+    const worst = onCuda(c).map((traced) =>
+      traced.isGradient
+        ? worstOf(traced, inDoubles(traced), c.gradientTolerance ?? GRADIENTS)
+        : worstOf(traced, expected(c), c.tolerance),
+    );
+    return worst.length === 0 ? undefined : { op, name, worst: Math.max(...worst) };
   } catch (error) {
     return { op, name, worst: Number.POSITIVE_INFINITY, error: (error as Error).message };
   }
