@@ -22,10 +22,8 @@ static_assert((kTile / kPart) * (kTile / kPart) == kThreads, "a part to each thr
 struct GemmShape {
   int64_t m, n, k;
   int64_t pieces = 1, depth = 0;
-  Rounding rounding;
 
-  GemmShape(int64_t m, int64_t n, int64_t k, Rounding rounding = {})
-      : m(m), n(n), k(k), depth(k), rounding(rounding) {
+  GemmShape(int64_t m, int64_t n, int64_t k) : m(m), n(n), k(k), depth(k) {
     constexpr int64_t kWantedBlocks = 256, kLeastDepth = 256;
     const int64_t wanted = kWantedBlocks / std::max<int64_t>(tiles(), 1);
     const int64_t most = std::max<int64_t>(std::min(wanted, k / kLeastDepth), 1);
@@ -63,6 +61,16 @@ struct Transposed {
   bool alongK;
 
   __device__ float at(int64_t i, int64_t j) const { return x.at(j, i); }
+};
+
+// X's elements rounded; an operand's type of its own, so that others pay no registers for it.
+template <class X>
+struct Rounded {
+  X x;
+  Rounding rounding;
+  bool alongK;
+
+  __device__ float at(int64_t i, int64_t j) const { return rounding(x.at(i, j)); }
 };
 
 // C[i · n + j] ← value + bias[j]; a null bias is none.
@@ -107,8 +115,8 @@ __global__ void __launch_bounds__(kThreads)
         const Turn ta(turn, a.alongK), tb(turn, b.alongK);
         const int64_t i = top + ta.wide, ka = k + ta.deep;
         const int64_t j = left + tb.wide, kb = k + tb.deep;
-        as[ta.deep][ta.wide] = i < shape.m && ka < end ? shape.rounding(a.at(i, ka)) : 0.0f;
-        bs[tb.deep][tb.wide] = j < shape.n && kb < end ? shape.rounding(b.at(kb, j)) : 0.0f;
+        as[ta.deep][ta.wide] = i < shape.m && ka < end ? a.at(i, ka) : 0.0f;
+        bs[tb.deep][tb.wide] = j < shape.n && kb < end ? b.at(kb, j) : 0.0f;
       }
       __syncthreads();
       for (int d = 0; d < kTileDepth; ++d) {
@@ -153,6 +161,16 @@ void gemm(const GemmShape& shape, A a, B b, Out out, char* scratch, void* stream
   if (shape.pieces > 1)
     LAUNCH(addProducts<Out>, blocksFor(shape.m * shape.n), kThreads, 0, stream, shape, partial,
            out);
+}
+
+template <class A, class B, class Out>
+void gemm(const GemmShape& shape, Rounding rounding, A a, B b, Out out, char* scratch,
+          void* stream) {
+  if (rounding.dropped == 0)
+    gemm(shape, a, b, out, scratch, stream);
+  else
+    gemm(shape, Rounded<A>{a, rounding, a.alongK}, Rounded<B>{b, rounding, b.alongK}, out, scratch,
+         stream);
 }
 
 }  // namespace cuda

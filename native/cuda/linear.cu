@@ -25,12 +25,12 @@ static Run byBlas(const Instruction& in, const Blas& blas, const Product& produc
 static Run byTiles(Instruction& in, const Product& product, bool hasBias) {
   const Operand a = in.inputs.at(0), b = in.inputs.at(1), y = in.outputs.at(0);
   const Operand bias = hasBias ? in.inputs.at(2) : Operand{};
-  const GemmShape shape(product.m, product.n, product.k, product.rounding);
+  const GemmShape shape(product.m, product.n, product.k);
   in.scratchBytes = shape.scratchBytes();
   return [=](const Step& step) {
     const int64_t lda = a.dim(1), ldb = b.dim(1);
     const bool transA = product.transA, transB = product.transB;
-    gemm(shape, leftMatrix(a.f32(step), transA ? 1 : lda, transA ? lda : 1),
+    gemm(shape, product.rounding, leftMatrix(a.f32(step), transA ? 1 : lda, transA ? lda : 1),
          rightMatrix(b.f32(step), transB ? 1 : ldb, transB ? ldb : 1),
          RowMajor{y.f32(step), shape.n, hasBias ? bias.f32(step) : nullptr}, step.scratch,
          step.stream);
