@@ -1,5 +1,5 @@
-// Registers, shared memory and spills of every CUDA kernel as ptxas reports them, for one architecture:
-//   node scripts/cuda-registers.mjs [90]   writes docs/results/cuda-registers.md
+// Registers, shared memory and spills of every CUDA kernel as ptxas reports them, for the architectures that are built:
+//   node scripts/cuda-registers.mjs   writes docs/results/cuda-registers.md
 import { spawn, spawnSync } from 'node:child_process';
 import { readdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -7,42 +7,49 @@ import { dirname, join } from 'node:path';
 import { root } from './record.mjs';
 import { findTools, toolVersion } from './tools.mjs';
 
-const architecture = process.argv[2] ?? '90';
+const ARCHITECTURES = ['75', '80', '90', '100'];
 const { nvcc } = findTools();
 if (nvcc === null) throw new Error('nvcc not found: install the CUDA toolkit');
 const folder = join(root, 'native', 'cuda');
 const files = readdirSync(folder).filter((name) => name.endsWith('.cu'));
 
-const kernels = [];
-const due = [...files];
+/** By file and name: for each architecture what ptxas says. */
+const kernels = new Map();
+const due = files.flatMap((file) => ARCHITECTURES.map((architecture) => ({ file, architecture })));
 const worker = async () => {
-  for (let file = due.pop(); file !== undefined; file = due.pop())
-    kernels.push(...parse(file, await compile(file)));
+  for (let next = due.pop(); next !== undefined; next = due.pop())
+    for (const { name, ...use } of parse(await compile(next))) {
+      const key = `${next.file} | \`${name}\``;
+      kernels.set(key, { ...kernels.get(key), [next.architecture]: use });
+    }
 };
 await Promise.all(Array.from({ length: availableParallelism() }, worker));
-kernels.sort((a, b) => a.file.localeCompare(b.file) || a.name.localeCompare(b.name));
 
-const rows = kernels.map(({ file, name, registers, shared, stack, spills }) => [
-  file,
-  `\`${name}\``,
-  ...[registers, shared, stack, spills],
-]);
-const text = [['file', 'kernel', 'registers', 'shared bytes', 'stack bytes', 'spilled bytes']]
-  .concat([['---', '---', '---:', '---:', '---:', '---:']], rows)
+const largest = (uses, what) => Math.max(...Object.values(uses).map((use) => use[what]));
+const rows = [...kernels]
+  .sort()
+  .map(([key, uses]) => [
+    key,
+    ...ARCHITECTURES.map((architecture) => uses[architecture].registers),
+    ...['shared', 'stack', 'spills'].map((what) => largest(uses, what)),
+  ]);
+const head = ['file | kernel', ...ARCHITECTURES.map((name) => `sm_${name}`)];
+const text = [[...head, 'shared bytes', 'stack bytes', 'spilled bytes']]
+  .concat([['--- | ---', ...Array(ARCHITECTURES.length + 3).fill('---:')]], rows)
   .map((cells) => `| ${cells.join(' | ')} |\n`)
   .join('');
-const spilled = kernels.filter(({ spills }) => spills > 0).length;
+const spilled = [...kernels.values()].filter((uses) => largest(uses, 'spills') > 0).length;
 writeFileSync(
   join(root, 'docs', 'results', 'cuda-registers.md'),
   `# Registers of the CUDA kernels
 
-By ptxas of nvcc ${toolVersion(nvcc)} for sm_${architecture}; made by \`node scripts/cuda-registers.mjs\`. It says what was
-compiled, not that it ran. ${kernels.length} kernels, ${spilled} of which spill registers.
+By ptxas of nvcc ${toolVersion(nvcc)}; made by \`node scripts/cuda-registers.mjs\`. It says what was compiled, not that it
+ran. Registers of a thread by architecture; of the rest the largest. ${kernels.size} kernels, ${spilled} of which spill registers.
 
 ${text}`,
 );
 
-function compile(file) {
+function compile({ file, architecture }) {
   const args = [
     ...['-cubin', `-arch=sm_${architecture}`, '-O3', '-std=c++17', '-Xptxas', '-v'],
     ...[`-I${join(root, 'native')}`, '-o', '/dev/null', join(folder, file)],
@@ -59,11 +66,11 @@ function compile(file) {
 }
 
 /** Lines of a kernel: its name, then stack and spills, then registers and shared memory. */
-function parse(file, report) {
+function parse(report) {
   const found = [];
   for (const line of report.split('\n')) {
     const [, entry] = /Compiling entry function '(\w+)'/.exec(line) ?? [];
-    if (entry !== undefined) found.push({ file, name: entry, shared: 0, stack: 0, spills: 0 });
+    if (entry !== undefined) found.push({ name: entry, shared: 0, stack: 0, spills: 0 });
     const kernel = found.at(-1);
     const stack = /(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads/.exec(
       line,
@@ -89,7 +96,11 @@ function demangle(names) {
   let { status, stdout } = spawnSync(filter, options);
   if (status !== 0) ({ status, stdout } = spawnSync('c++filt', options));
   const lines = status === 0 ? stdout.trim().split('\n') : names;
-  return lines.map((line) => short(line.replaceAll('flatmin::cuda::', '').replace(/^void /, '')));
+  return lines.map((line) =>
+    short(
+      line.replaceAll(/flatmin::(cuda::)?|\(anonymous namespace\)::/g, '').replace(/^void /, ''),
+    ),
+  );
 }
 
 /** Up to the parameter list: the first parenthesis outside of template arguments. */

@@ -5,6 +5,7 @@ export { syntheticDigits } from './data/digits.ts';
 export { loadMnist } from './data/mnist.ts';
 export { type ErrorCode, FlatminError } from './errors.ts';
 export type { Value } from './graph/graph.ts';
+export type { Precision } from './graph/precision.ts';
 export type { Shape } from './graph/types.ts';
 export {
   eigh,

@@ -17,8 +17,9 @@ using Handle = void*;
 constexpr int kSuccess = 0, kAllocFailed = 3;
 constexpr int kPlain = 0, kTransposed = 1;  // cublasOperation_t
 constexpr int kFloat = 0;                   // CUDA_R_32F
-constexpr int kComputeFloat = 68;           // CUBLAS_COMPUTE_32F
-constexpr int kDefaultAlgorithm = -1;       // CUBLAS_GEMM_DEFAULT
+// CUBLAS_COMPUTE_32F, _FAST_TF32 and _FAST_16BF
+constexpr int kComputeFloat = 68, kComputeTf32 = 77, kComputeBf16 = 75;
+constexpr int kDefaultAlgorithm = -1;  // CUBLAS_GEMM_DEFAULT
 constexpr size_t kWorkspaceBytes = 8u << 20;
 
 // One of its own: what cuBLAS would allocate by itself it might allocate while a graph is recorded,
@@ -130,13 +131,18 @@ bool Blas::takes(const Product& product) {
   return fits(product.m) && fits(product.n) && fits(product.k);
 }
 
+static int computeType(Rounding rounding) {
+  if (rounding.dropped == kTf32.dropped) return kComputeTf32;
+  return rounding.dropped == kBf16.dropped ? kComputeBf16 : kComputeFloat;
+}
+
 // cuBLAS' matrices stand by columns: what it sees are the transposes, Cᵀ = op(B)ᵀ op(A)ᵀ.
 void Blas::multiply(const Product& p, const float* a, const float* b, float* c) const {
   const float one = 1, zero = 0;
   const int m = static_cast<int>(p.m), n = static_cast<int>(p.n), k = static_cast<int>(p.k);
   check(library_.gemmEx(handle_, p.transB ? kTransposed : kPlain, p.transA ? kTransposed : kPlain,
                         n, m, k, &one, b, kFloat, p.transB ? k : n, a, kFloat, p.transA ? m : k,
-                        &zero, c, kFloat, n, kComputeFloat, kDefaultAlgorithm),
+                        &zero, c, kFloat, n, computeType(p.rounding), kDefaultAlgorithm),
         "cublasGemmEx");
 }
 

@@ -6,16 +6,19 @@
 #include <string>
 
 #include "cuda/launch.h"
+#include "cuda/rounding.h"
 
 namespace flatmin {
 namespace cuda {
 
 struct BlasLibrary;
 
-// Row-major C[m × n] = op(A) op(B), in float32 throughout: no TF32.
+// Row-major C[m × n] = op(A) op(B), summed in float32. Operands are rounded where that is asked
+// for, and never by cuBLAS' own choice; it may keep more bits than asked.
 struct Product {
   int64_t m, n, k;
   bool transA, transB;
+  Rounding rounding;
 };
 
 class Blas {

@@ -50,12 +50,13 @@ Run op_conv2d(Instruction& in) {
   const Windows w = conv.windows;
   if (y.size() == 0) return [](const Step&) {};
   const GemmShape shape(conv.out, conv.images * w.positions(), w.taps());
+  const Rounding rounding = roundingOf(in);
   in.scratchBytes = shape.scratchBytes();
   return [=](const Step& step) {
     for (int64_t g = 0; g < conv.groups; ++g) {
       const Planes to{y.f32(step) + g * conv.outputs(), conv.groups * conv.outputs(),
                       w.positions()};
-      gemm(shape, leftMatrix(weight.f32(step) + g * conv.out * w.taps(), w.taps(), 1),
+      gemm(shape, rounding, leftMatrix(weight.f32(step) + g * conv.out * w.taps(), w.taps(), 1),
            Unfolded{x.f32(step) + g * conv.inputs(), conv.groups * conv.inputs(), w},
            OutPlanes{to, bias.id < 0 ? nullptr : bias.f32(step) + g * conv.out}, step.scratch,
            step.stream);
@@ -99,11 +100,13 @@ Run op_conv2dGradInput(Instruction& in) {
   const Windows w = conv.windows;
   if (dx.size() == 0) return [](const Step&) {};
   const GemmShape shape(w.channels, conv.images * w.plane(), conv.out * w.kernel());
+  const Rounding rounding = roundingOf(in);
   in.scratchBytes = shape.scratchBytes();
   return [=](const Step& step) {
     for (int64_t g = 0; g < conv.groups; ++g) {
       const Planes to{dx.f32(step) + g * conv.inputs(), conv.groups * conv.inputs(), w.plane()};
-      gemm(shape, WeightByInput{weight.f32(step) + g * conv.out * w.taps(), w.taps(), w.kernel()},
+      gemm(shape, rounding,
+           WeightByInput{weight.f32(step) + g * conv.out * w.taps(), w.taps(), w.kernel()},
            Reached{dy.f32(step) + g * conv.outputs(), conv.groups * conv.outputs(), w},
            OutPlanes{to, nullptr}, step.scratch, step.stream);
     }
@@ -136,6 +139,7 @@ Run op_conv2dGradWeight(Instruction& in) {
   const Convolution conv(in, x, dw);
   const Windows w = conv.windows;
   const GemmShape shape(conv.out, w.taps(), conv.images * w.positions());
+  const Rounding rounding = roundingOf(in);
   in.scratchBytes = shape.scratchBytes();
   const int64_t channels = conv.groups * conv.out;
   return [=](const Step& step) {
@@ -143,7 +147,7 @@ Run op_conv2dGradWeight(Instruction& in) {
       const Planes from{dy.f32(step) + g * conv.outputs(), conv.groups * conv.outputs(),
                         w.positions()};
       const Unfolded windows{x.f32(step) + g * conv.inputs(), conv.groups * conv.inputs(), w};
-      gemm(shape, ByPosition{from}, Transposed<Unfolded>{windows, true},
+      gemm(shape, rounding, ByPosition{from}, Transposed<Unfolded>{windows, true},
            RowMajor{dw.f32(step) + g * conv.out * w.taps(), w.taps(), nullptr}, step.scratch,
            step.stream);
     }

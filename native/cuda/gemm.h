@@ -8,6 +8,7 @@
 #pragma once
 
 #include "cuda/launch.h"
+#include "cuda/rounding.h"
 
 namespace flatmin {
 namespace cuda {
@@ -60,6 +61,16 @@ struct Transposed {
   bool alongK;
 
   __device__ float at(int64_t i, int64_t j) const { return x.at(j, i); }
+};
+
+// X's elements rounded; an operand's type of its own, so that others pay no registers for it.
+template <class X>
+struct Rounded {
+  X x;
+  Rounding rounding;
+  bool alongK;
+
+  __device__ float at(int64_t i, int64_t j) const { return rounding(x.at(i, j)); }
 };
 
 // C[i · n + j] ← value + bias[j]; a null bias is none.
@@ -150,6 +161,16 @@ void gemm(const GemmShape& shape, A a, B b, Out out, char* scratch, void* stream
   if (shape.pieces > 1)
     LAUNCH(addProducts<Out>, blocksFor(shape.m * shape.n), kThreads, 0, stream, shape, partial,
            out);
+}
+
+template <class A, class B, class Out>
+void gemm(const GemmShape& shape, Rounding rounding, A a, B b, Out out, char* scratch,
+          void* stream) {
+  if (rounding.dropped == 0)
+    gemm(shape, a, b, out, scratch, stream);
+  else
+    gemm(shape, Rounded<A>{a, rounding, a.alongK}, Rounded<B>{b, rounding, b.alongK}, out, scratch,
+         stream);
 }
 
 }  // namespace cuda

@@ -30,7 +30,7 @@ static Run byTiles(Instruction& in, const Product& product, bool hasBias) {
   return [=](const Step& step) {
     const int64_t lda = a.dim(1), ldb = b.dim(1);
     const bool transA = product.transA, transB = product.transB;
-    gemm(shape, leftMatrix(a.f32(step), transA ? 1 : lda, transA ? lda : 1),
+    gemm(shape, product.rounding, leftMatrix(a.f32(step), transA ? 1 : lda, transA ? lda : 1),
          rightMatrix(b.f32(step), transB ? 1 : ldb, transB ? ldb : 1),
          RowMajor{y.f32(step), shape.n, hasBias ? bias.f32(step) : nullptr}, step.scratch,
          step.stream);
@@ -39,7 +39,8 @@ static Run byTiles(Instruction& in, const Product& product, bool hasBias) {
 
 static Run product(Instruction& in, bool transA, bool transB, bool hasBias) {
   const Operand y = in.outputs.at(0);
-  const Product product{y.dim(0), y.dim(1), in.inputs.at(0).dim(transA ? 0 : 1), transA, transB};
+  const Product product{y.dim(0), y.dim(1), in.inputs.at(0).dim(transA ? 0 : 1),
+                        transA,   transB,   roundingOf(in)};
   const Blas* const blas = Blas::takes(product) ? blasOf(in) : nullptr;
   return blas ? byBlas(in, *blas, product, hasBias) : byTiles(in, product, hasBias);
 }

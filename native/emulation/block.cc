@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "memory.h"
+#include "races.h"
 
 thread_local uint3 threadIdx, blockIdx;
 thread_local dim3 blockDim, gridDim;
@@ -74,6 +75,7 @@ Block::Block(const char* kernel, dim3 size, size_t dynamicBytes, uint64_t seed, 
   order_.resize(warpPriority ? warps_.size() : 1);
   std::iota(order_.begin(), order_.end(), 0);
   ready_.resize(order_.size());
+  regions_.reserve(16);  // no thread moves what another allocated
   while (fibers().size() < threads_.size()) fibers().emplace_back();
 }
 
@@ -82,11 +84,12 @@ void Block::run(uint3 index, const Body& body) {
   blockIdx = index;
   blockDim = size_;
   for (size_t i = order_.size(); i > 1; --i) std::swap(order_[i - 1], order_[draw(i)]);
-  std::fill(warps_.begin(), warps_.end(), Warp{0, 0});
+  std::fill(warps_.begin(), warps_.end(), Warp{0, 0, 0});
   regions_.clear();
   alive_ = count_;
   atBarrier_ = 0;
   vote_ = false;
+  races::before(&warps_);
   for (int t = 0; t < count_; ++t) {
     fibers()[static_cast<size_t>(t)].start(&Block::enter, this);
     wake(t);
@@ -99,6 +102,7 @@ void Block::run(uint3 index, const Body& body) {
     current = this;
     fibers()[t].resume();
   }
+  races::after(&alive_);
   if (fault_.empty() && alive_ > 0) {
     const auto waiting = std::find_if(threads_.begin(), threads_.end(),
                                       [](const Thread& t) { return t.state != State::done; });
@@ -111,7 +115,9 @@ void Block::run(uint3 index, const Body& body) {
 
 void Block::enter(void* block) {
   Block* const self = static_cast<Block*>(block);
+  races::after(&self->warps_);
   (*self->body_)();
+  races::before(&self->alive_);
   self->end();
 }
 
@@ -175,11 +181,15 @@ bool Block::barrier(Site site, bool vote) {
     break;
   }
   vote_ |= vote;
+  char* const order = &barriers_[turn_ % 2];
+  races::before(order);
   if (++atBarrier_ < count_) {
     wait(State::barrier, site);
+    races::after(order);
     return votes_;
   }
   atBarrier_ = 0;
+  ++turn_;
   votes_ = vote_;
   vote_ = false;
   // The last to come goes on in an order like the others'.
@@ -189,6 +199,7 @@ bool Block::barrier(Site site, bool vote) {
   wake(self);
   threads_[static_cast<size_t>(self)].site = site;
   fibers()[static_cast<size_t>(self)].pause();
+  races::after(order);
   return votes_;
 }
 
@@ -202,6 +213,9 @@ uint64_t Block::warp(WarpOp op, Site site, uint32_t mask, uint64_t value, int so
   if (mask & (~there | warp.done))
     fail(site, "a warp operation whose mask names lanes that have ended");
   thread.request = {op, site, mask, value, source};
+  // Of these operations __syncwarp alone orders memory.
+  void* const order = warp.order();
+  if (op == WarpOp::sync) races::before(order);
   warp.waiting |= 1u << lane;
   if ((warp.waiting & mask) == mask) {
     answerWarp(self / kLanes, mask);
@@ -211,6 +225,7 @@ uint64_t Block::warp(WarpOp op, Site site, uint32_t mask, uint64_t value, int so
   } else {
     wait(State::warp, site);
   }
+  if (op == WarpOp::sync) races::after(order);
   return thread.answer;
 }
 
@@ -239,11 +254,13 @@ void Block::answerWarp(int warp, uint32_t mask) {
     }
   }
   warps_[static_cast<size_t>(warp)].waiting &= ~mask;
+  ++warps_[static_cast<size_t>(warp)].turn;
   for (int l = 0; l < kLanes; ++l)
     if ((mask >> l & 1) && warp * kLanes + l != self_) wake(warp * kLanes + l);
 }
 
 void* Block::shared(size_t bytes, Site site) {
+  races::after(&regions_);
   for (Region& region : regions_)
     if (region.site == site) return region.data();
   size_t total = bytes;
@@ -257,6 +274,7 @@ void* Block::shared(size_t bytes, Site site) {
   Region& region = regions_.back();
   std::memset(region.memory.data(), kGuard, region.memory.size());
   std::memset(region.data(), kPoison, bytes);
+  races::before(&regions_);
   return region.data();
 }
 

@@ -84,6 +84,9 @@ class Block {
   };
   struct Warp {
     uint32_t waiting, done;
+    int turn;  // counts operations
+    // What orders memory by this operation; the next may begin before all have left this one.
+    void* order() { return turn % 2 == 0 ? &waiting : &done; }
   };
   struct Region {
     Site site;
@@ -117,6 +120,8 @@ class Block {
   std::vector<Region> regions_;
   int self_ = 0;  // the thread that runs
   int alive_ = 0, atBarrier_ = 0;
+  char barriers_[2] = {};              // what orders memory by a barrier, and by the next one
+  int turn_ = 0;                       // counts barriers
   bool vote_ = false, votes_ = false;  // of the barrier being reached, and of the last one
   std::string fault_;
 };

@@ -2,6 +2,7 @@
 // tests name their own addon as the library.
 #include <cstddef>
 
+#include "cuda/rounding.h"
 #include "cuda_runtime.h"
 
 namespace {
@@ -35,8 +36,10 @@ int cublasGemmEx(Handle* handle, int opA, int opB, int m, int n, int k, const vo
   // Of what a caller may ask for only this is done; leading dimensions are checked as cuBLAS does.
   const bool asked = *static_cast<const float*>(alpha) == 1 &&
                      *static_cast<const float*>(beta) == 0 && typeA == 0 && typeB == 0 &&
-                     typeC == 0 && compute == 68;
+                     typeC == 0 && (compute == 68 || compute == 75 || compute == 77);
   if (!asked || lda < (opA ? k : m) || ldb < (opB ? n : k) || ldc < m) return kInvalidValue;
+  using namespace flatmin::cuda;
+  const Rounding rounding = compute == 68 ? Rounding{} : compute == 75 ? kBf16 : kTf32;
   const float* const x = static_cast<const float*>(a);
   const float* const y = static_cast<const float*>(b);
   float* const z = static_cast<float*>(c);
@@ -45,8 +48,9 @@ int cublasGemmEx(Handle* handle, int opA, int opB, int m, int n, int k, const vo
       for (int i = 0; i < m; ++i) {
         double sum = 0;
         for (int p = 0; p < k; ++p)
-          sum += static_cast<double>(opA ? x[p + int64_t{i} * lda] : x[i + int64_t{p} * lda]) *
-                 (opB ? y[j + int64_t{p} * ldb] : y[p + int64_t{j} * ldb]);
+          sum += static_cast<double>(
+                     rounding(opA ? x[p + int64_t{i} * lda] : x[i + int64_t{p} * lda])) *
+                 rounding(opB ? y[j + int64_t{p} * ldb] : y[p + int64_t{j} * ldb]);
         z[i + int64_t{j} * ldc] = static_cast<float>(sum);
       }
   });

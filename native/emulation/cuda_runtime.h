@@ -91,20 +91,16 @@ inline T __shfl_xor_sync(unsigned mask, T value, int bits, FLATMIN_SITE) {
 }
 #undef FLATMIN_SITE
 
-// Threads change places only where they wait, so these are atomic as they stand. Integers alone.
-inline int atomicAdd(int* at, int value) {
-  const int old = *at;
-  *at = old + value;
-  return old;
-}
+// Integers alone.
+inline int atomicAdd(int* at, int value) { return __atomic_fetch_add(at, value, __ATOMIC_RELAXED); }
 inline int atomicMin(int* at, int value) {
-  const int old = *at;
-  *at = value < old ? value : old;
+  const int old = __atomic_load_n(at, __ATOMIC_RELAXED);
+  if (value < old) __atomic_store_n(at, value, __ATOMIC_RELAXED);  // nobody comes in between
   return old;
 }
 inline int atomicMax(int* at, int value) {
-  const int old = *at;
-  *at = value > old ? value : old;
+  const int old = __atomic_load_n(at, __ATOMIC_RELAXED);
+  if (value > old) __atomic_store_n(at, value, __ATOMIC_RELAXED);
   return old;
 }
 

@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <cstdlib>
 
+#include "races.h"
+
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
@@ -63,6 +65,7 @@ flatminSwitchStack:
 Fiber::Fiber() : stack_(new char[kStackBytes]) {}
 
 void Fiber::start(Entry entry, void* argument) {
+  if (!ownThread_) ownThread_ = races::newThread();
   entry_ = entry;
   argument_ = argument;
   forget(stack_.get(), kStackBytes);
@@ -84,6 +87,8 @@ void Fiber::start(Entry entry, void* argument) {
 
 void Fiber::resume() {
   entering = this;
+  otherThread_ = races::thisThread();
+  races::goTo(ownThread_);
   leaving(&otherRecord_, stack_.get(), kStackBytes);
 #if defined(__x86_64__)
   flatminSwitchStack(&there_, here_);
@@ -94,6 +99,7 @@ void Fiber::resume() {
 }
 
 void Fiber::pause() {
+  races::goTo(otherThread_);
   leaving(&ownRecord_, otherStack_, otherSize_);
 #if defined(__x86_64__)
   flatminSwitchStack(&here_, there_);
@@ -104,6 +110,7 @@ void Fiber::pause() {
 }
 
 void Fiber::leave() {
+  races::goTo(otherThread_);
   leaving(nullptr, otherStack_, otherSize_);
 #if defined(__x86_64__)
   flatminSwitchStack(&here_, there_);

@@ -45,6 +45,9 @@ class Fiber {
   void* otherRecord_ = nullptr;
   const void* otherStack_ = nullptr;
   size_t otherSize_ = 0;
+  // For ThreadSanitizer, to which each side is a thread.
+  void* ownThread_ = nullptr;
+  void* otherThread_ = nullptr;
 };
 
 }  // namespace emulation

@@ -1,5 +1,6 @@
 import { FlatminError } from '../errors.ts';
 import type { OpDef } from '../ops/define.ts';
+import { inPrecision, type Precision } from './precision.ts';
 import { type Attrs, type DType, type Shape, showType, sizeOf, type TensorType } from './types.ts';
 
 /** A traced tensor: what a node puts out, or a buffer of the store or of the caller. */
@@ -85,6 +86,13 @@ export class Graph {
   readonly #buffers = new Map<string, Value>();
   readonly #layers: string[] = [];
   #section = 0;
+  #rounding = false;
+  /** Of products that are traced in `inPrecision`; all others are float32. */
+  readonly precision: Precision;
+
+  constructor(precision: Precision = 'float32') {
+    this.precision = precision;
+  }
 
   /** A buffer of the store, shared by all programs that name it. */
   stored(key: string, type: TensorType): Value {
@@ -137,6 +145,17 @@ export class Graph {
     }
   }
 
+  /** Traces `body` with products in the graph's precision. */
+  inPrecision<T>(body: () => T): T {
+    const outer = this.#rounding;
+    this.#rounding = true;
+    try {
+      return body();
+    } finally {
+      this.#rounding = outer;
+    }
+  }
+
   /** What is traced from here on can be run apart from what came before. */
   nextPhase(): void {
     this.phases.push(this.#section);
@@ -168,7 +187,7 @@ export class Graph {
       op,
       inputs,
       outputs: [],
-      attrs,
+      attrs: op.product && this.#rounding ? inPrecision(attrs, this.precision) : attrs,
       section: this.#section,
       phase: this.phases.length - 1,
       layer,

@@ -1,4 +1,5 @@
 import type { Numbers } from '../ops/define.ts';
+import { rounded } from './rounding.ts';
 
 /** A read operand: element (i, j) at data[offset + i·rowStride + j·colStride]. */
 export interface Matrix {
@@ -8,7 +9,10 @@ export interface Matrix {
   readonly colStride: number;
 }
 
-/** C[i·ldc + j] (from `offset`) ← Σₖ A(i, k) B(k, j), added to what is there when `accumulate`. */
+/**
+ * C[i·ldc + j] (from `offset`) ← Σₖ A(i, k) B(k, j), added to what is there when `accumulate`. With fewer than 23
+ * `fractionBits` A and B are rounded to so many.
+ */
 export function gemm(
   m: number,
   n: number,
@@ -16,8 +20,14 @@ export function gemm(
   a: Matrix,
   b: Matrix,
   c: { data: Numbers; offset: number; ld: number },
-  accumulate = false,
+  { accumulate = false, fractionBits = 23 }: { accumulate?: boolean; fractionBits?: number } = {},
 ): void {
+  if (fractionBits < 23) {
+    const x = roundedMatrix(a, m, k, fractionBits);
+    const y = roundedMatrix(b, k, n, fractionBits);
+    gemm(m, n, k, x, y, c, { accumulate });
+    return;
+  }
   const { data: A, rowStride: ai, colStride: ak } = a;
   const { data: B, rowStride: bk, colStride: bj } = b;
   const C = c.data;
@@ -65,4 +75,10 @@ export function gemm(
       }
     }
   }
+}
+
+function roundedMatrix(x: Matrix, rows: number, columns: number, fractionBits: number): Matrix {
+  if (rows * columns === 0) return x;
+  const last = x.offset + (rows - 1) * x.rowStride + (columns - 1) * x.colStride;
+  return { ...x, data: rounded(x.data.subarray(x.offset, last + 1), fractionBits), offset: 0 };
 }

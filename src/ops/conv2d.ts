@@ -1,5 +1,6 @@
 import { FlatminError } from '../errors.ts';
 import type { Value } from '../graph/graph.ts';
+import { fractionBitsOf } from '../graph/precision.ts';
 import { type Shape, showType } from '../graph/types.ts';
 import { gemm } from '../linalg/gemm.ts';
 import { fold, type Unfolding, unfold, unfolding, type Windows } from '../linalg/unfold.ts';
@@ -63,6 +64,7 @@ const transposed = (data: Numbers, offset: number, ld: number) => ({
 
 const conv2dOp = defineOp<Geometry>({
   name: 'conv2d',
+  product: true,
   infer: ([x, weight, bias], attrs) => {
     expectType('conv2d', 'images', x, 'f32', [null, null, null, null]);
     expectType('conv2d', 'a weight', weight, 'f32', [null, null, null, null]);
@@ -107,23 +109,27 @@ const conv2dOp = defineOp<Geometry>({
     const layout = layoutOf(x.shape, weight.shape, attrs);
     const { groups, items, inputs, outs, taps, positions } = layout;
     const patches = newPatches(layout, y);
+    const accumulate = bias !== undefined;
+    const fractionBits = fractionBitsOf(attrs);
     return () => {
       for (let row = 0; bias !== undefined && row < items * outs; row++) {
         const value = bias.data[row % (groups * outs)];
         y.data.fill(value, row * positions, (row + 1) * positions);
       }
-      const add = bias !== undefined;
       if (layout.whole) {
         const c = { data: y.data, offset: 0, ld: outs };
         const w = transposed(weight.data, 0, taps);
-        gemm(items, outs, taps, matrix(x.data, 0, taps), w, c, add);
+        gemm(items, outs, taps, matrix(x.data, 0, taps), w, c, { accumulate, fractionBits });
         return;
       }
       for (let item = 0; item < items; item++) {
         unfold(layout, x.data, item * inputs, patches);
         const w = matrix(weight.data, (item % groups) * outs * taps, taps);
         const c = { data: y.data, offset: item * outs * positions, ld: positions };
-        gemm(outs, positions, taps, w, matrix(patches, 0, positions), c, add);
+        gemm(outs, positions, taps, w, matrix(patches, 0, positions), c, {
+          accumulate,
+          fractionBits,
+        });
       }
     };
   },
@@ -132,22 +138,34 @@ const conv2dOp = defineOp<Geometry>({
 /** `shape` is x's. */
 const conv2dGradInputOp = defineOp<Geometry & { readonly shape: readonly number[] }>({
   name: 'conv2dGradInput',
+  product: true,
   infer: (_, { shape }) => [f32(...shape)],
   kernel: ({ inputs: [dy, weight], outputs: [dx], attrs }) => {
     const layout = layoutOf(dx.shape, weight.shape, attrs);
     const { groups, items, inputs, outs, taps, positions } = layout;
     const patches = newPatches(layout, dx);
+    const fractionBits = fractionBitsOf(attrs);
     return () => {
       if (layout.whole) {
         const c = { data: dx.data, offset: 0, ld: taps };
-        gemm(items, taps, outs, matrix(dy.data, 0, outs), matrix(weight.data, 0, taps), c);
+        gemm(items, taps, outs, matrix(dy.data, 0, outs), matrix(weight.data, 0, taps), c, {
+          fractionBits,
+        });
         return;
       }
       dx.data.fill(0);
       for (let item = 0; item < items; item++) {
         const w = transposed(weight.data, (item % groups) * outs * taps, taps);
         const d = matrix(dy.data, item * outs * positions, positions);
-        gemm(taps, positions, outs, w, d, { data: patches, offset: 0, ld: positions });
+        gemm(
+          taps,
+          positions,
+          outs,
+          w,
+          d,
+          { data: patches, offset: 0, ld: positions },
+          { fractionBits },
+        );
         fold(layout, patches, dx.data, item * inputs);
       }
     };
@@ -159,11 +177,13 @@ const conv2dGradWeightOp = defineOp<
   Geometry & { readonly shape: readonly number[]; readonly bias: number }
 >({
   name: 'conv2dGradWeight',
+  product: true,
   infer: (_, { shape, bias }) => (bias ? [f32(...shape), f32(shape[0])] : [f32(...shape)]),
   kernel: ({ inputs: [x, dy], outputs: [dweight, dbias], attrs }) => {
     const layout = layoutOf(x.shape, dweight.shape, attrs);
     const { groups, items, inputs, outs, taps, positions } = layout;
     const patches = newPatches(layout, dweight);
+    const fractionBits = fractionBitsOf(attrs);
     return () => {
       dbias?.data.fill(0);
       for (let row = 0; dbias !== undefined && row < items * outs; row++) {
@@ -174,7 +194,7 @@ const conv2dGradWeightOp = defineOp<
       if (layout.whole) {
         const d = transposed(dy.data, 0, outs);
         const c = { data: dweight.data, offset: 0, ld: taps };
-        gemm(outs, taps, items, d, matrix(x.data, 0, taps), c);
+        gemm(outs, taps, items, d, matrix(x.data, 0, taps), c, { fractionBits });
         return;
       }
       dweight.data.fill(0);
@@ -182,7 +202,10 @@ const conv2dGradWeightOp = defineOp<
         unfold(layout, x.data, item * inputs, patches);
         const d = matrix(dy.data, item * outs * positions, positions);
         const c = { data: dweight.data, offset: (item % groups) * outs * taps, ld: taps };
-        gemm(outs, taps, positions, d, transposed(patches, 0, positions), c, true);
+        gemm(outs, taps, positions, d, transposed(patches, 0, positions), c, {
+          accumulate: true,
+          fractionBits,
+        });
       }
     };
   },

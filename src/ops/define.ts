@@ -50,6 +50,8 @@ export interface OpDef<A extends Attrs = Attrs> {
   readonly inPlace?: readonly (readonly [number, number])[];
   /** Updates stored buffers in place, so it always runs and is never dropped. */
   readonly mutates?: true;
+  /** Multiplies its first two inputs as matrices, rounded to `fractionBitsOf` its attributes; sums are float32. */
+  readonly product?: true;
   tap?(node: Node<A>): Tap;
 }
 

@@ -34,7 +34,15 @@ function addGram(
   columns: number,
 ): void {
   const transposed = { ...x, rowStride: x.colStride, colStride: x.rowStride };
-  gemm(rows, rows, columns, x, transposed, { data: sum, offset: 0, ld: rows }, true);
+  gemm(
+    rows,
+    rows,
+    columns,
+    x,
+    transposed,
+    { data: sum, offset: 0, ld: rows },
+    { accumulate: true },
+  );
 }
 
 const scaled = (sum: Float64Array, scale: number) => sum.map((x) => x * scale);

@@ -1,4 +1,5 @@
 import type { Value } from '../graph/graph.ts';
+import { fractionBitsOf } from '../graph/precision.ts';
 import { showType } from '../graph/types.ts';
 import { gemm } from '../linalg/gemm.ts';
 import { defineOp, expectType, type Operand, shapeError } from './define.ts';
@@ -14,6 +15,7 @@ const rowMajor = ({ data, shape }: Operand, transpose: number) => ({
 
 const matmulOp = defineOp<{ transA: number; transB: number }>({
   name: 'matmul',
+  product: true,
   infer: ([a, b], { transA, transB }) => {
     expectType('matmul', 'its first operand', a, 'f32', [null, null]);
     expectType('matmul', 'its second operand', b, 'f32', [null, null]);
@@ -37,13 +39,13 @@ const matmulOp = defineOp<{ transA: number; transB: number }>({
         : matmul(a, dy, { transA: transA === 0 }),
     ],
   kernel:
-    ({ inputs: [a, b], outputs: [y], attrs: { transA, transB } }) =>
+    ({ inputs: [a, b], outputs: [y], attrs }) =>
     () => {
+      const { transA, transB } = attrs;
       const [m, n] = y.shape;
-      gemm(m, n, a.shape[transA ? 0 : 1], rowMajor(a, transA), rowMajor(b, transB), {
-        data: y.data,
-        offset: 0,
-        ld: n,
+      const c = { data: y.data, offset: 0, ld: n };
+      gemm(m, n, a.shape[transA ? 0 : 1], rowMajor(a, transA), rowMajor(b, transB), c, {
+        fractionBits: fractionBitsOf(attrs),
       });
     },
 });
@@ -60,6 +62,7 @@ export function matmul(
 
 const linearOp = defineOp({
   name: 'linear',
+  product: true,
   infer: ([x, w, b]) => {
     expectType('linear', 'rows', x, 'f32', [null, null]);
     expectType('linear', 'a weight', w, 'f32', [null, x.shape[1]]);
@@ -77,12 +80,15 @@ const linearOp = defineOp({
     attrs,
   }),
   kernel:
-    ({ inputs: [x, w, b], outputs: [y] }) =>
+    ({ inputs: [x, w, b], outputs: [y], attrs }) =>
     () => {
       const [rows, out] = y.shape;
       if (b !== undefined) for (let i = 0; i < y.size; i++) y.data[i] = b.data[i % out];
       const c = { data: y.data, offset: 0, ld: out };
-      gemm(rows, out, x.shape[1], rowMajor(x, 0), rowMajor(w, 1), c, b !== undefined);
+      gemm(rows, out, x.shape[1], rowMajor(x, 0), rowMajor(w, 1), c, {
+        accumulate: b !== undefined,
+        fractionBits: fractionBitsOf(attrs),
+      });
     },
 });
 

@@ -53,7 +53,17 @@ const modeGramOp = defineOp<ModeAttrs & { decay: number; scale: number }>({
       gram.fill(0);
       for (let o = 0; o < outer; o++) {
         const a = slice(g, attrs, o);
-        gemm(dim, dim, inner, a, transpose(a), { data: gram, offset: 0, ld: dim }, true);
+        gemm(
+          dim,
+          dim,
+          inner,
+          a,
+          transpose(a),
+          { data: gram, offset: 0, ld: dim },
+          {
+            accumulate: true,
+          },
+        );
       }
       for (let i = 0; i < gram.length; i++) {
         statistic.data[i] = decay * statistic.data[i] + scale * gram[i];

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { FlatminError } from '../errors.ts';
 import type { Graph, Value } from '../graph/graph.ts';
 import { add, div, greaterEqual, maximum, mul, sub } from '../ops/binary.ts';
 import { fill } from '../ops/fill.ts';
@@ -44,6 +45,12 @@ export type SamOptions = z.input<typeof schema>;
  * and steps with a closure.
  */
 export const sam = defineWrapper('sam', schema, (t, base, options) => {
+  if (t.graph.precision !== 'float32') {
+    throw new FlatminError(
+      'FLATMIN_ARGUMENT',
+      `sam expects precision 'float32', got '${t.graph.precision}', whose rounding would swallow ε̂ and the difference of its losses. Help: leave precision out, or step with the base alone.`,
+    );
+  }
   const first = t.gradient();
   t.checkFinite(first.grads);
   const grads = options.every === 1 ? climb(t, first, options) : sparse(t, first, options);

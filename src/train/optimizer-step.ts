@@ -1,6 +1,7 @@
 import type { RunOptions, RunResult, Store } from '../backend/backend.ts';
 import { compile } from '../graph/compile.ts';
 import { Graph, type Moment, type Value } from '../graph/graph.ts';
+import { checkPrecision, type Precision } from '../graph/precision.ts';
 import { Program } from '../graph/program.ts';
 import { type ParameterSpec, parameterKey } from '../nn/layer.ts';
 import type { Numbers } from '../ops/define.ts';
@@ -16,6 +17,8 @@ export interface StepOptions extends PassOptions {
   readonly params: readonly ParameterSpec[];
   readonly optimizer: Optimizer;
   readonly onNonFinite: NonFinitePolicy;
+  /** Default `float32`. */
+  readonly precision?: Precision;
 }
 
 /** What a step tells. */
@@ -77,7 +80,7 @@ interface StateSpec {
 }
 
 function traceStep(options: StepOptions) {
-  const graph = new Graph();
+  const graph = new Graph(checkPrecision(options.precision));
   const status = statusBlock(graph);
   const params = options.params.map(({ name, shape }, index) => ({
     name,

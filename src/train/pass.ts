@@ -74,7 +74,11 @@ export function passes(
       },
       (a, b) => ({ loss: add(a.loss, b.loss), outputs: [...a.outputs, ...b.outputs] }),
     );
-  return { trace, forward, afterwards };
+  return {
+    trace: () => graph.inPrecision(trace),
+    forward: () => graph.inPrecision(forward),
+    afterwards,
+  };
 }
 
 function tracePass(
@@ -120,7 +124,7 @@ function tracePass(
       );
     },
     tapGradients: (fisher) => {
-      const passes = backward[fisher]();
+      const passes = graph.inPrecision(backward[fisher]);
       return taps.flatMap((tap, i) => {
         const list = passes.flatMap((pass) => pass[i] ?? []);
         return list.length === 0 ? [] : [{ tap, gradients: list }];

@@ -63,6 +63,7 @@ export function trainStep(model: Layer, options: TrainStepOptions): TrainStep {
     loss,
     optimizer: options.optimizer,
     onNonFinite: options.onNonFinite ?? 'throw',
+    precision: options.precision,
     parts: [
       {
         rows: batch,

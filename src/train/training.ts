@@ -3,6 +3,7 @@ import { type DeviceName, openStore } from '../backend/device.ts';
 import type { AnyDataset } from '../data/dataset.ts';
 import { FlatminError } from '../errors.ts';
 import type { Moment } from '../graph/graph.ts';
+import { checkPrecision, type Precision } from '../graph/precision.ts';
 import type { TensorType } from '../graph/types.ts';
 import { describeModel, type Layer, type ParameterSpec, parameterKey } from '../nn/layer.ts';
 import { crossEntropy, type Loss } from '../nn/loss.ts';
@@ -42,6 +43,12 @@ export interface TrainingOptions {
   readonly threads?: number;
   /** Default `throw`. */
   readonly onNonFinite?: NonFinitePolicy;
+  /**
+   * What operands of the model's products and convolutions are rounded to while it trains: `tf32` and `bf16` let CUDA
+   * devices with tensor cores multiply faster. `js` rounds too, for comparison; the CPU refuses them, and so does
+   * `sam`, whose ε̂ rounding would swallow. Roots, statistics, updates and evaluation are float32. Default `float32`.
+   */
+  readonly precision?: Precision;
 }
 
 /** How far a training has come; everything that is not a tensor of the store. */
@@ -89,6 +96,7 @@ export class Training implements ModelOnStore {
   constructor(model: Layer, data: TrainingData, options: TrainingOptions) {
     this.#batch = checkWhole('batch', options.batch ?? 32, 1);
     const accumulate = checkWhole('accumulate', options.accumulate ?? 1, 1);
+    const precision = checkPrecision(options.precision);
     this.seed = checkWhole('seed', options.seed ?? 0, 0);
     if (data.train.count === 0) {
       throw new FlatminError('FLATMIN_DATA', 'The training data has no examples');
@@ -101,6 +109,7 @@ export class Training implements ModelOnStore {
       loss: this.loss.name,
       batch: this.#batch,
       accumulate,
+      precision,
       seed: this.seed,
       backend: this.store.backend,
       rows: data.train.count,
@@ -119,6 +128,7 @@ export class Training implements ModelOnStore {
         loss: this.loss,
         optimizer: options.optimizer,
         onNonFinite: options.onNonFinite ?? 'throw',
+        precision,
         parts: batches(rows, Math.ceil(this.#batch / accumulate)).map((part) => ({
           rows: part.rows,
           trace: (graph) => this.#train.trace(graph, part.rows, part.offset),

@@ -24,6 +24,7 @@ import { JsStore } from '../../src/backend/js/store.ts';
 import { compile } from '../../src/graph/compile.ts';
 import { gradients } from '../../src/graph/gradients.ts';
 import { Graph, type Moment, type Value } from '../../src/graph/graph.ts';
+import type { Precision } from '../../src/graph/precision.ts';
 import { Program } from '../../src/graph/program.ts';
 import type { BufferSpec, ProgramSpec, TensorType } from '../../src/graph/types.ts';
 import { add, mul } from '../../src/ops/binary.ts';
@@ -63,36 +64,43 @@ export const MOMENT: Moment = { step: 1, epoch: 0, seed: 1234567890123, offset: 
 /** A traced case, ready for any store. */
 export interface Traced {
   readonly case: Case;
+  readonly isGradient: boolean;
   readonly spec: ProgramSpec;
   readonly run: (store: Store) => Numbers[];
 }
 
-/** The outputs of a case. */
-export function traceForward(c: Case): Traced {
-  const { graph, inputs } = inputsOf(c);
-  return finish(c, graph, c.build(inputs, graph));
+/** The outputs of a case; its products in `precision`. */
+export function traceForward(c: Case, precision?: Precision): Traced {
+  const { graph, inputs } = inputsOf(c, precision);
+  return finish(
+    c,
+    graph,
+    graph.inPrecision(() => c.build(inputs, graph)),
+  );
 }
 
 /** Gradients of Σ weights · outputs with respect to `c.gradient`, weights drawn by `weightsOf`. */
-export function traceGradient(c: Case): Traced {
-  const { graph, inputs } = inputsOf(c);
-  const terms = c.build(inputs, graph).flatMap((y, i) => {
-    if (y.dtype !== 'f32') return [];
-    const w = graph.stored(`weights.${i}`, y.type);
-    return [sum(mul(y, w))];
-  });
+export function traceGradient(c: Case, precision?: Precision): Traced {
+  const { graph, inputs } = inputsOf(c, precision);
   const wrt = (c.gradient ?? []).map((i) => inputs[i]);
-  const grads = gradients(terms.reduce(add), wrt);
+  const grads = graph.inPrecision(() => {
+    const terms = c.build(inputs, graph).flatMap((y, i) => {
+      if (y.dtype !== 'f32') return [];
+      const w = graph.stored(`weights.${i}`, y.type);
+      return [sum(mul(y, w))];
+    });
+    return gradients(terms.reduce(add), wrt);
+  });
   const missing = grads.indexOf(undefined);
   if (missing !== -1) throw new Error(`no gradient reaches input ${c.gradient?.[missing]}`);
-  return finish(c, graph, grads as Value[]);
+  return { ...finish(c, graph, grads as Value[]), isGradient: true };
 }
 
 export const weightsOf = (output: number, size: number): Float32Array =>
   random(size, { seed: 1000 + output });
 
-function inputsOf(c: Case): { graph: Graph; inputs: Value[] } {
-  const graph = new Graph();
+function inputsOf(c: Case, precision?: Precision): { graph: Graph; inputs: Value[] } {
+  const graph = new Graph(precision);
   const inputs = c.inputs.map(({ dtype, shape }, i) => graph.stored(`in.${i}`, { dtype, shape }));
   return { graph, inputs };
 }
@@ -130,7 +138,7 @@ function finish(c: Case, graph: Graph, outputs: readonly Value[]): Traced {
     program.runSync(c.moments ?? [MOMENT]);
     return keys.map((key) => store.read(key));
   };
-  return { case: c, spec, run };
+  return { case: c, isGradient: false, spec, run };
 }
 
 function withoutAliases(value: Value): Value {
@@ -155,7 +163,7 @@ export function inPlace(traced: Traced): Traced | undefined {
     const buffers = spec.buffers.map((b, id) => (id === outputs[to] ? { ...b, place } : b));
     const moved = { ...spec, buffers };
     return {
-      case: c,
+      ...traced,
       spec: moved,
       run: (store) => {
         const results = traced.run(store);

@@ -1,12 +1,12 @@
 /**
  * The conformance cases on one device, without a test runner:
- * `conformance.js --device cuda [--short] [--json file]`. `--short` takes the smallest case of every op, for tools under
+ * `conformance.js --device cuda [--short] [--json file]`. `--short` takes two small cases of every op, for tools under
  * which a kernel runs a hundred times slower. Prints what failed and "N passed, N failed".
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { type DeviceName, openStore } from '../../src/backend/device.ts';
-import { collectCases, cudaKernels } from '../conformance/collect.ts';
+import { collectCases } from '../conformance/collect.ts';
 import {
   type Case,
   compare,
@@ -15,9 +15,8 @@ import {
   inDoubles,
   type Tolerance,
   type Traced,
-  traceForward,
-  traceGradient,
 } from '../conformance/harness.ts';
+import { onCuda, shortList } from '../conformance/short.ts';
 import { provideEmulation } from '../emulation/build.ts';
 
 interface Outcome {
@@ -41,20 +40,6 @@ if (device.startsWith('cuda-emulated')) {
   if (missing !== null) throw new Error(missing);
 }
 
-const kernels = new Set(cudaKernels());
-const isThere = ({ spec }: Traced): boolean => spec.instructions.every(({ op }) => kernels.has(op));
-const sizeOf = (c: Case): number => c.inputs.reduce((n, { data }) => n + data.length, 0);
-
-function smallest(cases: readonly Case[]): Case[] {
-  const byOp = new Map<string, Case>();
-  for (const c of cases) {
-    const size = sizeOf(c);
-    const known = byOp.get(c.op);
-    if (size > 0 && (known === undefined || size < sizeOf(known))) byOp.set(c.op, c);
-  }
-  return [...byOp.values()];
-}
-
 function worstOf(traced: Traced, want: Float64Array[], tolerance?: Tolerance): number {
   const results = traced.run(openStore({ device }));
   const again = traced.run(openStore({ device }));
@@ -64,24 +49,21 @@ function worstOf(traced: Traced, want: Float64Array[], tolerance?: Tolerance): n
 }
 
 function check(c: Case): Outcome | undefined {
-  const forward = traceForward(c);
-  if (!isThere(forward)) return undefined;
   const { op, name } = c;
   try {
-    let worst = worstOf(forward, expected(c), c.tolerance);
-    const gradient = c.gradient === undefined ? undefined : traceGradient(c);
-    if (gradient !== undefined && isThere(gradient)) {
-      const tolerance = c.gradientTolerance ?? GRADIENTS;
-      worst = Math.max(worst, worstOf(gradient, inDoubles(gradient), tolerance));
-    }
-    return { op, name, worst };
+    const worst = onCuda(c).map((traced) =>
+      traced.isGradient
+        ? worstOf(traced, inDoubles(traced), c.gradientTolerance ?? GRADIENTS)
+        : worstOf(traced, expected(c), c.tolerance),
+    );
+    return worst.length === 0 ? undefined : { op, name, worst: Math.max(...worst) };
   } catch (error) {
     return { op, name, worst: Number.POSITIVE_INFINITY, error: (error as Error).message };
   }
 }
 
 const all = await collectCases();
-const outcomes = (values.short ? smallest(all) : all).flatMap((c) => check(c) ?? []);
+const outcomes = (values.short ? shortList(all) : all).flatMap((c) => check(c) ?? []);
 const failed = outcomes.filter(({ worst }) => !(worst <= 1));
 for (const { op, name, worst, error } of failed)
   process.stdout.write(`failed: ${op} ${name}: ${error ?? `${worst} times the tolerance`}\n`);

@@ -13,6 +13,7 @@ import {
   lenet5,
   lion,
   type Optimizer,
+  type Precision,
   sam,
   sgd,
   shampoo,
@@ -22,6 +23,8 @@ import {
 export interface Method {
   readonly name: string;
   readonly make: () => Optimizer;
+  /** Of the device; the CPU's is float32. */
+  readonly precision?: Precision;
   /** Of losses, relative, over the first steps. */
   readonly tolerance: number;
 }
@@ -29,23 +32,30 @@ export interface Method {
 /** Shampoo and K-FAC compute roots and inverses every other step, so that two graphs are recorded and replayed. */
 export const METHODS: readonly Method[] = [
   { name: 'sgd', make: () => sgd({ lr: 0.1 }), tolerance: 1e-5 },
+  { name: 'sgd tf32', make: () => sgd({ lr: 0.1 }), precision: 'tf32', tolerance: 2e-3 },
+  { name: 'sgd bf16', make: () => sgd({ lr: 0.1 }), precision: 'bf16', tolerance: 2e-2 },
   { name: 'sam', make: () => sam(sgd({ lr: 0.03 }), { rho: 0.05 }), tolerance: 1e-5 },
-  { name: 'lion', make: () => lion({ lr: cosine(1e-4, { steps: 100 }) }), tolerance: 1e-5 },
+  { name: 'lion', make: () => lion({ lr: cosine(1e-4, { steps: 200 }) }), tolerance: 1e-5 },
   // Inverses and roots come by other algorithms, in float32, than the CPU's.
   { name: 'kfac', make: () => kfac({ lr: 0.01, inversesEvery: 2 }), tolerance: 1e-3 },
   { name: 'shampoo', make: () => shampoo({ lr: 0.1, rootsEvery: 2 }), tolerance: 1e-3 },
 ];
 
+interface Size {
+  readonly batch: number;
+  readonly steps: number;
+}
+
 /** Losses of an epoch of so many steps, the parameters after it, and the seconds of a step. */
 export async function train(
   optimizer: Optimizer,
   device: DeviceName,
-  { batch, steps }: { batch: number; steps: number },
+  { batch, steps, precision }: Size & { precision?: Precision },
 ) {
   const losses: number[] = [];
   const data = syntheticDigits({ count: steps * batch, size: 32, seed: 0, split: 'train' });
   const onStep = ({ loss }: { loss: number }) => losses.push(loss);
-  const options = { optimizer, batch, epochs: 1, device, onStep };
+  const options = { optimizer, batch, epochs: 1, device, precision, onStep };
   const { model, history } = await fit(lenet5(), { train: data }, options);
   const parameters = Object.values(model.parameters()).flatMap(({ data }) => [...data]);
   return { losses, parameters, seconds: history[0].epochSeconds / steps };
@@ -58,9 +68,13 @@ export const opWithout = (error: unknown): string | undefined =>
 /** Steps whose losses are compared: rounding grows from step to step. */
 const COMPARED = 4;
 
-async function compareAndTime({ name, make, tolerance }: Method, device: DeviceName, size: Size) {
+async function compareAndTime(
+  { name, make, precision, tolerance }: Method,
+  device: DeviceName,
+  size: Size,
+) {
   try {
-    const there = await train(make(), device, size);
+    const there = await train(make(), device, { ...size, precision });
     const here = await train(make(), 'auto', size);
     const apart = here.losses
       .slice(0, COMPARED)
@@ -71,11 +85,6 @@ async function compareAndTime({ name, make, tolerance }: Method, device: DeviceN
   } catch (error) {
     return { method: name, agrees: false, error: (error as Error).message };
   }
-}
-
-interface Size {
-  readonly batch: number;
-  readonly steps: number;
 }
 
 async function main(): Promise<void> {

@@ -28,14 +28,33 @@ export const emulatedSources = (): string[] => [
   ...filesOf('emulation', '.cc'),
 ];
 
-export const FLAGS = [
+const FLAGS = [
   ...['-std=c++17', '-O1', '-fPIC', '-pthread', '-Wall', '-Wextra', '-Werror'],
   ...[`-I${native}`, `-I${join(native, 'emulation')}`],
 ];
 /** Of .cu files; answered by native/emulation/checks.cc. */
-export const CHECKS = ['-fsanitize=alignment,bounds,shift,integer-divide-by-zero'];
-/** For a process that has the libraries loaded. */
-const SANITIZERS = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all', '-g1'];
+const CHECKS = ['-fsanitize=alignment,bounds,shift,integer-divide-by-zero'];
+const MEMORY = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all', '-g1'];
+const RACES = ['-DFLATMIN_RACES', '-g1'];
+const THREADS = '-fsanitize=thread';
+
+/** Flags of the kernels, of the rest, and of the linker; the library that a process without it has to preload. */
+export const VARIANTS = {
+  plain: { kernels: [...CHECKS, '-g1'], rest: [], link: [], library: null },
+  memory: { kernels: MEMORY, rest: MEMORY, link: MEMORY, library: 'libasan.so' },
+  // Accesses of kernels count; the emulation itself says what orders them.
+  races: { kernels: [...RACES, THREADS], rest: RACES, link: [THREADS], library: 'libtsan.so' },
+} as const;
+
+export type Variant = keyof typeof VARIANTS;
+
+/** Of every file of a variant; a sanitizer's library answers what checks.cc answers otherwise. */
+export const flagsFor = (variant: Variant, source: string): readonly string[] => [
+  ...FLAGS,
+  ...VARIANTS[variant][source.endsWith('.cu') ? 'kernels' : 'rest'],
+];
+export const sourcesFor = (variant: Variant, sources: readonly string[]): string[] =>
+  sources.filter((path) => variant === 'plain' || !path.endsWith('checks.cc'));
 
 export interface Emulation {
   /** Why there is none; null when there is one. */
@@ -48,33 +67,29 @@ export interface Emulation {
 export async function provideEmulation(): Promise<Emulation> {
   const named = process.env.FLATMIN_CUDA_EMULATION;
   if (named) return { missing: null, path: named };
-  const sanitized = process.env.FLATMIN_EMULATION_SANITIZE === '1';
-  const emulation = await buildEmulation({ sanitized });
+  const variant = process.env.FLATMIN_EMULATION_SANITIZE ?? 'plain';
+  if (!(variant in VARIANTS)) throw new Error(`FLATMIN_EMULATION_SANITIZE is "${variant}"`);
+  const emulation = await buildEmulation(variant as Variant);
   if (emulation.missing === null) process.env.FLATMIN_CUDA_EMULATION = emulation.path;
   return emulation;
 }
 
-/** The addon whose CUDA devices are emulated; a sanitized one loads into a process that has the libraries. */
-export async function buildEmulation({ sanitized }: { sanitized: boolean }): Promise<Emulation> {
+/** The addon whose CUDA devices are emulated; a sanitized one loads into a process that has the library. */
+export async function buildEmulation(variant: Variant): Promise<Emulation> {
   const none = (missing: string): Emulation => ({ missing, path: '' });
   const { compiler } = findTools();
   if (process.platform !== 'linux') return none('the emulation is built on Linux alone');
   if (compiler === null) return none('no compiler');
   const headers = nodeHeaders();
   if (headers === null) return none('no Node-API headers beside node');
-  const sources = [...emulatedSources(), join(native, 'addon.cc')];
   const objects = await compileAll(
     compiler,
-    sources.filter((path) => !(sanitized && path.endsWith('checks.cc'))),
-    (source) => [
-      ...FLAGS,
-      ...(sanitized ? SANITIZERS : source.endsWith('.cu') ? CHECKS : []),
-      ...(source.endsWith('addon.cc') ? headers : []),
-    ],
+    sourcesFor(variant, [...emulatedSources(), join(native, 'addon.cc')]),
+    (source) => [...flagsFor(variant, source), ...(source.endsWith('addon.cc') ? headers : [])],
   );
   const addon = join(folder, `${hashOf(objects)}.node`);
   if (!existsSync(addon)) {
-    const link = sanitized ? SANITIZERS : [];
+    const { link } = VARIANTS[variant];
     const temporary = `${addon}.${process.pid}`;
     await run(compiler, ['-shared', '-pthread', ...link, '-o', temporary, ...objects]);
     renameSync(temporary, addon);

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { openStore } from '../../src/backend/device.ts';
 import type { Addon } from '../../src/backend/native/addon.ts';
 import { collectCases } from '../conformance/collect.ts';
-import { type Case, compare, expected, traceForward } from '../conformance/harness.ts';
+import { type Case, compare, expected, inDoubles, traceForward } from '../conformance/harness.ts';
 import { provideEmulation } from './build.ts';
 
 const { missing, path } = await provideEmulation();
@@ -24,6 +24,15 @@ describe.skipIf(missing !== null)(
     it.each(products)('$op $name', (c: Case) => {
       const results = traceForward(c).run(openStore({ device: 'cuda-emulated' }));
       expect(compare(results, expected(c), c.tolerance).worst).toBeLessThanOrEqual(1);
+    });
+
+    // The stand-in knows the two types of computation, and refuses others.
+    it.each(['tf32', 'bf16'] as const)('multiplies in %s', (precision) => {
+      for (const c of products) {
+        const traced = traceForward(c, precision);
+        const results = traced.run(openStore({ device: 'cuda-emulated' }));
+        expect(compare(results, inDoubles(traced), c.tolerance).worst).toBeLessThanOrEqual(1);
+      }
     });
   },
 );

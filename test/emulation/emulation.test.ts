@@ -5,7 +5,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findTools } from '../../scripts/tools.mjs';
-import { CHECKS, compileAll, emulatedSources, FLAGS, run } from './build.ts';
+import {
+  compileAll,
+  emulatedSources,
+  flagsFor,
+  run,
+  sourcesFor,
+  VARIANTS,
+  type Variant,
+} from './build.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'flatmin-emulation-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -25,16 +33,23 @@ const sources = [
   ),
 ];
 
-async function build(name: string, flags: readonly string[], own: readonly string[]) {
-  const binary = join(folder, name);
-  const objects = await compileAll(compiler as string, own, (source) => [
-    ...FLAGS,
-    '-g1',
-    ...(source.endsWith('.cu') || name === 'sanitized' ? flags : []),
-  ]);
-  const link = name === 'sanitized' ? flags : [];
+async function build(variant: Variant) {
+  const binary = join(folder, variant);
+  const objects = await compileAll(compiler as string, sourcesFor(variant, sources), (source) =>
+    flagsFor(variant, source),
+  );
+  const { link } = VARIANTS[variant];
   await run(compiler as string, ['-pthread', ...link, '-o', binary, ...objects]);
   return (...args: string[]) => spawnSync(binary, args, { encoding: 'utf8' });
+}
+
+function itFindsNothingInCleanKernels(planted: () => Awaited<ReturnType<typeof build>>): void {
+  it('finds nothing where there is nothing', () => {
+    const { stdout, stderr, status } = planted()('clean');
+    expect(stderr).toBe('');
+    expect(stdout).toMatch(/^[1-9]\d* passed, 0 failed$/m);
+    expect(status).toBe(0);
+  });
 }
 
 /** Without which thread it was, and the lines. */
@@ -49,7 +64,7 @@ describe.skipIf(missing !== null)(
     describe('plain', () => {
       let planted: Awaited<ReturnType<typeof build>>;
       beforeAll(async () => {
-        planted = await build('plain', CHECKS, sources);
+        planted = await build('plain');
       }, BUILD);
 
       it('catches every planted bug and finds none where there is none', () => {
@@ -74,21 +89,10 @@ describe.skipIf(missing !== null)(
     describe('under AddressSanitizer and UndefinedBehaviorSanitizer', () => {
       let planted: Awaited<ReturnType<typeof build>>;
       beforeAll(async () => {
-        const flags = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all'];
-        // The library answers what checks.cc answers otherwise.
-        planted = await build(
-          'sanitized',
-          flags,
-          sources.filter((path) => !path.endsWith('checks.cc')),
-        );
+        planted = await build('memory');
       }, BUILD);
 
-      it('finds nothing where there is nothing', () => {
-        const { stdout, stderr, status } = planted('clean');
-        expect(stderr).toBe('');
-        expect(stdout).toMatch(/^[1-9]\d* passed, 0 failed$/m);
-        expect(status).toBe(0);
-      });
+      itFindsNothingInCleanKernels(() => planted);
 
       it.each([
         ['guard off by one', 'heap-buffer-overflow'],
@@ -98,6 +102,26 @@ describe.skipIf(missing !== null)(
         const { stderr, status } = planted(bug);
         expect(stderr).toContain(report);
         expect(stderr).toMatch(/(planted\.cu|launch\.h):\d+/);
+        expect(status).not.toBe(0);
+      });
+    });
+
+    describe('under ThreadSanitizer', () => {
+      let planted: Awaited<ReturnType<typeof build>>;
+      beforeAll(async () => {
+        planted = await build('races');
+      }, BUILD);
+
+      itFindsNothingInCleanKernels(() => planted);
+
+      it.each([
+        ['missing barrier', 'missingBarrier<true>'],
+        ['missing second barrier', 'missingSecondBarrier<true>'],
+      ])('names the line of: %s', (bug, kernel) => {
+        const { stderr, status } = planted(bug);
+        expect(stderr).toContain('WARNING: ThreadSanitizer: data race');
+        expect(stderr).toMatch(/SUMMARY: .*planted\.cu:\d+/);
+        expect(stderr).toContain(kernel);
         expect(status).not.toBe(0);
       });
     });

@@ -14,12 +14,14 @@ const { missing } = await provideEmulation();
 describe.skipIf(missing !== null)(
   `LeNet-5${missing === null ? '' : `, skipped: ${missing}`}`,
   () => {
-    it.each(METHODS)('$name', { timeout: 240_000 }, async ({ make, tolerance }) => {
-      const there = await train(make(), 'cuda-emulated', SIZE).catch((error: unknown) => {
-        const op = opWithout(error);
-        if (op === undefined) throw error;
-        return op;
-      });
+    it.each(METHODS)('$name', { timeout: 240_000 }, async ({ make, precision, tolerance }) => {
+      const there = await train(make(), 'cuda-emulated', { ...SIZE, precision }).catch(
+        (error: unknown) => {
+          const op = opWithout(error);
+          if (op === undefined) throw error;
+          return op;
+        },
+      );
       if (typeof there === 'string') return expect(WITHOUT_CUDA).toContain(there);
       const here = await train(make(), 'auto', SIZE);
       expect(there.losses).toHaveLength(STEPS);

@@ -89,6 +89,12 @@ export class NativeStore implements Store {
   }
 
   load(spec: ProgramSpec): Executable {
+    if (this.backend === 'cpu' && spec.instructions.some((i) => 'fractionBits' in i.attrs)) {
+      throw new FlatminError(
+        'FLATMIN_ARGUMENT',
+        'The CPU multiplies in float32 alone; precision is there on CUDA devices, and on "js" for comparison. Help: leave precision out, or name such a device.',
+      );
+    }
     const program = callNative(() => new this.#addon.Program(spec, this.#handle));
     return new NativeExecutable(program, spec);
   }

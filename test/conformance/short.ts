@@ -1,0 +1,25 @@
+import { cudaKernels } from './collect.ts';
+import { type Case, type Traced, traceForward, traceGradient } from './harness.ts';
+
+const SMALL = 700;
+
+/**
+ * Two cases of every op, for what takes a hundred times as long: the smallest that is not empty, and the largest of
+ * the small ones, whose loops turn more than once.
+ */
+export function shortList(cases: readonly Case[]): Case[] {
+  const sizeOf = (c: Case): number => c.inputs.reduce((n, { data }) => n + data.length, 0);
+  const byOp = new Map<string, Case[]>();
+  for (const c of cases) if (sizeOf(c) > 0) byOp.set(c.op, [...(byOp.get(c.op) ?? []), c]);
+  return [...byOp.values()].flatMap((own) => {
+    const [smallest, ...others] = own.sort((a, b) => sizeOf(a) - sizeOf(b));
+    return [smallest, ...others.filter((c) => sizeOf(c) <= SMALL).slice(-1)];
+  });
+}
+
+const kernels = new Set(cudaKernels());
+const isThere = ({ spec }: Traced): boolean => spec.instructions.every(({ op }) => kernels.has(op));
+
+/** The programs of a case that run by CUDA kernels: its outputs, its gradients, both or none. */
+export const onCuda = (c: Case): Traced[] =>
+  [traceForward(c), ...(c.gradient === undefined ? [] : [traceGradient(c)])].filter(isThere);
