@@ -156,8 +156,8 @@ function definite(n: number): Float32Array {
 const shampooRoots = (method: 'eigh' | 'newton'): Kernel => ({
   build: (t) => {
     const matrix = (n: number, p: number) => ({
-      statistic: t.f32([n, n], definite(n)),
-      root: t.f32([n, n]),
+      statistics: t.f32([1, n, n], definite(n)),
+      roots: t.f32([1, n, n]),
       p,
       tensor: 0,
     });

@@ -8,6 +8,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "dot.h"
+
 namespace flatmin {
 namespace FLATMIN_ISA {
 namespace {
@@ -18,15 +20,8 @@ constexpr int kMaxIterations = 60;  // per eigenvalue; two are usual
 constexpr double kNegligible =
     1e-200;  // squared, relative to a matrix scaled to 1: dropped before it underflows
 
-double sumLanes(vd v) {
-  double lanes[kLanesF64];
-  std::memcpy(lanes, &v, sizeof v);
-  for (int width = kLanesF64 / 2; width > 0; width /= 2)
-    for (int i = 0; i < width; ++i) lanes[i] += lanes[i + width];
-  return lanes[0];
-}
-
-double dot(const double* a, const double* b, int64_t size) {
+// Of vectors padded to a whole number of panels.
+double paddedDot(const double* a, const double* b, int64_t size) {
   vd sum0 = {}, sum1 = {};
   for (int64_t j = 0; j < size; j += kWidth) {
     sum0 += load(a + j) * load(b + j);
@@ -88,7 +83,7 @@ void tridiagonalise(double* a, int64_t n, int64_t size, double* d, double* e, do
       const double alpha = row[i - 1];
       e[i - 1] = alpha;
       std::memcpy(x, row, sizeof(double) * static_cast<size_t>(i - 1));
-      const double rest = dot(x, x, size);
+      const double rest = paddedDot(x, x, size);
       if (rest > kNegligible) {
         const double beta = std::copysign(std::sqrt(alpha * alpha + rest), -alpha);
         e[i - 1] = beta;
@@ -102,7 +97,7 @@ void tridiagonalise(double* a, int64_t n, int64_t size, double* d, double* e, do
     }
     updateAndMultiply(a, size, i, v, w, x, p);
     for (int64_t j = i; j < size; ++j) p[j] = 0;
-    const double half = 0.5 * tau[i] * tau[i] * dot(p, x, size);
+    const double half = 0.5 * tau[i] * tau[i] * paddedDot(p, x, size);
     for (int64_t j = 0; j < size; ++j) w[j] = tau[i] * p[j] - half * x[j];
     std::memcpy(row, x, sizeof(double) * static_cast<size_t>(size));
     double* const last = v;

@@ -67,8 +67,11 @@
   KERNEL(maxPool2dGrad) \
   KERNEL(avgPool2d) \
   KERNEL(avgPool2dGrad) \
+  KERNEL(splitBlocks) \
+  KERNEL(joinBlocks) \
   KERNEL(modeGram) \
   KERNEL(modeApply) \
+  KERNEL(graft) \
   KERNEL(inverseRoots) \
   KERNEL(inverseRoot) \
   KERNEL(eigh) \

@@ -60,8 +60,11 @@
   KERNEL(maxPool2dGrad) \
   KERNEL(avgPool2d) \
   KERNEL(avgPool2dGrad) \
+  KERNEL(splitBlocks) \
+  KERNEL(joinBlocks) \
   KERNEL(modeGram) \
   KERNEL(modeApply) \
+  KERNEL(graft) \
   KERNEL(countUpdate) \
   KERNEL(kfacInputFactor) \
   KERNEL(kfacGradFactor) \
