@@ -72,6 +72,8 @@
   KERNEL(modeGram) \
   KERNEL(modeApply) \
   KERNEL(graft) \
+  KERNEL(soapDirection) \
+  KERNEL(soapBases) \
   KERNEL(inverseRoots) \
   KERNEL(inverseRoot) \
   KERNEL(eigh) \
