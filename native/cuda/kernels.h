@@ -65,6 +65,11 @@
   KERNEL(modeGram) \
   KERNEL(modeApply) \
   KERNEL(graft) \
+  KERNEL(soapDirection) \
+  KERNEL(soapBases) \
+  KERNEL(inverseRoots) \
+  KERNEL(inverseRoot) \
+  KERNEL(eigh) \
   KERNEL(countUpdate) \
   KERNEL(kfacInputFactor) \
   KERNEL(kfacGradFactor) \
