@@ -3,11 +3,11 @@
 // an entry that is not finite, stop the run and name the tensor.
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "cholesky.h"
 #include "inverse_root.h"
 #include "kernels.h"
+#include "matrix_tasks.h"
 #include "status.h"
 
 namespace flatmin {
@@ -31,15 +31,6 @@ static void settle(int32_t* words, int32_t& failures, MatrixStatus result, doubl
 }
 
 static int64_t align64(int64_t bytes) { return (bytes + 63) / 64 * 64; }
-
-// Indices of matrices of these orders, largest first: the long tasks begin early.
-static std::vector<size_t> bySize(const std::vector<int64_t>& orders) {
-  std::vector<size_t> indices(orders.size());
-  std::iota(indices.begin(), indices.end(), size_t{0});
-  std::stable_sort(indices.begin(), indices.end(),
-                   [&](size_t a, size_t b) { return orders[a] > orders[b]; });
-  return indices;
-}
 
 namespace {
 
@@ -72,7 +63,8 @@ std::vector<RootTask> rootTasks(const Instruction& in) {
   return tasks;
 }
 
-MatrixStatus takeRoot(const RootTask& task, double correction, const Step& step, char* scratch) {
+MatrixStatus takeRoot(const RootTask& task, double correction, const Step& step, char* scratch,
+                      ThreadPool& pool) {
   const float* a = task.statistics.f32(step) + task.offset;
   if (correction != 1) {
     float* const corrected = reinterpret_cast<float*>(scratch);
@@ -81,7 +73,7 @@ MatrixStatus takeRoot(const RootTask& task, double correction, const Step& step,
     a = corrected;
   }
   return inverseRoot(a, task.n, task.options, task.roots.f32(step) + task.offset,
-                     scratch + task.correctedBytes())
+                     scratch + task.correctedBytes(), pool)
       .status;
 }
 
@@ -103,15 +95,15 @@ Run op_inverseRoots(Instruction& in) {
     perThread = std::max(perThread, task.scratchBytes());
   }
   in.scratchBytes = header + perThread * in.threads;
-  const std::vector<size_t> order = bySize(orders);
+  const MatrixTasks forMatrices(orders, in.threads);
   return [=](const Step& step) {
     int32_t* words = status.i32(step);
     if (standsStill(words) || *updates.i32(step) == 0) return;
     const double correction = beta == 1 ? 1 : 1 / (1 - std::pow(beta, *updates.i32(step)));
     MatrixStatus* results = reinterpret_cast<MatrixStatus*>(step.scratch);
-    step.pool.parallel(static_cast<int64_t>(order.size()), [&](int64_t i, int thread) {
-      const size_t t = order[static_cast<size_t>(i)];
-      results[t] = takeRoot(tasks[t], correction, step, step.scratch + header + thread * perThread);
+    forMatrices(step, [&](size_t t, int thread, ThreadPool& pool) {
+      char* const scratch = step.scratch + header + thread * perThread;
+      results[t] = takeRoot(tasks[t], correction, step, scratch, pool);
     });
     for (size_t t = 0; t < tasks.size(); ++t)
       settle(words, failures.i32(step)[t], results[t], tasks[t].tensor, step.row[stepSlot]);

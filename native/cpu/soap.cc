@@ -84,7 +84,8 @@ struct Work {
 
 // Rows of eigenvectors, the largest value first. False when an entry is not finite.
 bool setBasis(const float* a, int64_t n, const Work& work, float* basis) {
-  if (!eigh(a, n, work.values, work.rows, work.eigh)) return false;
+  ThreadPool alone(1);
+  if (!eigh(a, n, work.values, work.rows, work.eigh, alone)) return false;
   for (int64_t i = 0; i < n; ++i) {
     const double* row = work.rows + (n - 1 - i) * n;
     for (int64_t k = 0; k < n; ++k) basis[i * n + k] = static_cast<float>(row[k]);

@@ -130,3 +130,29 @@ describe.each(devices)('roots on $device', ({ device, missing }) => {
     }
   });
 });
+
+const [, cpu] = devices;
+it.skipIf(cpu.missing !== null).each(METHODS)(
+  'on cpu roots are the same to the bit for any number of threads: %s',
+  (method) => {
+    // One matrix on all threads, matrices beside each other, and one that is left over.
+    for (const [count, n] of [
+      [1, 200],
+      [2, 130],
+      [5, 130],
+      [9, 20],
+    ]) {
+      const one = secondDifference(n);
+      const data = Float32Array.from(
+        { length: count * n * n },
+        (_, i) => one[i % (n * n)] * (1 + Math.floor(i / (n * n))),
+      );
+      const [single, ...others] = [1, 2, 4].map((threads) => {
+        const batch = { data, shape: [count, n, n] as const };
+        return inverseRoot(batch, { p: 4, ridge: 0, method, device: 'cpu', threads });
+      });
+      expect(single.converged.every(Boolean)).toBe(true);
+      for (const other of others) expect(other).toEqual(single);
+    }
+  },
+);

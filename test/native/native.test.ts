@@ -15,7 +15,13 @@ const compiler = ['g++', 'clang++'].find(
 const programs = {
   gemm_test: ['cpu/gemm.cc', 'program/thread_pool.cc'],
   philox_test: [],
-  linalg_test: ['cpu/eigh.cc', 'cpu/inverse_root.cc', 'cpu/newton_root.cc', 'cpu/cholesky.cc'],
+  linalg_test: [
+    'cpu/eigh.cc',
+    'cpu/inverse_root.cc',
+    'cpu/newton_root.cc',
+    'cpu/cholesky.cc',
+    'program/thread_pool.cc',
+  ],
 };
 
 /** The C++ test programs under sanitizers, with the portable kernels, which every machine runs. */

@@ -256,3 +256,15 @@ describe.each(devices)('shampoo on $device', ({ device, missing }) => {
     expect(data[0]).toBe(-2);
   });
 });
+
+const [, cpu] = devices;
+it.skipIf(cpu.missing !== null)('is the same to the bit for any number of threads', () => {
+  const shapes = { large: [150, 40], small: [3, 4], vector: [9] };
+  const [one, ...others] = [1, 2, 4].map((threads) => {
+    const params = randomParams(shapes);
+    const optimizer = shampoo(params, { lr: 0.1, rootsEvery: 2, device: 'cpu', threads });
+    for (let t = 1; t <= 4; t++) optimizer.step(randomGrads(t, shapes));
+    return bytesOf(params);
+  });
+  for (const other of others) expect(other).toBe(one);
+});
