@@ -169,6 +169,18 @@ describe.each(devices)('shampoo on $device', ({ device, missing }) => {
     expect(bytesOf(own)).toBe(bytesOf(other));
   });
 
+  it.skipIf(missing !== null)('is SGD with its momentum, too', () => {
+    const [own, other] = [randomParams(), randomParams()];
+    const options = { lr: 0.01, momentum: 0.9, nesterov: true, device };
+    const optimizer = shampoo(own, { ...options, graft: 'sgd', startStep: 9 });
+    const grafted = sgd(other, options);
+    for (let t = 1; t <= 8; t++) {
+      optimizer.step(randomGrads(t));
+      grafted.step(randomGrads(t));
+    }
+    expect(bytesOf(own)).toBe(bytesOf(other));
+  });
+
   it.skipIf(missing !== null).each(NAMES)("has each tensor's norm of a step of %s", (graft) => {
     const [own, other] = [randomParams(), randomParams()];
     const [before, start] = [copyParams(own), copyParams(own)];
