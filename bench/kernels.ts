@@ -176,8 +176,8 @@ const roots = (
   matrices: readonly { n: number; p: number }[],
 ): readonly Value[] => {
   const requests = matrices.map(({ n, p }) => ({
-    statistic: t.f32([n, n], definite(n)),
-    root: t.f32([n, n]),
+    statistics: t.f32([1, n, n], definite(n)),
+    roots: t.f32([1, n, n]),
     p,
     tensor: 0,
   }));

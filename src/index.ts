@@ -74,6 +74,7 @@ export {
 } from './optim/schedule.ts';
 export { type SgdOptions, sgd } from './optim/sgd.ts';
 export { type ShampooOptions, shampoo } from './optim/shampoo.ts';
+export { type SoapOptions, soap } from './optim/soap.ts';
 export type { EpochMetrics } from './train/checkpoint.ts';
 export { type FitOptions, type Fitted, fit } from './train/fit.ts';
 export type { Tensor, TrainedModel } from './train/model.ts';

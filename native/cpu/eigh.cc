@@ -8,6 +8,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "dot.h"
+
 namespace flatmin {
 namespace FLATMIN_ISA {
 namespace {
@@ -18,15 +20,8 @@ constexpr int kMaxIterations = 60;  // per eigenvalue; two are usual
 constexpr double kNegligible =
     1e-200;  // squared, relative to a matrix scaled to 1: dropped before it underflows
 
-double sumLanes(vd v) {
-  double lanes[kLanesF64];
-  std::memcpy(lanes, &v, sizeof v);
-  for (int width = kLanesF64 / 2; width > 0; width /= 2)
-    for (int i = 0; i < width; ++i) lanes[i] += lanes[i + width];
-  return lanes[0];
-}
-
-double dot(const double* a, const double* b, int64_t size) {
+// Of vectors padded to a whole number of panels.
+double paddedDot(const double* a, const double* b, int64_t size) {
   vd sum0 = {}, sum1 = {};
   for (int64_t j = 0; j < size; j += kWidth) {
     sum0 += load(a + j) * load(b + j);
@@ -88,7 +83,7 @@ void tridiagonalise(double* a, int64_t n, int64_t size, double* d, double* e, do
       const double alpha = row[i - 1];
       e[i - 1] = alpha;
       std::memcpy(x, row, sizeof(double) * static_cast<size_t>(i - 1));
-      const double rest = dot(x, x, size);
+      const double rest = paddedDot(x, x, size);
       if (rest > kNegligible) {
         const double beta = std::copysign(std::sqrt(alpha * alpha + rest), -alpha);
         e[i - 1] = beta;
@@ -102,7 +97,7 @@ void tridiagonalise(double* a, int64_t n, int64_t size, double* d, double* e, do
     }
     updateAndMultiply(a, size, i, v, w, x, p);
     for (int64_t j = i; j < size; ++j) p[j] = 0;
-    const double half = 0.5 * tau[i] * tau[i] * dot(p, x, size);
+    const double half = 0.5 * tau[i] * tau[i] * paddedDot(p, x, size);
     for (int64_t j = 0; j < size; ++j) w[j] = tau[i] * p[j] - half * x[j];
     std::memcpy(row, x, sizeof(double) * static_cast<size_t>(size));
     double* const last = v;
@@ -112,10 +107,12 @@ void tridiagonalise(double* a, int64_t n, int64_t size, double* d, double* e, do
 
 // q = H(n-1) ... H(2) H(1) in panels. Applying one reflector and the product with the next share a
 // pass.
-void accumulate(const double* reflectors, const double* tau, int64_t n, int64_t size, double* q) {
+void accumulate(const double* reflectors, const double* tau, int64_t n, int64_t size, double* q,
+                ThreadPool& pool) {
   std::memset(q, 0, sizeof(double) * static_cast<size_t>(size * size));
   for (int64_t c = 0; c < n; ++c) at(q, size, c, c) = 1;
-  for (int64_t c = 0; c < n; c += kWidth) {
+  pool.parallel(size / kWidth, [=](int64_t index, int) {
+    const int64_t c = index * kWidth;
     double* panel = q + c * size;
     const double first = c + 1 < n ? reflectors[(c + 1) * size + c] : 0;
     vd w0 = first * load(panel + c * kWidth), w1 = first * load(panel + c * kWidth + kLanesF64);
@@ -133,7 +130,7 @@ void accumulate(const double* reflectors, const double* tau, int64_t n, int64_t 
         }
       w0 = sum[0][0] + sum[1][0], w1 = sum[0][1] + sum[1][1];
     }
-  }
+  });
 }
 
 void transpose(const double* q, int64_t size, double* to) {
@@ -146,8 +143,13 @@ void transpose(const double* q, int64_t size, double* to) {
 // are many.
 class Rotations {
  public:
-  Rotations(const EighWork& work, int64_t n, int64_t size)
-      : pairs_(work.rotations), sweeps_(work.sweeps), rows_(work.vectors), n_(n), size_(size) {}
+  Rotations(const EighWork& work, int64_t n, int64_t size, ThreadPool& pool)
+      : pairs_(work.rotations),
+        sweeps_(work.sweeps),
+        rows_(work.vectors),
+        n_(n),
+        size_(size),
+        pool_(pool) {}
 
   double* begin() {
     if (count_ + n_ > kSweepsKept * n_) flush();
@@ -160,8 +162,8 @@ class Rotations {
     count_ += high - low;
   }
   void flush() {
-    for (int64_t c = 0; c < n_; c += kWidth) {
-      double* panel = rows_ + c * size_;
+    pool_.parallel(size_ / kWidth, [this](int64_t index, int) {
+      double* panel = rows_ + index * kWidth * size_;
       const double* pair = pairs_;
       for (int64_t sweep = 0; sweep < swept_; ++sweep) {
         const int64_t low = sweeps_[2 * sweep], high = sweeps_[2 * sweep + 1];
@@ -177,7 +179,7 @@ class Rotations {
         }
         store(row, x0), store(row + kLanesF64, x1);
       }
-    }
+    });
     count_ = swept_ = 0;
   }
 
@@ -186,6 +188,7 @@ class Rotations {
   int64_t* sweeps_;
   double* rows_;
   int64_t n_, size_, count_ = 0, swept_ = 0;
+  ThreadPool& pool_;
 };
 
 // Eigenvalues of the tridiagonal matrix into d; e is destroyed. Its entries are of order 1 or less.
@@ -249,7 +252,7 @@ EighWork takeEighWork(int64_t n, Scratch* scratch) {
   return work;
 }
 
-bool eighPanels(const float* a, int64_t n, double* values, const EighWork& work) {
+bool eighPanels(const float* a, int64_t n, double* values, const EighWork& work, ThreadPool& pool) {
   const int64_t size = paddedSize<double>(n);
   if (!lowerIsFinite(a, n)) return false;
   double largest = 0;
@@ -268,9 +271,9 @@ bool eighPanels(const float* a, int64_t n, double* values, const EighWork& work)
       if (c / kWidth == r / kWidth) work.matrix[c * size + r] = x;
     }
   tridiagonalise(work.matrix, n, size, values, work.e, work.tau, work.columns);
-  accumulate(work.matrix, work.tau, n, size, work.panels);
+  accumulate(work.matrix, work.tau, n, size, work.panels, pool);
   transpose(work.panels, size, work.vectors);
-  Rotations rotations(work, n, size);
+  Rotations rotations(work, n, size, pool);
   if (!implicitQl(values, work.e, n, &rotations)) return false;
   rotations.flush();
   for (int64_t i = 0; i < n; ++i) values[i] = std::ldexp(values[i], exponent);
@@ -285,12 +288,13 @@ size_t eighScratchBytes(int64_t n) {
   return scratch.bytes();
 }
 
-bool eigh(const float* a, int64_t n, double* values, double* vectors, void* memory) {
+bool eigh(const float* a, int64_t n, double* values, double* vectors, void* memory,
+          ThreadPool& pool) {
   Scratch scratch(memory);
   const EighWork work = takeEighWork(n, &scratch);
   double* unsorted = scratch.take<double>(n);
   int64_t* order = scratch.take<int64_t>(n);
-  if (!eighPanels(a, n, unsorted, work)) return false;
+  if (!eighPanels(a, n, unsorted, work, pool)) return false;
   for (int64_t i = 0; i < n; ++i) {
     int64_t j = i;
     for (; j > 0 && unsorted[order[j - 1]] > unsorted[i]; --j) order[j] = order[j - 1];

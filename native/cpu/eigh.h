@@ -11,10 +11,11 @@ namespace FLATMIN_ISA {
 
 size_t eighScratchBytes(int64_t n);
 
-// a: n x n, row-major. values: n, ascending. vectors: n x n, row i the unit vector of values[i].
-// False when an entry is not finite (or the iteration does not converge); the outputs are then
-// undefined.
-bool eigh(const float* a, int64_t n, double* values, double* vectors, void* scratch);
+// a: n x n, row-major, the same bits on any pool. values: n, ascending. vectors: n x n, row i the
+// unit vector of values[i]. False when an entry is not finite (or the iteration does not converge);
+// the outputs are then undefined.
+bool eigh(const float* a, int64_t n, double* values, double* vectors, void* scratch,
+          ThreadPool& pool);
 
 // The same for callers that go on in panels: values unsorted, row i of the panels (width
 // kPanel<double>) the vector of values[i]. work: eighPanelsWork. Both matrices:
@@ -24,7 +25,7 @@ struct EighWork {
   int64_t* sweeps;
 };
 EighWork takeEighWork(int64_t n, Scratch* scratch);
-bool eighPanels(const float* a, int64_t n, double* values, const EighWork& work);
+bool eighPanels(const float* a, int64_t n, double* values, const EighWork& work, ThreadPool& pool);
 
 }  // namespace FLATMIN_ISA
 }  // namespace flatmin

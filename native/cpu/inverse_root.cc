@@ -55,15 +55,15 @@ size_t inverseRootScratchBytes(int64_t n, const RootOptions& options) {
 }
 
 RootResult inverseRoot(const float* a, int64_t n, const RootOptions& options, float* out,
-                       void* memory) {
+                       void* memory, ThreadPool& pool) {
   if (n == 0) return {0, MatrixStatus::ok, 0};
-  if (options.newton && isInteger(options.p)) return newtonRoot(a, n, options, out, memory);
+  if (options.newton && isInteger(options.p)) return newtonRoot(a, n, options, out, memory, pool);
 
   Scratch scratch(memory);
   const Work work = takeWork(n, &scratch);
   const int64_t size = paddedSize<double>(n);
   double* mu = work.values;
-  if (!eighPanels(a, n, mu, work.eigh)) return {HUGE_VAL, MatrixStatus::notFinite, 0};
+  if (!eighPanels(a, n, mu, work.eigh, pool)) return {HUGE_VAL, MatrixStatus::notFinite, 0};
   double largest = -HUGE_VAL, smallest = HUGE_VAL;
   for (int64_t i = 0; i < n; ++i) {
     largest = std::fmax(largest, mu[i] + options.epsilon);
@@ -77,17 +77,18 @@ RootResult inverseRoot(const float* a, int64_t n, const RootOptions& options, fl
   double* rows = work.eigh.vectors;
   const double p = options.p;
   scaleRows(rows, mu, -0.5 / p, n);
-  symmetricProduct(rows, rows, size, n, work.root);
+  symmetricProduct(rows, rows, size, n, work.root, pool);
   fillSymmetric(a, n, 1.0, shift, work.matrix);
   const double* power;
   if (isInteger(p)) {
-    power = symmetricPower(work.root, static_cast<int64_t>(p), size, n, rows, work.eigh.panels);
+    power =
+        symmetricPower(work.root, static_cast<int64_t>(p), size, n, rows, work.eigh.panels, pool);
   } else {  // X^p from the same eigenvectors
     scaleRows(rows, mu, 0.5 / p - 0.5, n);
-    symmetricProduct(rows, rows, size, n, work.eigh.panels);
+    symmetricProduct(rows, rows, size, n, work.eigh.panels, pool);
     power = work.eigh.panels;
   }
-  const double residual = residualFromIdentity(work.matrix, power, n);
+  const double residual = residualFromIdentity(work.matrix, power, n, pool);
   if (!(residual <= kRootTolerance)) return {residual, MatrixStatus::residual, 0};
   if (!writeSymmetric(work.root, n, out)) return {residual, MatrixStatus::notFinite, 0};
   return {residual, MatrixStatus::ok, 0};

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "matrix_status.h"
+#include "../program/thread_pool.h"
 
 namespace flatmin {
 
@@ -32,10 +33,10 @@ namespace FLATMIN_ISA {
 
 size_t inverseRootScratchBytes(int64_t n, const RootOptions& options);
 
-// a, out: n x n, row-major; out may be a. out is symmetric to the bit and written only when the
-// status is ok.
+// a, out: n x n, row-major; out may be a. out is symmetric to the bit, the same on any pool, and
+// written only when the status is ok.
 RootResult inverseRoot(const float* a, int64_t n, const RootOptions& options, float* out,
-                       void* scratch);
+                       void* scratch, ThreadPool& pool);
 
 }  // namespace FLATMIN_ISA
 }  // namespace flatmin

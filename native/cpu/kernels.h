@@ -72,8 +72,13 @@
   KERNEL(batchNorm) \
   KERNEL(batchNormGrad) \
   KERNEL(trackStatistics) \
+  KERNEL(splitBlocks) \
+  KERNEL(joinBlocks) \
   KERNEL(modeGram) \
   KERNEL(modeApply) \
+  KERNEL(graft) \
+  KERNEL(soapDirection) \
+  KERNEL(soapBases) \
   KERNEL(inverseRoots) \
   KERNEL(inverseRoot) \
   KERNEL(eigh) \

@@ -5,6 +5,7 @@
 #include "eigh.h"
 #include "inverse_root.h"
 #include "kernels.h"
+#include "matrix_tasks.h"
 
 namespace flatmin {
 namespace FLATMIN_ISA {
@@ -26,13 +27,15 @@ Run op_eigh(Instruction& in) {
   take(&dry);
   const int64_t perThread = static_cast<int64_t>(dry.bytes() + 63) / 64 * 64;
   in.scratchBytes = perThread * in.threads;
+  const MatrixTasks forMatrices(std::vector<int64_t>(static_cast<size_t>(count), n), in.threads);
   return [=](const Step& step) {
-    step.pool.parallel(count, [&](int64_t i, int thread) {
+    forMatrices(step, [&](size_t index, int thread, ThreadPool& pool) {
+      const int64_t i = static_cast<int64_t>(index);
       Scratch scratch(step.scratch + thread * perThread);
       const Work work = take(&scratch);
       float* value = values.f32(step) + i * n;
       float* vector = vectors.f32(step) + i * n * n;
-      if (eigh(matrices.f32(step) + i * n * n, n, work.values, work.vectors, work.eigh)) {
+      if (eigh(matrices.f32(step) + i * n * n, n, work.values, work.vectors, work.eigh, pool)) {
         std::copy_n(work.values, n, value);
         std::copy_n(work.vectors, n * n, vector);
       } else {
@@ -57,11 +60,13 @@ Run op_inverseRoot(Instruction& in) {
   const int64_t perThread =
       static_cast<int64_t>(inverseRootScratchBytes(n, options) + 63) / 64 * 64;
   in.scratchBytes = perThread * in.threads;
+  const MatrixTasks forMatrices(std::vector<int64_t>(static_cast<size_t>(count), n), in.threads);
   return [=](const Step& step) {
-    step.pool.parallel(count, [&](int64_t i, int thread) {
+    forMatrices(step, [&](size_t index, int thread, ThreadPool& pool) {
+      const int64_t i = static_cast<int64_t>(index);
       float* root = roots.f32(step) + i * n * n;
       const RootResult result = inverseRoot(matrices.f32(step) + i * n * n, n, options, root,
-                                            step.scratch + thread * perThread);
+                                            step.scratch + thread * perThread, pool);
       const bool converged = result.status == MatrixStatus::ok;
       if (!converged) std::fill_n(root, n * n, NAN);
       residuals.f32(step)[i] = static_cast<float>(result.residual);

@@ -1,5 +1,8 @@
-// Shampoo's products along one dimension of a tensor seen as [outer, dim, inner]: statistics G Gᵀ
-// and P G.
+// Products along one dimension of tensors seen as [count, outer, dim, inner]: statistics G Gᵀ and
+// P G, each tensor with matrices of its own.
+#include <memory>
+
+#include "chunks.h"
 #include "gemm.h"
 #include "kernels.h"
 #include "status.h"
@@ -9,66 +12,127 @@ namespace FLATMIN_ISA {
 
 namespace {
 
+constexpr int64_t kLarge = 1 << 20;  // products of a tensor that all threads share
+
 struct Mode {
-  int64_t outer, dim, inner;
+  int64_t count, outer, dim, inner;
 
   explicit Mode(const Instruction& in)
-      : outer(in.integer("outer")), dim(in.integer("dim")), inner(in.integer("inner")) {}
+      : count(in.integer("count")),
+        outer(in.integer("outer")),
+        dim(in.integer("dim")),
+        inner(in.integer("inner")) {}
   // One slice for all when the dimension is the last: the tensor is an outer × dim matrix, as it is
   // without slices.
   bool isLast() const { return inner == 1 || outer == 0; }
+  bool isElementwise() const { return outer * dim * inner == 1; }
+  int64_t size() const { return outer * dim * inner; }
+  GemmShape gramShape() const { return {dim, dim, isLast() ? outer : inner}; }
+  GemmShape applyShape() const {
+    return isLast() ? GemmShape{outer, dim, dim} : GemmShape{dim, inner, dim};
+  }
+};
+
+// body(tensor, scratch, pool) for every tensor: large ones one after the other on all threads,
+// small ones side by side. A product has the same bits on any pool.
+class ForTensors {
+ public:
+  ForTensors(Instruction& in, const Mode& mode, const GemmShape& shape)
+      : count_(mode.count), shared_(mode.count == 1 || mode.size() * mode.dim >= kLarge) {
+    const int threads = shared_ ? in.threads : 1;
+    perThread_ = static_cast<int64_t>(gemmScratchFloats(shape, threads) + 15) / 16 * 16;
+    in.scratchBytes = perThread_ * static_cast<int64_t>(sizeof(float)) * (shared_ ? 1 : in.threads);
+  }
+
+  template <class Body>
+  void operator()(const Step& step, Body body) const {
+    float* const scratch = reinterpret_cast<float*>(step.scratch);
+    if (shared_) {
+      for (int64_t t = 0; t < count_; ++t) body(t, scratch, step.pool);
+      return;
+    }
+    step.pool.parallel(
+        count_, [&](int64_t t, int thread) { body(t, scratch + thread * perThread_, *alone_); });
+  }
+
+ private:
+  int64_t count_, perThread_;
+  bool shared_;
+  std::shared_ptr<ThreadPool> alone_ = std::make_shared<ThreadPool>(1);
 };
 
 }  // namespace
 
 Run op_modeGram(Instruction& in) {
   const Operand status = in.inputs.at(0);
-  const Operand statistic = in.inputs.at(1);
+  const Operand statistics = in.inputs.at(1);
   const Operand g = in.inputs.at(2);
   const Mode mode(in);
   const float decay = static_cast<float>(in.number("decay"));
   const float scale = static_cast<float>(in.number("scale"));
-  const int64_t k = mode.isLast() ? mode.outer : mode.inner;
-  in.scratchBytes =
-      static_cast<int64_t>(gemmScratchFloats({mode.dim, mode.dim, k}, in.threads) * sizeof(float));
+  if (mode.isElementwise()) {
+    return [=](const Step& step) {
+      if (standsStill(status.i32(step))) return;
+      float* const s = statistics.f32(step);
+      const float* const x = g.f32(step);
+      forChunks(step.pool, mode.count, [&](int64_t begin, int64_t end, int64_t) {
+        for (int64_t i = begin; i < end; ++i) s[i] = decay * s[i] + scale * x[i] * x[i];
+      });
+    };
+  }
+  const ForTensors forTensors(in, mode, mode.gramShape());
   return [=](const Step& step) {
     if (standsStill(status.i32(step))) return;
-    float* scratch = reinterpret_cast<float*>(step.scratch);
-    GemmOut out{statistic.f32(step), mode.dim, scale, decay};
-    if (mode.isLast()) {
-      syrk(mode.dim, mode.outer, Matrix{g.f32(step), 1, mode.dim}, out, scratch, step.pool);
-      return;
-    }
-    for (int64_t o = 0; o < mode.outer; ++o) {
-      const Matrix slice{g.f32(step) + o * mode.dim * mode.inner, mode.inner, 1};
-      syrk(mode.dim, mode.inner, slice, out, scratch, step.pool);
-      out.beta = 1;
-    }
+    forTensors(step, [&](int64_t t, float* scratch, ThreadPool& pool) {
+      const float* const x = g.f32(step) + t * mode.size();
+      GemmOut out{statistics.f32(step) + t * mode.dim * mode.dim, mode.dim, scale, decay};
+      if (mode.isLast()) {
+        syrk(mode.dim, mode.outer, Matrix{x, 1, mode.dim}, out, scratch, pool);
+        return;
+      }
+      for (int64_t o = 0; o < mode.outer; ++o) {
+        const Matrix slice{x + o * mode.dim * mode.inner, mode.inner, 1};
+        syrk(mode.dim, mode.inner, slice, out, scratch, pool);
+        out.beta = 1;
+      }
+    });
   };
 }
 
 Run op_modeApply(Instruction& in) {
-  const Operand matrix = in.inputs.at(0);
+  const Operand matrices = in.inputs.at(0);
   const Operand x = in.inputs.at(1);
   const Operand y = in.outputs.at(0);
   const Mode mode(in);
-  const GemmShape shape = mode.isLast() ? GemmShape{mode.outer, mode.dim, mode.dim}
-                                        : GemmShape{mode.dim, mode.inner, mode.dim};
-  in.scratchBytes = static_cast<int64_t>(gemmScratchFloats(shape, in.threads) * sizeof(float));
+  const bool transposed = in.integer("transposed") != 0;
+  if (mode.isElementwise()) {
+    return [=](const Step& step) {
+      const float *const p = matrices.f32(step), *const from = x.f32(step);
+      float* const to = y.f32(step);
+      forChunks(step.pool, mode.count, [&](int64_t begin, int64_t end, int64_t) {
+        for (int64_t i = begin; i < end; ++i) to[i] = p[i] * from[i];
+      });
+    };
+  }
+  const GemmShape shape = mode.applyShape();
+  const ForTensors forTensors(in, mode, shape);
   return [=](const Step& step) {
-    float* scratch = reinterpret_cast<float*>(step.scratch);
-    const Matrix p{matrix.f32(step), mode.dim, 1};
-    if (mode.isLast()) {
-      // P is symmetric: (P Xᵀ)ᵀ = X P.
-      gemm(shape, Matrix{x.f32(step), mode.dim, 1}, p, GemmOut{y.f32(step), mode.dim}, scratch,
-           step.pool);
-      return;
-    }
-    for (int64_t o = 0; o < mode.outer; ++o) {
-      const int64_t at = o * mode.dim * mode.inner;
-      gemm(shape, p, Matrix{x.f32(step) + at, mode.inner, 1}, GemmOut{y.f32(step) + at, mode.inner},
-           scratch, step.pool);
-    }
+    forTensors(step, [&](int64_t t, float* scratch, ThreadPool& pool) {
+      const Matrix given{matrices.f32(step) + t * mode.dim * mode.dim, mode.dim, 1};
+      const Matrix p = transposed ? given.transposed() : given;
+      const float* const from = x.f32(step) + t * mode.size();
+      float* const to = y.f32(step) + t * mode.size();
+      if (mode.isLast()) {  // (P Xᵀ)ᵀ = X Pᵀ
+        gemm(shape, Matrix{from, mode.dim, 1}, p.transposed(), GemmOut{to, mode.dim}, scratch,
+             pool);
+        return;
+      }
+      for (int64_t o = 0; o < mode.outer; ++o) {
+        const int64_t at = o * mode.dim * mode.inner;
+        gemm(shape, p, Matrix{from + at, mode.inner, 1}, GemmOut{to + at, mode.inner}, scratch,
+             pool);
+      }
+    });
   };
 }
 

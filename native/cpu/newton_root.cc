@@ -84,7 +84,8 @@ double distanceFromIdentity(const T* m, int64_t n) {
 
 // Runs the iteration in buffers 0 to 5 and leaves X in buffer 0. Returns the number of iterations.
 template <class T>
-int iterate(const float* a, int64_t n, int64_t p, double shift, double z, const Work& work) {
+int iterate(const float* a, int64_t n, int64_t p, double shift, double z, const Work& work,
+            ThreadPool& pool) {
   const int64_t size = paddedSize<T>(n);
   T* buffers[kBuffers];
   for (int i = 0; i < kBuffers; ++i) buffers[i] = reinterpret_cast<T*>(work.buffers[i]);
@@ -101,10 +102,10 @@ int iterate(const float* a, int64_t n, int64_t p, double shift, double z, const 
   while (iterations < kMaxIterations && !(error < kConverged)) {
     for (int64_t i = 0; i < size * size; ++i) t[i] = -inverse * m[i];
     for (int64_t i = 0; i < n; ++i) at(t, size, i, i) += static_cast<T>(p + 1) * inverse;
-    const T* tp = symmetricPower(t, p, size, n, power, spare);
-    symmetricProduct(x, t, size, n, nextX);
+    const T* tp = symmetricPower(t, p, size, n, power, spare, pool);
+    symmetricProduct(x, t, size, n, nextX, pool);
     T*& unused = tp == spare ? power : spare;
-    symmetricProduct(tp, m, size, n, unused);
+    symmetricProduct(tp, m, size, n, unused, pool);
     std::swap(m, unused);
     ++iterations;
     const double last = std::exchange(error, distanceFromIdentity(m, n));
@@ -120,8 +121,9 @@ int iterate(const float* a, int64_t n, int64_t p, double shift, double z, const 
 
 // The result of one precision, its X in float64 left in buffer 0.
 template <class T>
-RootResult attempt(const float* a, int64_t n, int64_t p, double shift, double z, const Work& work) {
-  const int32_t iterations = iterate<T>(a, n, p, shift, z, work);
+RootResult attempt(const float* a, int64_t n, int64_t p, double shift, double z, const Work& work,
+                   ThreadPool& pool) {
+  const int32_t iterations = iterate<T>(a, n, p, shift, z, work, pool);
   const int64_t size = paddedSize<double>(n), from = paddedSize<T>(n);
   double* x = work.buffers[0];
   if (sizeof(T) == sizeof(float)) {
@@ -131,8 +133,8 @@ RootResult attempt(const float* a, int64_t n, int64_t p, double shift, double z,
       for (int64_t c = 0; c < n; ++c)
         at(x, size, r, c) = at(reinterpret_cast<T*>(work.buffers[1]), from, r, c);
   }
-  const double* power = symmetricPower(x, p, size, n, work.buffers[2], work.buffers[3]);
-  const double residual = residualFromIdentity(work.matrix, power, n);
+  const double* power = symmetricPower(x, p, size, n, work.buffers[2], work.buffers[3], pool);
+  const double residual = residualFromIdentity(work.matrix, power, n, pool);
   return {residual, residual <= kRootTolerance ? MatrixStatus::ok : MatrixStatus::residual,
           iterations};
 }
@@ -146,7 +148,7 @@ size_t newtonRootScratchBytes(int64_t n) {
 }
 
 RootResult newtonRoot(const float* a, int64_t n, const RootOptions& options, float* out,
-                      void* memory) {
+                      void* memory, ThreadPool& pool) {
   if (!lowerIsFinite(a, n)) return {HUGE_VAL, MatrixStatus::notFinite, 0};
   Scratch scratch(memory);
   const Work work = takeWork(n, &scratch);
@@ -162,10 +164,10 @@ RootResult newtonRoot(const float* a, int64_t n, const RootOptions& options, flo
   const double shift = options.epsilon + ridge;
   const int64_t p = static_cast<int64_t>(options.p);
 
-  RootResult result = attempt<float>(a, n, p, shift, z, work);
+  RootResult result = attempt<float>(a, n, p, shift, z, work, pool);
   if (result.status != MatrixStatus::ok) {
     const int32_t wasted = result.iterations;
-    result = attempt<double>(a, n, p, shift, z, work);
+    result = attempt<double>(a, n, p, shift, z, work, pool);
     result.iterations += wasted;
   }
   if (result.status == MatrixStatus::ok && !writeSymmetric(work.buffers[0], n, out))

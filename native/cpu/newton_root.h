@@ -12,7 +12,7 @@ namespace FLATMIN_ISA {
 
 size_t newtonRootScratchBytes(int64_t n);
 RootResult newtonRoot(const float* a, int64_t n, const RootOptions& options, float* out,
-                      void* scratch);
+                      void* scratch, ThreadPool& pool);
 
 }  // namespace FLATMIN_ISA
 }  // namespace flatmin

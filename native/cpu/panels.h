@@ -10,6 +10,7 @@
 #include <cstring>
 #include <type_traits>
 
+#include "../program/thread_pool.h"
 #include "simd.h"
 
 namespace flatmin {
@@ -81,9 +82,10 @@ inline void transposeTile(const T* from, T* to) {
 // c = a^T b over k rows, where the product is known to be symmetric: one half computed, then
 // mirrored.
 template <class T>
-inline void symmetricProduct(const T* a, const T* b, int64_t size, int64_t k, T* c) {
+inline void symmetricProduct(const T* a, const T* b, int64_t size, int64_t k, T* c,
+                             ThreadPool& pool) {
   const int64_t tiles = size / kPanel<T>;
-  for (int64_t j = 0; j < tiles; ++j)
+  pool.parallel(tiles, [=](int64_t j, int) {
     for (int64_t i = j; i < tiles; ++i) {
       T* lower = tile(c, size, i, j);
       multiplyTile(tile(a, size, 0, i), tile(b, size, 0, j), 0, k, lower);
@@ -94,17 +96,18 @@ inline void symmetricProduct(const T* a, const T* b, int64_t size, int64_t k, T*
       for (int r = 0; r < kPanel<T>; ++r)
         for (int s = 0; s < r; ++s) lower[s * kPanel<T> + r] = lower[r * kPanel<T> + s];
     }
+  });
 }
 
 // x^p for symmetric x and integer p >= 1. Returns x itself or one of the two buffers.
 template <class T>
-inline const T* symmetricPower(const T* x, int64_t p, int64_t size, int64_t k, T* result,
-                               T* spare) {
+inline const T* symmetricPower(const T* x, int64_t p, int64_t size, int64_t k, T* result, T* spare,
+                               ThreadPool& pool) {
   int64_t bit = 1;
   while (bit <= p / 2) bit *= 2;
   const T* power = x;
   const auto multiply = [&](const T* by) {
-    symmetricProduct(power, by, size, k, spare);
+    symmetricProduct(power, by, size, k, spare, pool);
     power = spare;
     spare = result;
     result = const_cast<T*>(power);

@@ -6,6 +6,7 @@
 #include <cfloat>
 #include <cmath>
 
+#include "dot.h"
 #include "panels.h"
 
 namespace flatmin {
@@ -21,23 +22,6 @@ struct Work {
 
 Work takeWork(int64_t rows, int64_t cols, Scratch* scratch) {
   return {scratch->take<double>(rows * cols), scratch->take<double>(rows * rows)};
-}
-
-double sumLanes(vd v) {
-  double lanes[kLanesF64];
-  store(lanes, v);
-  for (int width = kLanesF64 / 2; width > 0; width /= 2)
-    for (int i = 0; i < width; ++i) lanes[i] += lanes[i + width];
-  return lanes[0];
-}
-
-double dot(const double* a, const double* b, int64_t n) {
-  vd sum = {};
-  int64_t i = 0;
-  for (; i + kLanesF64 <= n; i += kLanesF64) sum += load(a + i) * load(b + i);
-  double total = sumLanes(sum);
-  for (; i < n; ++i) total += a[i] * b[i];
-  return total;
 }
 
 // a <- c a - s b, b <- s a + c b

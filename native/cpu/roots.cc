@@ -3,11 +3,11 @@
 // an entry that is not finite, stop the run and name the tensor.
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "cholesky.h"
 #include "inverse_root.h"
 #include "kernels.h"
+#include "matrix_tasks.h"
 #include "status.h"
 
 namespace flatmin {
@@ -32,67 +32,81 @@ static void settle(int32_t* words, int32_t& failures, MatrixStatus result, doubl
 
 static int64_t align64(int64_t bytes) { return (bytes + 63) / 64 * 64; }
 
-// Indices of matrices, largest first: the long tasks begin early.
-static std::vector<size_t> bySize(const std::vector<Operand>& matrices) {
-  std::vector<size_t> order(matrices.size());
-  std::iota(order.begin(), order.end(), size_t{0});
-  std::stable_sort(order.begin(), order.end(),
-                   [&](size_t a, size_t b) { return matrices[a].dim(0) > matrices[b].dim(0); });
-  return order;
+namespace {
+
+// One matrix of the list: where it begins in its operands, and how its root is taken.
+struct RootTask {
+  Operand statistics, roots;
+  int64_t n, offset;
+  RootOptions options;
+  double tensor;
+
+  int64_t correctedBytes() const { return align64(n * n * static_cast<int64_t>(sizeof(float))); }
+  int64_t scratchBytes() const {
+    return correctedBytes() + align64(static_cast<int64_t>(inverseRootScratchBytes(n, options)));
+  }
+};
+
+std::vector<RootTask> rootTasks(const Instruction& in) {
+  std::vector<RootTask> tasks;
+  for (size_t i = 0; i < in.list("p").size(); ++i) {
+    RootOptions options;
+    options.p = in.list("p")[i];
+    options.ridge = in.number("ridge");
+    options.epsilon = in.number("epsilon");
+    options.newton = in.integer("newton") != 0;
+    const Operand &statistics = in.inputs.at(3 + 2 * i), &roots = in.inputs.at(4 + 2 * i);
+    const int64_t n = statistics.dim(1);
+    for (int64_t k = 0; k < statistics.dim(0); ++k)
+      tasks.push_back({statistics, roots, n, k * n * n, options, in.list("tensors").at(i)});
+  }
+  return tasks;
 }
+
+MatrixStatus takeRoot(const RootTask& task, double correction, const Step& step, char* scratch,
+                      ThreadPool& pool) {
+  const float* a = task.statistics.f32(step) + task.offset;
+  if (correction != 1) {
+    float* const corrected = reinterpret_cast<float*>(scratch);
+    for (int64_t j = 0; j < task.n * task.n; ++j)
+      corrected[j] = static_cast<float>(a[j] * correction);
+    a = corrected;
+  }
+  return inverseRoot(a, task.n, task.options, task.roots.f32(step) + task.offset,
+                     scratch + task.correctedBytes(), pool)
+      .status;
+}
+
+}  // namespace
 
 Run op_inverseRoots(Instruction& in) {
   const Operand status = in.inputs.at(0);
   const Operand failures = in.inputs.at(1);
   const Operand updates = in.inputs.at(2);
-  std::vector<Operand> statistics, roots;
-  for (size_t i = 3; i + 1 < in.inputs.size(); i += 2) {
-    statistics.push_back(in.inputs[i]);
-    roots.push_back(in.inputs[i + 1]);
-  }
-  const std::vector<double> tensors = in.list("tensors");
+  const std::vector<RootTask> tasks = rootTasks(in);
   const double beta = in.number("beta");
   const int64_t stepSlot = in.integer("stepSlot");
-  std::vector<RootOptions> options;
-  // A thread's scratch: the bias-corrected statistic, then what the root needs. Results wait in
-  // front of it.
-  const int64_t header = align64(static_cast<int64_t>(statistics.size() * sizeof(MatrixStatus)));
+  // Results wait in front of the threads' scratch.
+  const int64_t header = align64(static_cast<int64_t>(tasks.size() * sizeof(MatrixStatus)));
   int64_t perThread = 0;
-  for (size_t i = 0; i < statistics.size(); ++i) {
-    RootOptions root;
-    root.p = in.list("p").at(i);
-    root.ridge = in.number("ridge");
-    root.epsilon = in.number("epsilon");
-    root.newton = in.integer("newton") != 0;
-    options.push_back(root);
-    perThread = std::max(
-        perThread,
-        align64(statistics[i].type.bytes()) +
-            align64(static_cast<int64_t>(inverseRootScratchBytes(statistics[i].dim(0), root))));
+  std::vector<int64_t> orders;
+  for (const RootTask& task : tasks) {
+    orders.push_back(task.n);
+    perThread = std::max(perThread, task.scratchBytes());
   }
   in.scratchBytes = header + perThread * in.threads;
-  const std::vector<size_t> order = bySize(statistics);
+  const MatrixTasks forMatrices(orders, in.threads);
   return [=](const Step& step) {
     int32_t* words = status.i32(step);
     if (standsStill(words) || *updates.i32(step) == 0) return;
     const double correction = beta == 1 ? 1 : 1 / (1 - std::pow(beta, *updates.i32(step)));
     MatrixStatus* results = reinterpret_cast<MatrixStatus*>(step.scratch);
-    step.pool.parallel(static_cast<int64_t>(order.size()), [&](int64_t task, int thread) {
-      const size_t i = order[static_cast<size_t>(task)];
-      const int64_t n = statistics[i].dim(0);
-      char* scratch = step.scratch + header + thread * perThread;
-      const float* a = statistics[i].f32(step);
-      if (correction != 1) {
-        float* corrected = reinterpret_cast<float*>(scratch);
-        for (int64_t j = 0; j < n * n; ++j) corrected[j] = static_cast<float>(a[j] * correction);
-        a = corrected;
-      }
-      results[i] = inverseRoot(a, n, options[i], roots[i].f32(step),
-                               scratch + align64(statistics[i].type.bytes()))
-                       .status;
+    forMatrices(step, [&](size_t t, int thread, ThreadPool& pool) {
+      char* const scratch = step.scratch + header + thread * perThread;
+      results[t] = takeRoot(tasks[t], correction, step, scratch, pool);
     });
-    for (size_t i = 0; i < statistics.size(); ++i)
-      settle(words, failures.i32(step)[i], results[i], tensors[i], step.row[stepSlot]);
+    for (size_t t = 0; t < tasks.size(); ++t)
+      settle(words, failures.i32(step)[t], results[t], tasks[t].tensor, step.row[stepSlot]);
   };
 }
 
@@ -120,7 +134,9 @@ Run op_kfacInverses(Instruction& in) {
     perThread = std::max(perThread,
                          align64(static_cast<int64_t>(choleskyInverseScratchBytes(factor.dim(0)))));
   in.scratchBytes = header + perThread * in.threads;
-  const std::vector<size_t> order = bySize(factors);
+  std::vector<int64_t> orders;
+  for (const Operand& factor : factors) orders.push_back(factor.dim(0));
+  const std::vector<size_t> order = bySize(orders);
   return [=](const Step& step) {
     int32_t* words = status.i32(step);
     if (standsStill(words)) return;

@@ -1,5 +1,6 @@
-// Shampoo's products along one dimension of a tensor seen as [outer, dim, inner]: statistics G Gᵀ
-// and P G. The tensor is read where it stands, as a matrix dim × (outer, inner).
+// Products along one dimension of tensors seen as [count, outer, dim, inner]: statistics G Gᵀ and
+// P G, each tensor with matrices of its own. A tensor is read where it stands, as a matrix
+// dim × (outer, inner).
 #include "cuda/gemm.h"
 #include "cuda/kernels.h"
 #include "cuda/status.h"
@@ -8,11 +9,16 @@ namespace flatmin {
 namespace cuda {
 
 struct Mode {
-  int64_t outer, dim, inner;
+  int64_t count, outer, dim, inner;
 
   explicit Mode(const Instruction& in)
-      : outer(in.integer("outer")), dim(in.integer("dim")), inner(in.integer("inner")) {}
+      : count(in.integer("count")),
+        outer(in.integer("outer")),
+        dim(in.integer("dim")),
+        inner(in.integer("inner")) {}
   int64_t columns() const { return outer * inner; }
+  int64_t size() const { return outer * dim * inner; }
+  bool isElementwise() const { return size() == 1; }
 };
 
 // Row i of the dimension, column (o, r) of the others.
@@ -42,32 +48,65 @@ struct Statistic {
   }
 };
 
+// Tensors of one element each.
+__global__ void gramElements(int64_t count, const float* g, float decay, float scale,
+                             const int32_t* status, float* statistics) {
+  if (standsStill(status)) return;
+  for (int64_t t = globalThread(); t < count; t += globalThreads()) {
+    const float square = scale * g[t] * g[t];
+    statistics[t] = decay == 0 ? square : decay * statistics[t] + square;
+  }
+}
+__global__ void applyElements(int64_t count, const float* p, const float* x, float* y) {
+  for (int64_t t = globalThread(); t < count; t += globalThreads()) y[t] = p[t] * x[t];
+}
+
 Run op_modeGram(Instruction& in) {
-  const Operand status = in.inputs.at(0), statistic = in.inputs.at(1), g = in.inputs.at(2);
+  const Operand status = in.inputs.at(0), statistics = in.inputs.at(1), g = in.inputs.at(2);
   const Mode mode(in);
   const float decay = static_cast<float>(in.number("decay"));
   const float scale = static_cast<float>(in.number("scale"));
+  if (mode.count == 0) return [](const Step&) {};
+  if (mode.isElementwise())
+    return [=](const Step& step) {
+      LAUNCH(gramElements, blocksFor(mode.count), kThreads, 0, step.stream, mode.count, g.f32(step),
+             decay, scale, status.i32(step), statistics.f32(step));
+    };
   const GemmShape shape(mode.dim, mode.dim, mode.columns());
   in.scratchBytes = shape.scratchBytes();
   return [=](const Step& step) {
     const bool alongK = mode.inner > 1;
-    const ByMode a{g.f32(step), mode.dim, mode.inner, alongK};
-    gemm(shape, a, Transposed<ByMode>{a, alongK},
-         Statistic{statistic.f32(step), mode.dim, decay, scale, status.i32(step)}, step.scratch,
-         step.stream);
+    for (int64_t t = 0; t < mode.count; ++t) {
+      const ByMode a{g.f32(step) + t * mode.size(), mode.dim, mode.inner, alongK};
+      float* const statistic = statistics.f32(step) + t * mode.dim * mode.dim;
+      gemm(shape, a, Transposed<ByMode>{a, alongK},
+           Statistic{statistic, mode.dim, decay, scale, status.i32(step)}, step.scratch,
+           step.stream);
+    }
   };
 }
 
 Run op_modeApply(Instruction& in) {
-  const Operand matrix = in.inputs.at(0), x = in.inputs.at(1), y = in.outputs.at(0);
+  const Operand matrices = in.inputs.at(0), x = in.inputs.at(1), y = in.outputs.at(0);
   const Mode mode(in);
+  const bool transposed = in.integer("transposed") != 0;
+  if (mode.count == 0) return [](const Step&) {};
+  if (mode.isElementwise())
+    return [=](const Step& step) {
+      LAUNCH(applyElements, blocksFor(mode.count), kThreads, 0, step.stream, mode.count,
+             matrices.f32(step), x.f32(step), y.f32(step));
+    };
   const GemmShape shape(mode.dim, mode.columns(), mode.dim);
   in.scratchBytes = shape.scratchBytes();
   return [=](const Step& step) {
     const bool alongK = mode.inner == 1;
-    gemm(shape, leftMatrix(matrix.f32(step), mode.dim, 1),
-         ByMode{x.f32(step), mode.dim, mode.inner, alongK},
-         ByMode{y.f32(step), mode.dim, mode.inner, false}, step.scratch, step.stream);
+    for (int64_t t = 0; t < mode.count; ++t) {
+      const float* const p = matrices.f32(step) + t * mode.dim * mode.dim;
+      const int64_t at = t * mode.size();
+      gemm(shape, leftMatrix(p, transposed ? 1 : mode.dim, transposed ? mode.dim : 1),
+           ByMode{x.f32(step) + at, mode.dim, mode.inner, alongK},
+           ByMode{y.f32(step) + at, mode.dim, mode.inner, false}, step.scratch, step.stream);
+    }
   };
 }
 

@@ -1,9 +1,90 @@
-// countUpdate: how often the statistics under a root were updated.
+// Shampoo's inverse roots of many matrices in one launch, a matrix to a block, under the failure
+// policy of native/cpu/roots.cc; countUpdate: how often the statistics under them were updated.
+#include "cuda/inverse_root.h"
 #include "cuda/kernels.h"
 #include "cuda/status.h"
 
 namespace flatmin {
 namespace cuda {
+
+// One matrix of the list: where it begins in its buffers.
+struct RootTask {
+  int statistics, roots;  // buffers
+  int tensor;
+  int64_t n, offset;
+  RootOptions options;
+};
+
+__global__ void __launch_bounds__(kThreads)
+    takeRoots(const RootTask* tasks, int64_t count, char* const* table, const int32_t* status,
+              const int32_t* updates, double beta, int64_t numbers, double* scratch, int* results) {
+  if (standsStill(status) || *updates == 0) return;
+  const double correction = beta == 1 ? 1 : 1 / (1 - pow(beta, *updates));
+  for (int64_t k = blockIdx.x; k < count; k += gridDim.x) {
+    const RootTask task = tasks[k];
+    const float* const a = reinterpret_cast<float*>(table[task.statistics]) + task.offset;
+    float* const root = reinterpret_cast<float*>(table[task.roots]) + task.offset;
+    const RootResult result =
+        inverseRoot({a, task.n, correction}, task.options, scratch + blockIdx.x * numbers, root);
+    if (threadIdx.x == 0) results[k] = result.status;
+    __syncthreads();  // before the next matrix
+  }
+}
+
+constexpr int kPatience = 3;
+
+// One thread: a failure counts; the third in a row of one matrix, or an entry that is not finite,
+// ends the run.
+__global__ void settleRoots(const RootTask* tasks, int64_t count, const int* results,
+                            const int32_t* updates, const double* step, int32_t* status,
+                            int32_t* failures) {
+  if (standsStill(status) || *updates == 0) return;
+  for (int64_t k = 0; k < count; ++k) {
+    if (results[k] == kRootOk) {
+      failures[k] = 0;
+      continue;
+    }
+    failures[k] += 1;
+    status[kRootFailures] += 1;
+    const bool notFinite = results[k] == kRootNotFinite;
+    if (status[kStop] || (!notFinite && failures[k] < kPatience)) continue;
+    status[kStop] = notFinite ? 3 : 2;
+    status[kTensor] = tasks[k].tensor;
+    status[kStep] = static_cast<int32_t>(*step);
+  }
+}
+
+Run op_inverseRoots(Instruction& in) {
+  const Operand status = in.inputs.at(0), failures = in.inputs.at(1), updates = in.inputs.at(2);
+  std::vector<RootTask> list;
+  int64_t numbers = 0;
+  for (size_t i = 0; i < in.list("p").size(); ++i) {
+    const Operand &statistics = in.inputs.at(3 + 2 * i), &roots = in.inputs.at(4 + 2 * i);
+    const RootOptions options{in.list("p")[i], in.number("ridge"), in.number("epsilon"),
+                              in.integer("newton") != 0};
+    const int64_t n = statistics.dim(1);
+    const int tensor = static_cast<int>(in.list("tensors").at(i));
+    for (int64_t k = 0; k < statistics.dim(0); ++k)
+      list.push_back({statistics.id, roots.id, tensor, n, k * n * n, options});
+    numbers = std::max(numbers, rootNumbers(n));
+  }
+  if (list.empty()) return [](const Step&) {};
+  const Constant<RootTask> tasks(in, list);
+  const int64_t count = tasks.size();
+  const int64_t bytes = numbers * static_cast<int64_t>(sizeof(double));
+  const unsigned blocks = blocksForMatrices(count, bytes);
+  in.scratchBytes = blocks * bytes + count * static_cast<int64_t>(sizeof(int));
+  const double beta = in.number("beta");
+  const int64_t stepSlot = in.integer("stepSlot");
+  return [=](const Step& step) {
+    double* const scratch = reinterpret_cast<double*>(step.scratch);
+    int* const results = reinterpret_cast<int*>(scratch + blocks * numbers);
+    LAUNCH(takeRoots, blocks, kThreads, 0, step.stream, tasks.data(), count, step.table,
+           status.i32(step), updates.i32(step), beta, numbers, scratch, results);
+    LAUNCH(settleRoots, 1, 1, 0, step.stream, tasks.data(), count, results, updates.i32(step),
+           step.row + stepSlot, status.i32(step), failures.i32(step));
+  };
+}
 
 __global__ void countUpdate(const int32_t* status, int32_t* updates) {
   if (!standsStill(status)) *updates += 1;

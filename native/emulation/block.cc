@@ -261,8 +261,8 @@ void Block::answerWarp(int warp, uint32_t mask) {
 
 void* Block::shared(size_t bytes, Site site) {
   races::after(&regions_);
-  for (Region& region : regions_)
-    if (region.site == site) return region.data();
+  for (Region& region : regions_)  // of another size: another instance of a template
+    if (region.site == site && region.bytes == bytes) return region.data();
   size_t total = bytes;
   for (const Region& region : regions_) total += region.bytes;
   if (total > kSharedBytes) fail(site, "more than 48 KiB of shared memory");

@@ -1,26 +1,28 @@
 import type { Value } from '../graph/graph.ts';
-import type { Attrs } from '../graph/types.ts';
+import { type Attrs, sizeOf } from '../graph/types.ts';
 import { gemm } from '../linalg/gemm.ts';
-import { defineOp, expectType, type Numbers, type Operand, shapeError } from './define.ts';
+import { defineOp, expectType, type Numbers, shapeError } from './define.ts';
 import { standsStill } from './status.ts';
 
-/** A tensor seen along one of its dimensions, as [outer, dim, inner]. */
+/** Tensors, one after the other, seen along one of their dimensions: [count, outer, dim, inner]. */
 export interface Mode {
+  readonly count: number;
   readonly outer: number;
   readonly dim: number;
   readonly inner: number;
 }
 
 interface ModeAttrs extends Mode, Attrs {
+  readonly count: number;
   readonly outer: number;
   readonly dim: number;
   readonly inner: number;
 }
 
-/** Slice o of a [outer, dim, inner] tensor as a dim × inner matrix. */
-const slice = ({ data }: { data: Numbers }, { dim, inner }: Mode, o: number) => ({
+/** Slice o of tensor t as a dim × inner matrix. */
+const slice = ({ data }: { data: Numbers }, { outer, dim, inner }: Mode, t: number, o: number) => ({
   data,
-  offset: o * dim * inner,
+  offset: (t * outer + o) * dim * inner,
   rowStride: inner,
   colStride: 1,
 });
@@ -33,74 +35,91 @@ const transpose = <M extends { rowStride: number; colStride: number }>(m: M): M 
 
 const modeGramOp = defineOp<ModeAttrs & { decay: number; scale: number }>({
   name: 'modeGram',
-  infer: ([status, statistic, g], { outer, dim, inner }) => {
+  infer: ([status, statistics, g], { count, outer, dim, inner }) => {
     expectType('modeGram', 'a status block', status, 'i32', [8]);
-    expectType('modeGram', 'a statistic', statistic, 'f32', [dim, dim]);
-    expectType('modeGram', 'a gradient', g, 'f32');
-    if (g.shape.reduce((n, d) => n * d, 1) !== outer * dim * inner) {
+    expectType('modeGram', 'statistics', statistics, 'f32', [count, dim, dim]);
+    expectType('modeGram', 'gradients', g, 'f32');
+    if (sizeOf(g.shape) !== count * outer * dim * inner) {
       throw shapeError(
-        `modeGram cannot see [${g.shape.join(', ')}] as [${outer}, ${dim}, ${inner}]`,
+        `modeGram cannot see [${g.shape.join(', ')}] as [${count}, ${outer}, ${dim}, ${inner}]`,
       );
     }
     return [];
   },
   mutates: true,
-  kernel: ({ inputs: [status, statistic, g], attrs }) => {
-    const { outer, dim, inner, decay, scale } = attrs;
+  kernel: ({ inputs: [status, statistics, g], attrs }) => {
+    const { count, outer, dim, inner, decay, scale } = attrs;
     const gram = new Float64Array(dim * dim);
     return () => {
       if (standsStill(status)) return;
-      gram.fill(0);
-      for (let o = 0; o < outer; o++) {
-        const a = slice(g, attrs, o);
-        gemm(
-          dim,
-          dim,
-          inner,
-          a,
-          transpose(a),
-          { data: gram, offset: 0, ld: dim },
-          {
-            accumulate: true,
-          },
-        );
-      }
-      for (let i = 0; i < gram.length; i++) {
-        statistic.data[i] = decay * statistic.data[i] + scale * gram[i];
+      for (let t = 0; t < count; t++) {
+        gram.fill(0);
+        for (let o = 0; o < outer; o++) {
+          const a = slice(g, attrs, t, o);
+          gemm(
+            dim,
+            dim,
+            inner,
+            a,
+            transpose(a),
+            { data: gram, offset: 0, ld: dim },
+            { accumulate: true },
+          );
+        }
+        const at = t * dim * dim;
+        for (let i = 0; i < gram.length; i++) {
+          statistics.data[at + i] = decay * statistics.data[at + i] + scale * gram[i];
+        }
       }
     };
   },
 });
 
-/** statistic ← decay · statistic + scale · Σ G Gᵀ over the mode's slices G; a no-op while the status block is set. */
+/**
+ * statistic ← decay · statistic + scale · Σ G Gᵀ over the mode's slices G, for each tensor its own [dim, dim] of
+ * `statistics`; a no-op while the status block is set.
+ */
 export function modeGram(
   status: Value,
-  statistic: Value,
+  statistics: Value,
   g: Value,
-  { outer, dim, inner }: Mode,
+  { count, outer, dim, inner }: Mode,
   { decay, scale }: { decay: number; scale: number },
 ): void {
-  g.graph.add(modeGramOp, [status, statistic, g], { outer, dim, inner, decay, scale });
+  g.graph.add(modeGramOp, [status, statistics, g], { count, outer, dim, inner, decay, scale });
 }
 
-const modeApplyOp = defineOp<ModeAttrs>({
+const modeApplyOp = defineOp<ModeAttrs & { transposed: number }>({
   name: 'modeApply',
-  infer: ([matrix, x], { dim }) => {
-    expectType('modeApply', 'a matrix', matrix, 'f32', [dim, dim]);
+  infer: ([matrices, x], { count, dim }) => {
+    expectType('modeApply', 'matrices', matrices, 'f32', [count, dim, dim]);
     return [x];
   },
-  kernel: ({ inputs: [matrix, x], outputs: [y], attrs }) => {
-    const { outer, dim, inner } = attrs;
-    const p = { data: matrix.data, offset: 0, rowStride: dim, colStride: 1 };
+  kernel: ({ inputs: [matrices, x], outputs: [y], attrs }) => {
+    const { count, outer, dim, inner, transposed } = attrs;
     return () => {
-      for (let o = 0; o < outer; o++) {
-        const out = { data: y.data, offset: o * dim * inner, ld: inner };
-        gemm(dim, inner, dim, { ...p, data: matrix.data }, slice(x as Operand, attrs, o), out);
+      for (let t = 0; t < count; t++) {
+        const p = { data: matrices.data, offset: t * dim * dim, rowStride: dim, colStride: 1 };
+        for (let o = 0; o < outer; o++) {
+          const out = { data: y.data, offset: (t * outer + o) * dim * inner, ld: inner };
+          gemm(dim, inner, dim, transposed ? transpose(p) : p, slice(x, attrs, t, o), out);
+        }
       }
     };
   },
 });
 
-/** P ×_mode x: every slice of the mode multiplied by the symmetric matrix P from the left. */
-export const modeApply = (matrix: Value, x: Value, { outer, dim, inner }: Mode): Value =>
-  x.graph.add(modeApplyOp, [matrix, x], { outer, dim, inner })[0];
+/** Every slice of the mode multiplied from the left by its tensor's P of `matrices` [count, dim, dim], or by Pᵀ. */
+export const modeApply = (
+  matrices: Value,
+  x: Value,
+  { count, outer, dim, inner }: Mode,
+  { transposed = false } = {},
+): Value =>
+  x.graph.add(modeApplyOp, [matrices, x], {
+    count,
+    outer,
+    dim,
+    inner,
+    transposed: Number(transposed),
+  })[0];

@@ -3,7 +3,7 @@ import { choleskyInverse } from '../linalg/cholesky.ts';
 import { inverseRoot } from '../linalg/inverse-root.ts';
 import type { MatrixStatus, Real } from '../linalg/matrix.ts';
 import { defineOp, expectSameShape, expectType, type Operand, shapeError } from './define.ts';
-import { STATUS, standsStill } from './status.ts';
+import { STATUS, standsStill, stopRun } from './status.ts';
 
 /** Failures in a row that end the run. */
 const PATIENCE = 3;
@@ -27,10 +27,7 @@ export function settleRoot(
   failures.data[index] += 1;
   status.data[STATUS.rootFailures] += 1;
   if (result !== 'notFinite' && failures.data[index] < PATIENCE) return;
-  if (status.data[STATUS.stop] !== 0) return;
-  status.data[STATUS.stop] = result === 'notFinite' ? 3 : 2;
-  status.data[STATUS.tensor] = tensor;
-  status.data[STATUS.step] = step;
+  stopRun(status, result === 'notFinite' ? 3 : 2, tensor, step);
 }
 
 type RootAttrs = Readonly<{
@@ -47,11 +44,15 @@ const inverseRootsOp = defineOp<RootAttrs>({
   name: 'inverseRoots',
   infer: ([status, failures, updates, ...matrices], { p }) => {
     expectType('inverseRoots', 'a status block', status, 'i32', [8]);
-    expectType('inverseRoots', 'failure counters', failures, 'i32', [p.length]);
     expectType('inverseRoots', 'an update counter', updates, 'i32', [1]);
-    for (let i = 0; i < matrices.length; i += 2) {
-      expectSameShape('inverseRoots', matrices[i].shape, matrices[i + 1].shape);
-    }
+    let count = 0;
+    p.forEach((_, i) => {
+      const { shape } = matrices[2 * i];
+      expectType('inverseRoots', 'statistics', matrices[2 * i], 'f32', [null, shape[1], shape[1]]);
+      expectSameShape('inverseRoots', shape, matrices[2 * i + 1].shape);
+      count += shape[0];
+    });
+    expectType('inverseRoots', 'failure counters', failures, 'i32', [count]);
     return [];
   },
   mutates: true,
@@ -60,25 +61,27 @@ const inverseRootsOp = defineOp<RootAttrs>({
     return (row) => {
       if (standsStill(status) || updates.data[0] === 0) return;
       const correction = beta === 1 ? 1 : 1 / (1 - beta ** updates.data[0]);
+      const method = newton ? 'newton' : 'eigh';
+      let counter = 0;
       p.forEach((power, i) => {
-        const statistic = matrices[2 * i];
-        const a = (statistic.data as Real).map((x) => x * correction) as Real;
-        const method = newton ? 'newton' : 'eigh';
-        const result = inverseRoot(a, statistic.shape[0], power, matrices[2 * i + 1].data as Real, {
-          ridge,
-          epsilon,
-          method,
-        });
-        settleRoot(status, failures, i, result.status, tensors[i], row[stepSlot]);
+        const [statistics, roots] = [matrices[2 * i], matrices[2 * i + 1]];
+        const [count, n] = statistics.shape;
+        for (let k = 0; k < count; k++) {
+          const part = (m: Operand) => m.data.subarray(k * n * n, (k + 1) * n * n) as Real;
+          const a = part(statistics).map((x) => x * correction);
+          const result = inverseRoot(a, n, power, part(roots), { ridge, epsilon, method });
+          settleRoot(status, failures, counter++, result.status, tensors[i], row[stepSlot]);
+        }
       });
     };
   },
 });
 
+/** Statistics [count, n, n] of one parameter. */
 export interface RootRequest {
-  readonly statistic: Value;
-  /** Holds the last good root. */
-  readonly root: Value;
+  readonly statistics: Value;
+  /** Holds the last good roots. */
+  readonly roots: Value;
   /** root ← statistic^(−1/p). */
   readonly p: number;
   /** Index of the parameter, for messages. */
@@ -87,8 +90,8 @@ export interface RootRequest {
 
 /**
  * Inverse roots of many statistics in one call, under the failure policy. With β < 1 the statistics are EMAs, divided
- * by 1 − β^updates first; before the first update nothing is done. `failures` is i32 [requests.length], `updates`
- * i32 [1].
+ * by 1 − β^updates first; before the first update nothing is done. `failures` is i32, one for each matrix in order,
+ * `updates` i32 [1].
  */
 export function inverseRoots(
   status: Value,
@@ -102,7 +105,7 @@ export function inverseRoots(
       status,
       counters.failures,
       counters.updates,
-      ...requests.flatMap(({ statistic, root }) => [statistic, root]),
+      ...requests.flatMap(({ statistics, roots }) => [statistics, roots]),
     ],
     {
       p: requests.map((r) => r.p),

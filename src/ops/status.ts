@@ -28,6 +28,14 @@ export const statusBlock = (graph: Graph): Value =>
 export const standsStill = (status: Operand): boolean =>
   status.data[STATUS.stop] !== 0 || status.data[STATUS.skip] !== 0;
 
+/** Ends the run, unless it has ended already. */
+export function stopRun(status: Operand, reason: 2 | 3, tensor: number, step: number): void {
+  if (status.data[STATUS.stop] !== 0) return;
+  status.data[STATUS.stop] = reason;
+  status.data[STATUS.tensor] = tensor;
+  status.data[STATUS.step] = step;
+}
+
 const checkFiniteOp = defineOp<{ skip: number; again: number; stepSlot: number }>({
   name: 'checkFinite',
   infer: ([status, ...tensors]) => {

@@ -1,14 +1,16 @@
 import { z } from 'zod';
-import { FlatminError } from '../errors.ts';
 import type { Value } from '../graph/graph.ts';
-import type { Shape } from '../graph/types.ts';
-import { sizeOf } from '../graph/types.ts';
+import { joinBlocks, splitBlocks } from '../ops/blocks.ts';
 import type { Numbers } from '../ops/define.ts';
+import { graft } from '../ops/graft.ts';
 import { type Mode, modeApply, modeGram } from '../ops/modes.ts';
+import { reshape } from '../ops/reshape.ts';
 import { countUpdate, inverseRoots } from '../ops/roots.ts';
 import { sgdOp } from '../ops/sgd.ts';
-import { defineOptimizer, rateSlot } from './optimizer.ts';
-import { count, decay, decayOrSum, nonNegative, rate } from './options.ts';
+import { graftedMethod } from './graft.ts';
+import { defineOptimizer, type OptimizerTrace, type Parameter, rateSlot } from './optimizer.ts';
+import { count, decay, decayOrSum, nonNegative, positive, rate } from './options.ts';
+import { modesOf, preconditionedDims, refreshes } from './preconditioner.ts';
 
 const schema = z.strictObject({
   /** Learning rate η, or a schedule. */
@@ -19,137 +21,176 @@ const schema = z.strictObject({
   epsilon: nonNegative.default(1e-4),
   /** β of averaged statistics; 1 sums them, as the paper does. Default 1. */
   beta: decayOrSum.default(1),
-  /** Steps between two updates of the statistics. Default 1. */
+  /** Steps between two updates of the statistics, sooner while t is small, as with `rootsEvery`. Default 1. */
   statisticsEvery: count.default(1),
   /** Steps T between two rounds of roots, sooner while t is small: when t − t_last ≥ min(T, max(1, ⌊t/5⌋)). Default 10. */
   rootsEvery: count.default(10),
+  /** The first step that is preconditioned; before it the grafted method steps alone. Default 1. */
+  startStep: count.default(1),
+  /**
+   * Gives each tensor's step the ℓ2 norm of another method's at its defaults: SGD's g, Adagrad's g/(√v + 1e-10),
+   * RMSProp's with γ = 0.99, Adam's with β = (0.9, 0.999); 4 bytes a parameter more, 8 for Adam (Anil et al. 2020).
+   * Default `none`.
+   */
+  graft: z.enum(['none', 'sgd', 'adagrad', 'rmsprop', 'adam']).default('none'),
   /** Flattens a tensor of three or more dimensions to [out, everything else]. Default true. */
   mergeDims: z.boolean().default(true),
-  /** Largest dimension that gets a statistic; larger ones are left as they are. Default 1024. */
-  maxDim: count.default(1024),
-  /** A root's method. Default `eigh`. */
+  /** Tensors are cut into blocks of at most this along every dimension, each preconditioned alone. Default 1024. */
+  blockSize: count.default(1024),
+  /** Vectors: a full statistic ggᵀ, or its diagonal g². Default `full`. */
+  vectors: z.enum(['full', 'diagonal']).default('full'),
+  /** p of every root A^(−1/p), any number above 0, instead of 2 × the tensor's order. */
+  exponentOverride: positive.optional(),
+  /** A root's method; `newton` leaves p that are not whole to `eigh`. Default `eigh`. */
   rootMethod: z.enum(['eigh', 'newton']).default('eigh'),
   /** Relative ridge added before a root: ridge · λmax. Default 1e-6. */
   ridge: nonNegative.default(1e-6),
-  /** Momentum of the preconditioned direction. Default 0. */
+  /** Momentum of the preconditioned, grafted direction. Default 0. */
   momentum: decay.default(0),
   nesterov: z.boolean().default(false),
 });
 
 export type ShampooOptions = z.input<typeof schema>;
+type Options = z.output<typeof schema>;
 
 /**
  * Shampoo (Gupta, Koren, Singer 2018): for a matrix, L ← L + GGᵀ, R ← R + GᵀG, θ ← θ − η L^(−1/4) G R^(−1/4);
  * a tensor of order k has one statistic a dimension with the exponent −1/(2k).
- * A root that fails keeps the last one and counts; three in a row are `FLATMIN_NUMERICS`.
- * State: 2·(m² + n²) numbers for an m×n matrix.
+ * A root that fails keeps the last one and counts; three in a row are `FLATMIN_NUMERICS`. Until the first, nothing is
+ * preconditioned. State: 2·(m² + n²) numbers for an m×n matrix, or for each of its blocks.
  */
 export const shampoo = defineOptimizer('shampoo', schema, (t, options) => {
-  const { graph, status } = t;
+  const { graph, params } = t;
   const { grads } = t.gradient();
   t.checkFinite(grads);
 
-  const preconditioners = t.params.flatMap(({ name, value }, tensor) => {
-    const dims = options.mergeDims ? mergedDims(value.shape) : orderedDims(value.shape);
-    return modesOf(dims)
-      .filter(({ dim }) => dim <= options.maxDim && value.size > 0)
-      .map((mode, i) => {
-        const type = { dtype: 'f32' as const, shape: [mode.dim, mode.dim] };
-        const start = options.beta === 1 ? options.epsilon : 0;
-        return {
-          tensor,
-          mode,
-          p: 2 * dims.length,
-          statistic: t.state(`statistic${i}/${name}`, type, diagonal(mode.dim, start)),
-          root: t.state(`root${i}/${name}`, type, diagonal(mode.dim, 1)),
-        };
-      });
-  });
-  const updates = t.state('updates', { dtype: 'i32', shape: [1] });
-  const failures = t.state('failures', { dtype: 'i32', shape: [preconditioners.length] });
+  const tensors = params.map((parameter, i) => preconditioned(t, parameter, grads[i], options));
+  traceStatistics(t, tensors, options);
 
-  const every = (period: number) => (step: number) => (step - 1) % period === 0;
-  graph.inSection({ name: 'statistics', due: every(options.statisticsEvery) }, () => {
-    const { beta } = options;
+  const { startStep, weightDecay, momentum, nesterov } = options;
+  const lrSlot = rateSlot(graph, options.lr).index;
+  const velocities = params.map(({ name, value }) =>
+    momentum === 0 ? [] : [t.state(`momentum/${name}`, value.type)],
+  );
+  const descend = (directions: readonly Value[]): void => {
+    graph.add(
+      sgdOp,
+      [t.status, ...params.flatMap(({ value }, i) => [value, directions[i], ...velocities[i]])],
+      { lrSlot, momentum, nesterov: Number(nesterov), weightDecay, decoupled: 1 },
+    );
+  };
+  const adaptive =
+    options.graft === 'none' || options.graft === 'sgd'
+      ? undefined
+      : graftedMethod(t, options.graft, grads);
+  const steps = () => adaptive?.steps() ?? grads;
+
+  const alone = () => {
+    // The method's own update, equal to it to the bit.
+    if (adaptive !== undefined && momentum === 0) adaptive.update(lrSlot, weightDecay);
+    else descend(steps());
+  };
+  const withRoots = () => {
+    const directions = tensors.map(direction);
+    descend(options.graft === 'none' ? directions : graft(directions, steps()));
+  };
+  if (startStep === 1) return withRoots();
+  graph.inSection({ name: 'grafted', due: (step) => step < startStep }, alone);
+  graph.inSection({ name: 'preconditioned', due: (step) => step >= startStep }, withRoots);
+});
+
+/** Blocks of one shape. */
+interface Group {
+  readonly blocks: Value;
+  readonly modes: readonly { mode: Mode; statistics: Value; roots: Value }[];
+}
+
+interface Preconditioned {
+  readonly index: number;
+  readonly grad: Value;
+  readonly dims: readonly number[];
+  readonly size: number;
+  /** None for a tensor without elements. */
+  readonly groups: readonly Group[];
+}
+
+function preconditioned(
+  t: OptimizerTrace,
+  { name, value, index }: Parameter,
+  grad: Value,
+  options: Options,
+): Preconditioned {
+  const dims = preconditionedDims(value.shape, options.mergeDims);
+  const size = dims.length === 1 && options.vectors === 'diagonal' ? 1 : options.blockSize;
+  if (value.size === 0) return { index, grad, dims, size, groups: [] };
+  const start = options.beta === 1 ? options.epsilon : 0;
+  let made = 0;
+  const matrices = ({ count, dim }: Mode) => {
+    const type = { dtype: 'f32' as const, shape: [count, dim, dim] };
+    const key = `${made++}/${name}`;
+    return {
+      statistics: t.state(`statistic${key}`, type, diagonals(dim, start)),
+      roots: t.state(`root${key}`, type, diagonals(dim, 1)),
+    };
+  };
+  const groups = splitBlocks(grad, dims, size).map((blocks) => ({
+    blocks,
+    modes: modesOf(blocks.shape).map((mode) => ({ mode, ...matrices(mode) })),
+  }));
+  return { index, grad, dims, size, groups };
+}
+
+/** The sections that keep statistics and roots. */
+function traceStatistics(
+  t: OptimizerTrace,
+  tensors: readonly Preconditioned[],
+  options: Options,
+): void {
+  const { graph, status } = t;
+  const { beta, startStep } = options;
+  const updates = t.state('updates', { dtype: 'i32', shape: [1] });
+  graph.inSection({ name: 'statistics', due: refreshes(options.statisticsEvery) }, () => {
     const weights = { decay: beta, scale: beta === 1 ? 1 : 1 - beta };
-    for (const { statistic, tensor, mode } of preconditioners) {
-      modeGram(status, statistic, grads[tensor], mode, weights);
+    for (const { blocks, modes } of tensors.flatMap(({ groups }) => groups)) {
+      for (const { mode, statistics } of modes) {
+        modeGram(status, statistics, blocks, mode, weights);
+      }
     }
     countUpdate(status, updates);
   });
-  graph.inSection({ name: 'roots', due: freshRoots(options.rootsEvery) }, () => {
-    const requests = preconditioners.map(({ statistic, root, p, tensor }) => ({
-      statistic,
-      root,
-      p,
-      tensor: t.params[tensor].index,
-    }));
+  const requests = tensors.flatMap(({ index, dims, groups }) =>
+    groups
+      .flatMap(({ modes }) => modes)
+      .map(({ statistics, roots }) => ({
+        statistics,
+        roots,
+        p: options.exponentOverride ?? 2 * dims.length,
+        tensor: index,
+      })),
+  );
+  const matrices = requests.reduce((sum, { roots }) => sum + roots.shape[0], 0);
+  const failures = t.state('failures', { dtype: 'i32', shape: [matrices] });
+  graph.inSection({ name: 'roots', due: refreshes(options.rootsEvery, startStep) }, () => {
     inverseRoots(status, { failures, updates }, requests, {
-      epsilon: options.beta === 1 ? 0 : options.epsilon,
+      epsilon: beta === 1 ? 0 : options.epsilon,
       ridge: options.ridge,
       method: options.rootMethod,
-      beta: options.beta,
+      beta,
     });
   });
-
-  const directions = grads.map((grad, tensor) =>
-    preconditioners
-      .filter((p) => p.tensor === tensor)
-      .reduce((g: Value, { root, mode }) => modeApply(root, g, mode), grad),
-  );
-  const momentum = (name: string, shape: Shape) =>
-    options.momentum === 0 ? [] : [t.state(`momentum/${name}`, { dtype: 'f32', shape })];
-  graph.add(
-    sgdOp,
-    [
-      status,
-      ...t.params.flatMap(({ name, value }, i) => [
-        value,
-        directions[i],
-        ...momentum(name, value.shape),
-      ]),
-    ],
-    {
-      lrSlot: rateSlot(graph, options.lr).index,
-      momentum: options.momentum,
-      nesterov: Number(options.nesterov),
-      weightDecay: options.weightDecay,
-      decoupled: 1,
-    },
-  );
-});
-
-/** At least one dimension; a scalar is a vector of one. */
-const orderedDims = (shape: Shape): number[] => (shape.length === 0 ? [1] : [...shape]);
-
-/** [out, everything else]. */
-const mergedDims = (shape: Shape): number[] =>
-  shape.length < 3 ? orderedDims(shape) : [shape[0], sizeOf(shape.slice(1))];
-
-const modesOf = (dims: readonly number[]): Mode[] =>
-  dims.map((dim, i) => ({
-    outer: sizeOf(dims.slice(0, i)),
-    dim,
-    inner: sizeOf(dims.slice(i + 1)),
-  }));
-
-const diagonal = (n: number, value: number) => (data: Numbers) => {
-  for (let i = 0; i < n; i++) data[i * n + i] = value;
-};
-
-/** When roots are refreshed: at the first step, then when t − t_last ≥ min(T, max(1, ⌊t/5⌋)). */
-function freshRoots(period: number): (step: number) => boolean {
-  const due: boolean[] = [];
-  let last = 0;
-  return (step) => {
-    for (let t = due.length + 1; t <= step; t++) {
-      const fresh = t === 1 || t - last >= Math.min(period, Math.max(1, Math.floor(t / 5)));
-      if (fresh) last = t;
-      due.push(fresh);
-    }
-    if (due[step - 1] === undefined) {
-      throw new FlatminError('FLATMIN_ARGUMENT', `Steps count from 1, got ${step}`);
-    }
-    return due[step - 1];
-  };
 }
+
+/** The gradient with each block's dimensions multiplied by their roots. */
+function direction({ grad, dims, size, groups }: Preconditioned): Value {
+  if (groups.length === 0) return grad;
+  const blocks = groups.map(({ blocks, modes }) =>
+    modes.reduce((g, { roots, mode }) => modeApply(roots, g, mode), blocks),
+  );
+  return reshape(joinBlocks(blocks, dims, size), grad.shape);
+}
+
+const diagonals = (n: number, value: number) => (data: Numbers) => {
+  for (let i = 0; i < data.length; i += n * n) {
+    for (let k = 0; k < n; k++) data[i + k * n + k] = value;
+  }
+};

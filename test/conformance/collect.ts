@@ -31,6 +31,3 @@ export const cpuKernels = (): string[] => listed(CPU_KERNELS);
 
 /** Ops listed as having a CUDA kernel. */
 export const cudaKernels = (): string[] => listed(CUDA_KERNELS);
-
-/** Ops that have no CUDA kernel yet: exactly these, which conformance.test.ts sees to. */
-export const WITHOUT_CUDA: readonly string[] = ['eigh', 'inverseRoot', 'inverseRoots'];

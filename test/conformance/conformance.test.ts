@@ -6,7 +6,7 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import type { Numbers } from '../../src/ops/define.ts';
 import { type Backend, backends } from './backends.ts';
-import { collectCases, cpuKernels, cudaKernels, executedOps, WITHOUT_CUDA } from './collect.ts';
+import { collectCases, cpuKernels, cudaKernels, executedOps } from './collect.ts';
 import { checkAgainstDifferences } from './differences.ts';
 import {
   type Case,
@@ -112,13 +112,9 @@ describe('coverage', () => {
     expect(executedOps().filter((name) => !kernels.has(name))).toEqual([]);
   });
 
-  it('has a CUDA kernel for every op but those that are known to lack one', () => {
+  it('has a CUDA kernel for every op', () => {
     const kernels = new Set(cudaKernels());
-    expect(
-      executedOps()
-        .filter((name) => !kernels.has(name))
-        .sort(),
-    ).toEqual(WITHOUT_CUDA);
+    expect(executedOps().filter((name) => !kernels.has(name))).toEqual([]);
   });
 });
 

@@ -61,10 +61,6 @@ export async function train(
   return { losses, parameters, seconds: history[0].epochSeconds / steps };
 }
 
-/** The op of a step that has no kernel on the device, of the error that says so. */
-export const opWithout = (error: unknown): string | undefined =>
-  /^op (\w+) has no kernel on this device$/.exec((error as Error).message)?.[1];
-
 /** Steps whose losses are compared: rounding grows from step to step. */
 const COMPARED = 4;
 

@@ -5,7 +5,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { expect, it } from 'vitest';
-import { collectCases, cudaKernels, WITHOUT_CUDA } from '../conformance/collect.ts';
+import { collectCases, cudaKernels } from '../conformance/collect.ts';
 import type { Case } from '../conformance/harness.ts';
 import { onCuda, shortList } from '../conformance/short.ts';
 
@@ -78,9 +78,7 @@ Made by \`test/emulation/kernels.test.ts\` from the lists that the tests go by. 
 suite, "two cases" those of \`test/conformance/short.ts\`; ops without a case of their own run in gradients of others.
 "GPU" is what a kept \`docs/results/gpu-check.json\` says: without one, nothing has run on a GPU.
 
-${table}
-Without a CUDA kernel: ${WITHOUT_CUDA.join(', ')}.
-`;
+${table}`;
   await expect(text).toMatchFileSnapshot(join(results, 'cuda-kernels.md'));
   expect(rows.filter((cells) => cells.includes('no') || cells.includes('none'))).toEqual([]);
 });

@@ -73,18 +73,25 @@ export function secondDifference(n: number): Float64Array {
   });
 }
 
-/** f(A) of the second difference from its closed form. */
-export function ofSecondDifference(n: number, f: (x: number) => number): Float64Array {
-  const vector = (j: number, k: number) => Math.sin(((j + 1) * k * Math.PI) / (n + 1));
-  return Float64Array.from({ length: n * n }, (_, i) => {
-    let sum = 0;
-    for (let k = 1; k <= n; k++)
-      sum +=
-        f(2 - 2 * Math.cos((k * Math.PI) / (n + 1))) *
-        vector(Math.floor(i / n), k) *
-        vector(i % n, k);
-    return (2 / (n + 1)) * sum;
+/** Column j of f(A) of the second difference, from its closed form. */
+export function columnOfSecondDifference(
+  n: number,
+  j: number,
+  f: (x: number) => number,
+): Float64Array {
+  const angle = Math.PI / (n + 1);
+  const weights = Array.from({ length: n }, (_, k) => {
+    const value = f(2 - 2 * Math.cos((k + 1) * angle));
+    return (2 / (n + 1)) * value * Math.sin((j + 1) * (k + 1) * angle);
   });
+  return Float64Array.from({ length: n }, (_, i) =>
+    weights.reduce((sum, w, k) => sum + w * Math.sin((i + 1) * (k + 1) * angle), 0),
+  );
+}
+
+export function ofSecondDifference(n: number, f: (x: number) => number): Float64Array {
+  const columns = Array.from({ length: n }, (_, j) => columnOfSecondDifference(n, j, f));
+  return Float64Array.from({ length: n * n }, (_, i) => columns[i % n][Math.floor(i / n)]);
 }
 
 export function hilbert(n: number): Float64Array {

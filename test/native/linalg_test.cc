@@ -130,13 +130,15 @@ struct Memory : std::vector<char> {
 
 bool runEigh(const Floats& a, int n, Doubles* values, Doubles* vectors) {
   Memory scratch(eighScratchBytes(n));
+  ThreadPool pool(1);
   values->assign(n, 0), vectors->assign(n * n, 0);
-  return eigh(a.data(), n, values->data(), vectors->data(), scratch.data());
+  return eigh(a.data(), n, values->data(), vectors->data(), scratch.data(), pool);
 }
 
 RootResult runRoot(const Floats& a, int n, const RootOptions& options, Floats* out) {
   Memory scratch(inverseRootScratchBytes(n, options));
-  return inverseRoot(a.data(), n, options, out->data(), scratch.data());
+  ThreadPool pool(1);
+  return inverseRoot(a.data(), n, options, out->data(), scratch.data(), pool);
 }
 
 MatrixStatus runCholesky(const Floats& a, int n, double damping, Floats* out) {
@@ -317,6 +319,24 @@ void testRoot(bool newton) {
               "epsilon, then ridge", 2);
 }
 
+void testThreads() {
+  const int n = 150;
+  const Floats a = withSpectrum(logSpectrum(n, 1e6));
+  ThreadPool one(1), three(3);
+  for (const bool newton : {false, true}) {
+    RootOptions options;
+    options.newton = newton;
+    Floats alone(n * n), together(n * n);
+    Memory scratch(inverseRootScratchBytes(n, options));
+    const RootResult first = inverseRoot(a.data(), n, options, alone.data(), scratch.data(), one);
+    const RootResult second =
+        inverseRoot(a.data(), n, options, together.data(), scratch.data(), three);
+    expect(first.status == MatrixStatus::ok && first.residual == second.residual,
+           "root on three threads", n, second.residual);
+    expect(alone == together, "root on three threads, to the bit", n, 0);
+  }
+}
+
 void testCholesky() {
   for (const int n : kSizes) {
     Floats out(n * n);
@@ -362,6 +382,7 @@ int main() {
   testEigh();
   testRoot(false);
   testRoot(true);
+  testThreads();
   testCholesky();
   std::printf("%d passed, %d failed\n", passed, failed);
   return failed == 0 ? 0 : 1;

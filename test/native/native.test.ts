@@ -25,7 +25,13 @@ const PROGRAMS: Readonly<Record<string, Program>> = {
   gemm_test: { sources: ['cpu/gemm.cc', 'program/thread_pool.cc'] },
   philox_test: { sources: [] },
   linalg_test: {
-    sources: ['cpu/eigh.cc', 'cpu/inverse_root.cc', 'cpu/newton_root.cc', 'cpu/cholesky.cc'],
+    sources: [
+      'cpu/eigh.cc',
+      'cpu/inverse_root.cc',
+      'cpu/newton_root.cc',
+      'cpu/cholesky.cc',
+      'program/thread_pool.cc',
+    ],
   },
   thread_pool_test: { sources: ['program/thread_pool.cc'], sanitizer: 'thread' },
 };

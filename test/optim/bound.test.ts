@@ -283,7 +283,9 @@ describe.each(devices)('a bound optimizer on $device', ({ device, missing }) => 
       const params = randomParams();
       const grads = randomGrads(1);
       grads.vector[2] = NaN;
-      bind(params, 0.1, { device, onNonFinite: 'allow' }).step(grads);
+      const optimizer = bind(params, 0.1, { device, onNonFinite: 'allow' });
+      optimizer.step(grads); // SOAP's first leaves parameters alone
+      optimizer.step(grads);
       expect(params.vector.data.findIndex(Number.isNaN), name).toBe(2);
       expect(params.vector.data.filter(Number.isNaN), name).toHaveLength(1);
     }

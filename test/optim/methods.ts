@@ -13,6 +13,7 @@ import {
   rmsprop,
   sgd,
   shampoo,
+  soap,
 } from '../../src/index.ts';
 
 /** Every method that steps from gradients alone, with state where it can have one. */
@@ -40,4 +41,5 @@ export const METHODS: readonly {
     name: 'normDescent',
     bind: (params, lr, o) => normDescent(params, { lr, norm: 'l1', momentum: 0.9, ...o }),
   },
+  { name: 'soap', bind: (params, lr, o) => soap(params, { lr, eps: 1e-3, ...o }) },
 ];

@@ -16,6 +16,7 @@ import {
   sam,
   sgd,
   shampoo,
+  soap,
 } from '../../src/index.ts';
 
 type Make = (options: never) => unknown;
@@ -45,6 +46,7 @@ const MAKERS: [name: string, make: Make][] = [
   ['lionK', lionK],
   ['enim', enim],
   ['normDescent', normDescent],
+  ['soap', soap],
 ];
 
 /** What no number may be. */
@@ -86,8 +88,17 @@ const BAD: [make: Make, option: string, values: unknown[]][] = [
   [shampoo, 'mergeDims', NO_FLAG],
   [shampoo, 'statisticsEvery', NO_COUNT],
   [shampoo, 'rootsEvery', NO_COUNT],
-  [shampoo, 'maxDim', NO_COUNT],
+  [shampoo, 'startStep', NO_COUNT],
+  [shampoo, 'graft', ['lion', null, true]],
+  [shampoo, 'blockSize', NO_COUNT],
+  [shampoo, 'vectors', ['none', null, true]],
+  [shampoo, 'exponentOverride', NOT_POSITIVE],
   [shampoo, 'rootMethod', ['qr', null, 1]],
+  [soap, 'betas', NO_BETAS],
+  [soap, 'eps', NOT_POSITIVE],
+  [soap, 'basesEvery', NO_COUNT],
+  [soap, 'mergeDims', NO_FLAG],
+  [soap, 'maxDim', NO_COUNT],
   [kfac, 'damping', NOT_POSITIVE],
   [kfac, 'klClip', NOT_POSITIVE],
   [kfac, 'momentum', NO_DECAY],
@@ -129,6 +140,9 @@ describe('options', () => {
       for (const value of values) {
         const message = refusal(() => make({ lr: 0.1, [option]: value } as never));
         expect(message).toContain(option);
+        // Not because the method has no such option.
+        const unknown = message.includes(`Unrecognized key: "${option}"`);
+        expect(unknown).toBe(option === 'learningRate');
         expect(message.length).toBeLessThan(200);
       }
     },

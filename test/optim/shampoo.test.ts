@@ -1,9 +1,20 @@
 import { describe, expect, it } from 'vitest';
-import { FlatminError, type Params, type ShampooOptions, shampoo } from '../../src/index.ts';
+import {
+  adagrad,
+  adam,
+  adamw,
+  FlatminError,
+  type Params,
+  rmsprop,
+  type ShampooOptions,
+  sgd,
+  shampoo,
+} from '../../src/index.ts';
 import { follow, STEPS, schedule } from './agreement.ts';
 import { devices } from './devices.ts';
 import { multiply, type Rows, transpose } from './oracles/matrix.ts';
 import { shampooOracle } from './oracles/shampoo.ts';
+import { bytesOf, constantGrads, copyParams, randomGrads, randomParams } from './tensors.ts';
 
 type Variant = Omit<ShampooOptions, 'lr'>;
 
@@ -16,6 +27,16 @@ const VARIANTS: Variant[] = [
   { epsilon: 0.05, beta: 0.9, statisticsEvery: 4, rootsEvery: 7, mergeDims: false },
   { epsilon: 0.1, ridge: 0.01 },
   { epsilon: 0.1, rootMethod: 'newton' },
+  { epsilon: 0.1, blockSize: 3 },
+  { epsilon: 0.1, blockSize: 2, mergeDims: false, beta: 0.9, rootsEvery: 3 },
+  { epsilon: 0.1, vectors: 'diagonal' },
+  { epsilon: 0.1, vectors: 'diagonal', beta: 0.95, graft: 'sgd' },
+  { epsilon: 0.1, exponentOverride: 2.5 },
+  { epsilon: 0.1, exponentOverride: 6, rootMethod: 'newton' },
+  { epsilon: 0.1, graft: 'adagrad', momentum: 0.9, weightDecay: 0.1 },
+  { epsilon: 0.1, graft: 'rmsprop', startStep: 8, nesterov: true, momentum: 0.8 },
+  { epsilon: 0.1, graft: 'adam', startStep: 12, blockSize: 3, weightDecay: 0.1 },
+  { epsilon: 0.1, startStep: 7, rootsEvery: 5, statisticsEvery: 5 },
 ];
 
 const matrixOf = (data: Float32Array, columns: number): Rows =>
@@ -93,18 +114,95 @@ describe.each(devices)('shampoo on $device', ({ device, missing }) => {
           tolerance + 1e-6,
         );
       }
-      expect(rootSteps[0]).toBe(1);
+      expect(rootSteps[0]).toBe(options.startStep ?? 1);
       expect(rootSteps.length).toBeGreaterThan(STEPS / 10);
     },
   );
 
-  it.skipIf(missing !== null)('leaves dimensions above maxDim as they are', () => {
+  it.skipIf(missing !== null)('cuts tensors into blocks', () => {
     const data = new Float32Array(6);
-    const g = Float32Array.of(3, 0, 0, 0, 4, 0);
-    one(data, [2, 3], { epsilon: 0, ridge: 0, maxDim: 2 }).step({ w: g });
-    // Only L = diag(9, 16) is left, with the exponent of a matrix.
-    expect(data[0]).toBeCloseTo(-3 / 9 ** 0.25, 5);
-    expect(data[4]).toBeCloseTo(-4 / 16 ** 0.25, 5);
+    const g = Float32Array.of(3, 0, 0, 0, 4, 5);
+    one(data, [2, 3], { epsilon: 0, ridge: 0.5, blockSize: 1 }).step({ w: g });
+    // Every element is a block: g / (1.5g²)^(1/4) twice; zeros have no root, and are not touched.
+    [3, 0, 0, 0, 4, 5].forEach((x, i) => {
+      expect(data[i]).toBeCloseTo(x === 0 ? 0 : -(1.5 ** -0.5), 5);
+    });
+  });
+
+  it.skipIf(missing !== null)('takes diagonal statistics of vectors, as Adagrad does', () => {
+    const data = new Float32Array(3);
+    const optimizer = one(data, [3], { epsilon: 0.5, vectors: 'diagonal' });
+    optimizer.step({ w: Float32Array.of(1, -2, 0) });
+    [-1 / Math.sqrt(1.5), 2 / Math.sqrt(4.5), 0].forEach((want, i) => {
+      expect(data[i]).toBeCloseTo(want, 6);
+    });
+  });
+
+  const GRAFTS = {
+    sgd: (params: Params, lr: number) => sgd(params, { lr, device }),
+    adagrad: (params: Params, lr: number) => adagrad(params, { lr, device }),
+    rmsprop: (params: Params, lr: number) => rmsprop(params, { lr, device }),
+    adam: (params: Params, lr: number) => adam(params, { lr, device }),
+  };
+  const NAMES = ['sgd', 'adagrad', 'rmsprop', 'adam'] as const;
+
+  it.skipIf(missing !== null).each(NAMES)('is %s to the bit before the start step', (graft) => {
+    const [own, other] = [randomParams(), randomParams()];
+    const optimizer = shampoo(own, { lr: 0.01, graft, startStep: 6, device });
+    const grafted = GRAFTS[graft](other, 0.01);
+    for (let t = 1; t <= 6; t++) {
+      optimizer.step(randomGrads(t));
+      grafted.step(randomGrads(t));
+      expect(bytesOf(own) === bytesOf(other), `step ${t}`).toBe(t < 6);
+    }
+  });
+
+  it.skipIf(missing !== null)('is decoupled-decayed AdamW, too', () => {
+    const [own, other] = [randomParams(), randomParams()];
+    const options = { lr: 0.01, weightDecay: 0.1, device };
+    const optimizer = shampoo(own, { ...options, graft: 'adam', startStep: 9 });
+    const grafted = adamw(other, options);
+    for (let t = 1; t <= 8; t++) {
+      optimizer.step(randomGrads(t));
+      grafted.step(randomGrads(t));
+    }
+    expect(bytesOf(own)).toBe(bytesOf(other));
+  });
+
+  it.skipIf(missing !== null)('is SGD with its momentum, too', () => {
+    const [own, other] = [randomParams(), randomParams()];
+    const options = { lr: 0.01, momentum: 0.9, nesterov: true, device };
+    const optimizer = shampoo(own, { ...options, graft: 'sgd', startStep: 9 });
+    const grafted = sgd(other, options);
+    for (let t = 1; t <= 8; t++) {
+      optimizer.step(randomGrads(t));
+      grafted.step(randomGrads(t));
+    }
+    expect(bytesOf(own)).toBe(bytesOf(other));
+  });
+
+  it.skipIf(missing !== null).each(NAMES)("has each tensor's norm of a step of %s", (graft) => {
+    const [own, other] = [randomParams(), randomParams()];
+    const [before, start] = [copyParams(own), copyParams(own)];
+    shampoo(own, { lr: 1, graft, device }).step(randomGrads(1));
+    GRAFTS[graft](other, 1).step(randomGrads(1));
+    for (const name of Object.keys(own)) {
+      const moved = (to: Params, from: Params) =>
+        Math.hypot(...to[name].data.map((x, i) => x - from[name].data[i]));
+      expect(moved(own, before) / (moved(other, start) || 1)).toBeCloseTo(
+        own[name].data.length === 0 ? 0 : 1,
+        5,
+      );
+    }
+    expect(bytesOf(own)).not.toBe(bytesOf(other));
+  });
+
+  it.skipIf(missing !== null).each(NAMES)('stands still at a gradient of 0: %s', (graft) => {
+    const params = randomParams();
+    const before = bytesOf(params);
+    const optimizer = shampoo(params, { lr: 1, graft, device });
+    optimizer.step(constantGrads(params, 0));
+    expect(bytesOf(params)).toBe(before);
   });
 
   it.skipIf(missing !== null)('keeps the last root when one fails, three times in a row', () => {
@@ -157,19 +255,28 @@ describe.each(devices)('shampoo on $device', ({ device, missing }) => {
     expect([...params.fine.data, ...params.large.data]).toEqual([0, 0, 0, 0]);
   });
 
-  it.skipIf(missing !== null)(
-    'waits for its first statistic when the first step is skipped',
-    () => {
-      const data = new Float32Array(1);
-      const optimizer = shampoo(
-        { w: { data, shape: [1] } },
-        { lr: 1, beta: 0.9, statisticsEvery: 3, ridge: 0, onNonFinite: 'skip', device },
-      );
-      optimizer.step({ w: Float32Array.of(NaN) });
-      expect(data[0]).toBe(0);
-      // No root yet: no preconditioning.
-      optimizer.step({ w: Float32Array.of(2) });
-      expect(data[0]).toBe(-2);
-    },
-  );
+  it.skipIf(missing !== null)('waits for its first statistic when steps are skipped', () => {
+    const data = new Float32Array(1);
+    const optimizer = shampoo(
+      { w: { data, shape: [1] } },
+      { lr: 1, beta: 0.9, statisticsEvery: 3, rootsEvery: 1, onNonFinite: 'skip', device },
+    );
+    for (let t = 1; t < 10; t++) optimizer.step({ w: Float32Array.of(NaN) });
+    expect(data[0]).toBe(0);
+    // Step 10 updates roots, not statistics: without any there is no preconditioning.
+    optimizer.step({ w: Float32Array.of(2) });
+    expect(data[0]).toBe(-2);
+  });
+});
+
+const [, cpu] = devices;
+it.skipIf(cpu.missing !== null)('is the same to the bit for any number of threads', () => {
+  const shapes = { large: [150, 40], small: [3, 4], vector: [9] };
+  const [one, ...others] = [1, 2, 4].map((threads) => {
+    const params = randomParams(shapes);
+    const optimizer = shampoo(params, { lr: 0.1, rootsEvery: 2, device: 'cpu', threads });
+    for (let t = 1; t <= 4; t++) optimizer.step(randomGrads(t, shapes));
+    return bytesOf(params);
+  });
+  for (const other of others) expect(other).toBe(one);
 });

@@ -1,4 +1,4 @@
-/** Shampoo's statistics and products along one dimension of a tensor. */
+/** Statistics and products along one dimension of tensors. */
 import { type Mode, modeApply, modeGram } from '../../../src/ops/modes.ts';
 import { f32, i32, random, symmetric } from '../data.ts';
 import type { Case } from '../harness.ts';
@@ -7,26 +7,38 @@ const GOING = [0, 0, 0, 0, 0, 0, 0, 0];
 
 const MODES: readonly Mode[] = [
   // Of matrices: rows, then columns.
-  { outer: 1, dim: 5, inner: 7 },
-  { outer: 5, dim: 7, inner: 1 },
-  { outer: 1, dim: 1, inner: 1 },
-  { outer: 1, dim: 1, inner: 33 },
-  { outer: 33, dim: 1, inner: 1 },
-  { outer: 1, dim: 17, inner: 1 },
-  { outer: 1, dim: 70, inner: 301 },
-  { outer: 301, dim: 70, inner: 1 },
+  { count: 1, outer: 1, dim: 5, inner: 7 },
+  { count: 1, outer: 5, dim: 7, inner: 1 },
+  { count: 1, outer: 1, dim: 1, inner: 1 },
+  { count: 1, outer: 1, dim: 1, inner: 33 },
+  { count: 1, outer: 33, dim: 1, inner: 1 },
+  { count: 1, outer: 1, dim: 17, inner: 1 },
+  { count: 1, outer: 1, dim: 70, inner: 301 },
+  { count: 1, outer: 301, dim: 70, inner: 1 },
   // In the middle of a tensor.
-  { outer: 3, dim: 4, inner: 9 },
-  { outer: 6, dim: 16, inner: 25 },
+  { count: 1, outer: 3, dim: 4, inner: 9 },
+  { count: 1, outer: 6, dim: 16, inner: 25 },
   // Without elements.
-  { outer: 1, dim: 0, inner: 3 },
-  { outer: 1, dim: 3, inner: 0 },
-  { outer: 0, dim: 3, inner: 2 },
-  { outer: 0, dim: 3, inner: 1 },
+  { count: 1, outer: 1, dim: 0, inner: 3 },
+  { count: 1, outer: 1, dim: 3, inner: 0 },
+  { count: 1, outer: 0, dim: 3, inner: 2 },
+  { count: 1, outer: 0, dim: 3, inner: 1 },
+  // Several tensors: small ones, one element each, large ones, none.
+  { count: 3, outer: 1, dim: 5, inner: 7 },
+  { count: 3, outer: 5, dim: 7, inner: 1 },
+  { count: 2, outer: 3, dim: 4, inner: 2 },
+  { count: 37, outer: 1, dim: 1, inner: 1 },
+  { count: 2, outer: 1, dim: 128, inner: 65 },
+  { count: 0, outer: 1, dim: 2, inner: 3 },
 ];
 
-const show = ({ outer, dim, inner }: Mode): string => `[${outer}, ${dim}, ${inner}]`;
-const sizeOf = ({ outer, dim, inner }: Mode): number => outer * dim * inner;
+const show = ({ count, outer, dim, inner }: Mode): string =>
+  `[${count}, ${outer}, ${dim}, ${inner}]`;
+const sizeOf = ({ count, outer, dim, inner }: Mode): number => count * outer * dim * inner;
+
+const matrices = ({ count, dim }: Mode, data: (n: number, seed: number) => Float32Array) =>
+  f32([count, dim, dim], Array.from({ length: count }, (_, t) => [...data(dim, 3 + t)]).flat());
+const square = (n: number, seed: number) => random(n * n, { seed });
 
 const gram = (
   mode: Mode,
@@ -38,7 +50,7 @@ const gram = (
   name: `${show(mode)}, ${decay} and ${scale}, status ${status.slice(0, 2)}`,
   inputs: [
     i32([8], status),
-    f32([mode.dim, mode.dim], symmetric(mode.dim, 3)),
+    matrices(mode, symmetric),
     f32([sizeOf(mode)], random(sizeOf(mode), { seed: 4 })),
   ],
   build: ([block, statistic, g]) => {
@@ -48,12 +60,14 @@ const gram = (
   oracle: ([, statistic, g]) => {
     if (status[0] !== 0 || status[1] !== 0) return [statistic];
     const { outer, dim, inner } = mode;
-    const at = (o: number, d: number, i: number) => g[(o * dim + d) * inner + i];
     return [
       statistic.map((old, k) => {
+        const t = Math.floor(k / dim ** 2);
+        const [row, column] = [Math.floor(k / dim) % dim, k % dim];
+        const at = (o: number, d: number, i: number) => g[((t * outer + o) * dim + d) * inner + i];
         let sum = 0;
         for (let o = 0; o < outer; o++)
-          for (let i = 0; i < inner; i++) sum += at(o, Math.floor(k / dim), i) * at(o, k % dim, i);
+          for (let i = 0; i < inner; i++) sum += at(o, row, i) * at(o, column, i);
         return decay * old + scale * sum;
       }),
     ];
@@ -62,23 +76,24 @@ const gram = (
   tolerance: { rel: 3e-6, abs: 1e-6 * Math.max(4, mode.outer * mode.inner) },
 });
 
-const apply = (mode: Mode): Case => ({
+const apply = (mode: Mode, transposed: boolean): Case => ({
   op: 'modeApply',
-  name: show(mode),
-  inputs: [
-    f32([mode.dim, mode.dim], symmetric(mode.dim, 5)),
-    f32([sizeOf(mode)], random(sizeOf(mode), { seed: 6 })),
-  ],
-  build: ([matrix, x]) => [modeApply(matrix, x, mode)],
+  name: `${show(mode)}${transposed ? ', transposed' : ''}`,
+  inputs: [matrices(mode, square), f32([sizeOf(mode)], random(sizeOf(mode), { seed: 6 }))],
+  build: ([matrix, x]) => [modeApply(matrix, x, mode, { transposed })],
   oracle: ([matrix, x]) => {
-    const { dim, inner } = mode;
+    const { outer, dim, inner } = mode;
     return [
       x.map((_, k) => {
         const i = k % inner;
         const d = Math.floor(k / inner) % dim;
         const o = Math.floor(k / (inner * dim));
+        const p = Math.floor(o / outer) * dim ** 2;
         let sum = 0;
-        for (let j = 0; j < dim; j++) sum += matrix[d * dim + j] * x[(o * dim + j) * inner + i];
+        for (let j = 0; j < dim; j++) {
+          const entry = transposed ? matrix[p + j * dim + d] : matrix[p + d * dim + j];
+          sum += entry * x[(o * dim + j) * inner + i];
+        }
         return sum;
       }),
     ];
@@ -91,5 +106,5 @@ export const cases: Case[] = [
   gram(MODES[0], 0, 1),
   gram(MODES[0], 1, 1, [1, 0, 0, 0, 0, 0, 0, 0]),
   gram(MODES[1], 1, 1, [0, 1, 0, 0, 0, 0, 0, 0]),
-  ...MODES.map(apply),
+  ...MODES.flatMap((mode) => [apply(mode, false), apply(mode, true)]),
 ];

@@ -62,12 +62,35 @@ function settle(
   return { status: words, failures: counts };
 }
 
+/** Neighbours with the same tensor, p and order are one batch. */
 interface Root {
   readonly statistic: Float32Array;
   readonly p: number;
   readonly tensor: number;
   readonly verdict?: Verdict;
 }
+
+function batchesOf(list: readonly Root[]): Root[][] {
+  const batches: Root[][] = [];
+  for (const root of list) {
+    const [first] = batches.at(-1) ?? [];
+    const alike =
+      first?.tensor === root.tensor &&
+      first.p === root.p &&
+      first.statistic.length === root.statistic.length;
+    if (alike) batches.at(-1)?.push(root);
+    else batches.push([root]);
+  }
+  return batches;
+}
+
+const batched = (matrices: readonly Float32Array[]): Tensor => {
+  const n = Math.round(Math.sqrt(matrices[0].length));
+  return f32(
+    [matrices.length, n, n],
+    matrices.flatMap((m) => [...m]),
+  );
+};
 
 function roots(
   name: string,
@@ -83,7 +106,8 @@ function roots(
 ): Case {
   const { epsilon = 0, ridge = 0, beta = 1, updates = 3, status = GOING } = given;
   const failures = given.failures ?? list.map(() => 0);
-  const last = list.map(({ statistic }) => constant(Math.sqrt(statistic.length), 0.5));
+  const lastOf = ({ statistic }: Root) => constant(Math.sqrt(statistic.length), 0.5);
+  const batches = batchesOf(list);
   return {
     op: 'inverseRoots',
     name,
@@ -91,14 +115,14 @@ function roots(
       i32([8], status),
       i32([list.length], failures),
       i32([1], [updates]),
-      ...list.map(({ statistic }) => square(statistic)),
-      ...last.map(square),
+      ...batches.map((batch) => batched(batch.map(({ statistic }) => statistic))),
+      ...batches.map((batch) => batched(batch.map(lastOf))),
     ],
     build: ([block, counts, count, ...matrices]) => {
-      const outputs = matrices.slice(list.length);
-      const requests = list.map(({ p, tensor }, i) => ({
-        statistic: matrices[i],
-        root: outputs[i],
+      const outputs = matrices.slice(batches.length);
+      const requests = batches.map(([{ p, tensor }], i) => ({
+        statistics: matrices[i],
+        roots: outputs[i],
         p,
         tensor,
       }));
@@ -106,7 +130,7 @@ function roots(
       inverseRoots(block, { failures: counts, updates: count }, requests, options);
       return [block, counts, ...outputs];
     },
-    oracle: ([, , , ...matrices]) => {
+    oracle: () => {
       const still = status[0] !== 0 || status[1] !== 0 || updates === 0;
       const settled = still
         ? { status, failures }
@@ -116,15 +140,18 @@ function roots(
             failures,
           );
       const correction = beta === 1 ? 1 : 1 / (1 - beta ** updates);
-      const results = list.map(({ p, verdict = 'ok' }, i) => {
-        if (still || verdict !== 'ok') return Float64Array.from(last[i]);
-        const { values, vectors } = jacobi(rowsOf(matrices[i].map((x) => x * correction)));
+      const rootOf = (root: Root): number[] => {
+        const { p, verdict = 'ok', statistic } = root;
+        if (still || verdict !== 'ok') return [...lastOf(root)];
+        const a = Float64Array.from(statistic, (x) => x * correction);
+        const { values, vectors } = jacobi(rowsOf(a));
         const largest = Math.max(...values) + epsilon;
         const powers = values.map((x) => (x + epsilon + ridge * largest) ** (-1 / p));
         return vectors.flatMap((row) =>
           vectors.map((other) => row.reduce((sum, x, j) => sum + x * powers[j] * other[j], 0)),
         );
-      });
+      };
+      const results = batches.map((batch) => batch.flatMap(rootOf));
       return [settled.status, settled.failures, ...results];
     },
     moments: MOMENTS,
@@ -237,6 +264,15 @@ const SKIPPED = [0, 1, 4, 9, 2, 0, 0, 0];
 
 export const cases: Case[] = [
   roots('every size and exponent', mixed),
+  roots('blocks of a tensor', [
+    ...[0, 1, 2].map((i): Root => ({ statistic: positive(5, 40 + i), p: 4, tensor: 7 })),
+    ...mixed.slice(3, 5),
+  ]),
+  roots('one block of a tensor fails', [
+    { ...good, tensor: 4 },
+    { statistic: constant(4, 0), p: 4, tensor: 4, verdict: 'failed' },
+    { ...good, tensor: 4 },
+  ]),
   roots('no matrix', []),
   roots('a matrix without elements', [{ statistic: new Float32Array(0), p: 4, tensor: 0 }]),
   roots('ε and a ridge', mixed, { epsilon: 0.1, ridge: 0.05 }),

@@ -1,17 +1,73 @@
-import { combine, identity, jacobi, multiply, power, type Rows, transpose } from './matrix.ts';
+import {
+  combine,
+  identity,
+  jacobi,
+  multiply,
+  power as powerOf,
+  type Rows,
+  transpose,
+} from './matrix.ts';
 import type { Oracle, Tensor64 } from './oracle.ts';
+import { fold, unfold } from './unfold.ts';
 
 /** Half the distance from 1 to the next float32. */
 const ROUNDING = 2 ** -24;
 
-interface State {
+type Graft = 'none' | 'sgd' | 'adagrad' | 'rmsprop' | 'adam';
+
+/** A block: which elements of the tensor it is, and what it keeps. */
+interface Block {
   readonly dims: readonly number[];
+  readonly elements: readonly number[];
   readonly statistics: Rows[];
   readonly roots: Rows[];
   conditions: number[];
+}
+
+interface State {
+  readonly order: number;
+  readonly blocks: readonly Block[];
   readonly velocity: Float64Array;
+  readonly graft: (g: Float64Array, t: number) => Float64Array;
   /** Of float32: see `tolerances`. */
   error: number;
+}
+
+/** The step of a method at its defaults, element by element. */
+function graftedStep(method: Graft, size: number): State['graft'] {
+  const m = new Float64Array(size);
+  const v = new Float64Array(size);
+  return (g, t) =>
+    g.map((x, i) => {
+      if (method === 'none' || method === 'sgd') return x;
+      if (method === 'adam') {
+        m[i] = 0.9 * m[i] + 0.1 * x;
+        v[i] = 0.999 * v[i] + 0.001 * x * x;
+        return m[i] / (1 - 0.9 ** t) / (Math.sqrt(v[i] / (1 - 0.999 ** t)) + 1e-8);
+      }
+      v[i] = method === 'adagrad' ? v[i] + x * x : 0.99 * v[i] + 0.01 * x * x;
+      return x / (Math.sqrt(v[i]) + (method === 'adagrad' ? 1e-10 : 1e-8));
+    });
+}
+
+const norm = (x: ArrayLike<number>): number => Math.hypot(...Array.from(x));
+const sizeOf = (dims: readonly number[]): number => dims.reduce((n, d) => n * d, 1);
+
+/** Elements of every block of at most `size` along each dimension. */
+function blocksOf(dims: readonly number[], size: number): { dims: number[]; elements: number[] }[] {
+  const found = new Map<string, { dims: number[]; elements: number[] }>();
+  for (let at = 0; at < sizeOf(dims); at++) {
+    const place = dims.map((d, i) => Math.floor(at / sizeOf(dims.slice(i + 1))) % d);
+    const corner = place.map((x) => x - (x % size));
+    const key = corner.join();
+    const block = found.get(key) ?? {
+      dims: corner.map((start, i) => Math.min(size, dims[i] - start)),
+      elements: [],
+    };
+    found.set(key, block);
+    block.elements.push(at);
+  }
+  return [...found.values()];
 }
 
 /**
@@ -25,7 +81,12 @@ export function shampooOracle({
   beta = 1,
   statisticsEvery = 1,
   rootsEvery = 10,
+  startStep = 1,
+  graft = 'none' as Graft,
   mergeDims = true,
+  blockSize = 1024,
+  vectors = 'full',
+  exponentOverride = undefined as number | undefined,
   ridge = 1e-6,
   momentum = 0,
   nesterov = false,
@@ -34,61 +95,90 @@ export function shampooOracle({
   const tolerances = new Map<string, number>();
   const rootSteps: number[] = [];
   let updates = 0;
-  let last = 0;
+  let lastStatistics = 0;
 
   const create = ({ shape, data }: Tensor64): State => {
     const order = shape.length === 0 ? [1] : [...shape];
     const merged = order.length < 3 ? order : [order[0], order.slice(1).reduce((n, d) => n * d)];
     const dims = mergeDims ? merged : order;
+    const size = dims.length === 1 && vectors === 'diagonal' ? 1 : blockSize;
     return {
-      dims,
-      statistics: dims.map((d) => identity(d, beta === 1 ? epsilon : 0)),
-      roots: dims.map((d) => identity(d)),
-      conditions: dims.map(() => 1),
+      order: dims.length,
+      blocks: blocksOf(dims, size).map((block) => ({
+        ...block,
+        statistics: block.dims.map((d) => identity(d, beta === 1 ? epsilon : 0)),
+        roots: block.dims.map((d) => identity(d)),
+        conditions: block.dims.map(() => 1),
+      })),
       velocity: new Float64Array(data.length),
+      graft: graftedStep(graft, data.length),
       error: 0,
     };
   };
 
-  const refresh = (state: State): void => {
-    state.statistics.forEach((statistic, k) => {
+  const power = (order: number) => -1 / (exponentOverride ?? 2 * order);
+
+  const refresh = (block: Block, exponent: number): void => {
+    block.statistics.forEach((statistic, k) => {
       const corrected =
         beta === 1
           ? statistic
           : combine(statistic, 1 / (1 - beta ** updates), identity(statistic.length), epsilon);
       const largest = Math.max(...jacobi(corrected).values);
       const damped = combine(corrected, 1, identity(statistic.length), ridge * largest);
-      const { matrix, condition } = power(damped, -1 / (2 * state.dims.length));
-      state.roots[k] = matrix;
-      state.conditions[k] = condition;
+      const { matrix, condition } = powerOf(damped, exponent);
+      block.roots[k] = matrix;
+      block.conditions[k] = condition;
     });
   };
 
-  const step: Oracle = (params, grads, lr, t) => {
-    const collect = (t - 1) % statisticsEvery === 0;
-    const renew = t === 1 || t - last >= Math.min(rootsEvery, Math.max(1, Math.floor(t / 5)));
-    if (collect) updates += 1;
-    if (renew) {
-      last = t;
-      rootSteps.push(t);
+  const preconditioned = (state: State, g: Float64Array): Float64Array => {
+    const out = new Float64Array(g.length);
+    for (const { dims, elements, roots } of state.blocks) {
+      let direction: Float64Array = Float64Array.from(elements, (at) => g[at]);
+      roots.forEach((root, k) => {
+        direction = fold(multiply(root, unfold(direction, dims, k)), dims, k);
+      });
+      elements.forEach((at, i) => {
+        out[at] = direction[i];
+      });
     }
+    return out;
+  };
+
+  const step: Oracle = (params, grads, lr, t) => {
+    const due = (last: number, period: number) =>
+      t - last >= Math.min(period, Math.max(1, Math.floor(t / 5)));
+    const collect = t === 1 || due(lastStatistics, statisticsEvery);
+    const renew =
+      t === startStep || (t > startStep && due(rootSteps.at(-1) ?? startStep, rootsEvery));
+    if (collect) {
+      updates += 1;
+      lastStatistics = t;
+    }
+    if (renew) rootSteps.push(t);
     for (const [name, tensor] of Object.entries(params)) {
       if (tensor.data.length === 0) continue;
       const state = states.get(name) ?? create(tensor);
       states.set(name, state);
-      const { dims } = state;
-      if (collect) {
-        state.statistics.forEach((statistic, k) => {
-          const g = unfold(grads[name], dims, k);
-          const gram = multiply(g, transpose(g));
-          state.statistics[k] = combine(statistic, beta, gram, beta === 1 ? 1 : 1 - beta);
+      const exponent = power(state.order);
+      const g = grads[name];
+      for (const block of state.blocks) {
+        const own = Float64Array.from(block.elements, (at) => g[at]);
+        block.statistics.forEach((statistic, k) => {
+          if (!collect) return;
+          const part = unfold(own, block.dims, k);
+          const gram = multiply(part, transpose(part));
+          block.statistics[k] = combine(statistic, beta, gram, beta === 1 ? 1 : 1 - beta);
         });
+        if (renew) refresh(block, exponent);
       }
-      if (renew) refresh(state);
-      let direction = grads[name];
-      state.roots.forEach((root, k) => {
-        direction = fold(multiply(root, unfold(direction, dims, k)), dims, k);
-      });
+      const alone = state.graft(g, t);
+      let direction: Float64Array = t < startStep ? alone : preconditioned(state, g);
+      if (graft !== 'none' && t >= startStep) {
+        const ratio = norm(direction) === 0 ? 0 : norm(alone) / norm(direction);
+        direction = direction.map((x) => ratio * x);
+      }
       let largest = 0;
       direction.forEach((d, i) => {
         state.velocity[i] = momentum * state.velocity[i] + d;
@@ -97,39 +187,18 @@ export function shampooOracle({
         tensor.data[i] = theta - lr * taken - lr * weightDecay * theta;
         largest = Math.max(largest, Math.abs(tensor.data[i]));
       });
-      const length = Math.hypot(...direction);
-      const relative = state.conditions.reduce(
-        (sum, condition) => sum + (8 * ROUNDING * condition) / (2 * dims.length),
-        32 * ROUNDING,
+      // Of the worst block: a sum over modes.
+      const relative = Math.max(
+        ...state.blocks.map(({ conditions }) =>
+          conditions.reduce(
+            (sum, condition) => sum + 8 * ROUNDING * condition * Math.abs(exponent),
+            32 * ROUNDING,
+          ),
+        ),
       );
-      state.error += (lr * length * relative) / (1 - momentum) + ROUNDING * largest;
+      state.error += (lr * norm(direction) * relative) / (1 - momentum) + ROUNDING * largest;
       tolerances.set(name, state.error);
     }
   };
   return { step, tolerances, rootSteps };
-}
-
-/** Row-major offsets of the matrix [dims[k], everything else]. */
-function offsets(dims: readonly number[], k: number): number[][] {
-  const inner = dims.slice(k + 1).reduce((n, d) => n * d, 1);
-  const outer = dims.slice(0, k).reduce((n, d) => n * d, 1);
-  return Array.from({ length: dims[k] }, (_, i) =>
-    Array.from({ length: outer * inner }, (_, j) => {
-      const o = Math.floor(j / inner);
-      return (o * dims[k] + i) * inner + (j % inner);
-    }),
-  );
-}
-
-const unfold = (data: Float64Array, dims: readonly number[], k: number): Rows =>
-  offsets(dims, k).map((row) => row.map((at) => data[at]));
-
-function fold(matrix: Rows, dims: readonly number[], k: number): Float64Array {
-  const out = new Float64Array(dims.reduce((n, d) => n * d, 1));
-  offsets(dims, k).forEach((row, i) => {
-    row.forEach((at, j) => {
-      out[at] = matrix[i][j];
-    });
-  });
-  return out;
 }

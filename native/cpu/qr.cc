@@ -1,0 +1,40 @@
+// Householder reflections (Golub & Van Loan 5.2.1) of rows, which are the columns of the matrix
+// that is decomposed: every pass runs along memory.
+#include "qr.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "dot.h"
+
+namespace flatmin {
+namespace FLATMIN_ISA {
+
+// x <- (I - tau v v^T) x, where v[0] counts as 1.
+static void reflect(const double* v, double tau, double* x, int64_t n) {
+  const double sum = tau * (x[0] + dot(v + 1, x + 1, n - 1));
+  x[0] -= sum;
+  for (int64_t i = 1; i < n; ++i) x[i] -= sum * v[i];
+}
+
+void orthonormalRows(double* w, int64_t n, double* tau, double* q) {
+  for (int64_t k = 0; k < n; ++k) {
+    double* v = w + k * n + k;
+    const int64_t length = n - k;
+    const double alpha = v[0], rest = dot(v + 1, v + 1, length - 1);
+    tau[k] = 0;
+    if (rest == 0) continue;
+    const double beta = std::copysign(std::sqrt(alpha * alpha + rest), -alpha);
+    tau[k] = (beta - alpha) / beta;
+    const double inverse = 1 / (alpha - beta);
+    for (int64_t i = 1; i < length; ++i) v[i] *= inverse;
+    for (int64_t j = k + 1; j < n; ++j) reflect(v, tau[k], w + j * n + k, length);
+  }
+  std::fill(q, q + n * n, 0.0);
+  for (int64_t i = 0; i < n; ++i) q[i * n + i] = 1;
+  for (int64_t k = n - 1; k >= 0; --k)
+    for (int64_t j = k; j < n; ++j) reflect(w + k * n + k, tau[k], q + j * n + k, n - k);
+}
+
+}  // namespace FLATMIN_ISA
+}  // namespace flatmin

@@ -1,0 +1,185 @@
+// SOAP (Vyas et al. 2024): Adam's direction in turned coordinates, and the eigenbases that turn
+// them (src/ops/soap.ts).
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <numeric>
+
+#include "dot.h"
+#include "eigh.h"
+#include "kernels.h"
+#include "qr.h"
+#include "update.h"
+
+namespace flatmin {
+namespace FLATMIN_ISA {
+
+Run op_soapDirection(Instruction& in) {
+  const Operand status = in.inputs.at(0), updates = in.inputs.at(1);
+  const std::vector<Operand> tensors(in.inputs.begin() + 2, in.inputs.end());
+  const std::vector<Operand> directions = in.outputs;
+  const double beta1 = in.number("beta1"), beta2 = in.number("beta2");
+  const float eps = static_cast<float>(in.number("eps"));
+  TensorChunks chunks;
+  for (size_t t = 0; t < directions.size(); ++t)
+    chunks.add(static_cast<int>(t), directions[t].size());
+  return [=](const Step& step) {
+    const int32_t count = *updates.i32(step);
+    const bool still = standsStill(status.i32(step)) || count == 0;
+    const float b1 = static_cast<float>(beta1), rest1 = static_cast<float>(1 - beta1);
+    const float b2 = static_cast<float>(beta2), rest2 = static_cast<float>(1 - beta2);
+    const float c1 = static_cast<float>(1 / (1 - std::pow(beta1, count)));
+    const float c2 = static_cast<float>(1 / (1 - std::pow(beta2, count)));
+    step.pool.parallel(chunks.count(), [&](int64_t i, int) {
+      const auto chunk = chunks[i];
+      const size_t t = static_cast<size_t>(chunk.tensor);
+      float* const u = directions[t].f32(step);
+      if (still) {
+        std::fill(u + chunk.begin, u + chunk.end, 0.0f);
+        return;
+      }
+      const float* const g = tensors[5 * t].f32(step);
+      float* const m = tensors[5 * t + 1].f32(step);
+      const float* const turnedGrad = tensors[5 * t + 2].f32(step);
+      const float* const turnedMean = tensors[5 * t + 3].f32(step);  // m itself where nothing turns
+      float* const v = tensors[5 * t + 4].f32(step);
+      for (int64_t j = chunk.begin; j < chunk.end; ++j) {
+        const float turned = b1 * turnedMean[j] + rest1 * turnedGrad[j];
+        const float square = b2 * v[j] + rest2 * turnedGrad[j] * turnedGrad[j];
+        m[j] = b1 * m[j] + rest1 * g[j];
+        v[j] = square;
+        u[j] = c1 * turned / (std::sqrt(c2 * square) + eps);
+      }
+    });
+  };
+}
+
+namespace {
+
+// One mode of a tensor: its statistic, its basis, and the squares that lie along it.
+struct Mode {
+  Operand statistic, basis, v;
+  int64_t n, outer, inner;
+  double tensor;
+};
+
+struct Work {
+  double *values, *matrix, *turned, *rows;
+  int64_t* order;
+  float* old;
+  char* eigh;
+
+  static Work take(int64_t n, int64_t elements, Scratch* scratch) {
+    Work work;
+    work.values = scratch->take<double>(n);
+    work.matrix = scratch->take<double>(n * n);
+    work.turned = scratch->take<double>(n * n);
+    work.rows = scratch->take<double>(n * n);
+    work.order = scratch->take<int64_t>(n);
+    work.old = scratch->take<float>(elements);
+    work.eigh = scratch->take<char>(static_cast<int64_t>(eighScratchBytes(n)));
+    return work;
+  }
+};
+
+// Rows of eigenvectors, the largest value first. False when an entry is not finite.
+bool setBasis(const float* a, int64_t n, const Work& work, float* basis) {
+  ThreadPool alone(1);
+  if (!eigh(a, n, work.values, work.rows, work.eigh, alone)) return false;
+  for (int64_t i = 0; i < n; ++i) {
+    const double* row = work.rows + (n - 1 - i) * n;
+    for (int64_t k = 0; k < n; ++k) basis[i * n + k] = static_cast<float>(row[k]);
+  }
+  return true;
+}
+
+// One step of orthogonal iteration from the basis' rows q, those of the largest q^T A q first; the
+// order is left in the scratch.
+void turnBasis(const float* a, int64_t n, const Work& work, float* basis) {
+  for (int64_t r = 0; r < n; ++r)
+    for (int64_t c = 0; c <= r; ++c) work.matrix[r * n + c] = work.matrix[c * n + r] = a[r * n + c];
+  for (int64_t i = 0; i < n; ++i) {
+    double* const turned = work.turned + i * n;
+    std::fill(turned, turned + n, 0.0);
+    for (int64_t k = 0; k < n; ++k) {
+      const double q = basis[i * n + k];
+      const double* const row = work.matrix + k * n;
+      for (int64_t j = 0; j < n; ++j) turned[j] += q * row[j];
+    }
+    work.values[i] = 0;
+    for (int64_t k = 0; k < n; ++k) work.values[i] += turned[k] * basis[i * n + k];
+  }
+  std::iota(work.order, work.order + n, int64_t{0});
+  std::stable_sort(work.order, work.order + n,
+                   [&](int64_t i, int64_t j) { return work.values[i] > work.values[j]; });
+  for (int64_t i = 0; i < n; ++i)
+    std::copy_n(work.turned + work.order[i] * n, n, work.matrix + i * n);
+  orthonormalRows(work.matrix, n, work.values, work.rows);
+  for (int64_t i = 0; i < n * n; ++i) basis[i] = static_cast<float>(work.rows[i]);
+}
+
+// v[o, i, r] <- v[o, order[i], r]
+void permute(const Mode& mode, const Work& work, float* v) {
+  std::memcpy(work.old, v, sizeof(float) * static_cast<size_t>(mode.v.size()));
+  for (int64_t o = 0; o < mode.outer; ++o)
+    for (int64_t i = 0; i < mode.n; ++i)
+      std::copy_n(work.old + (o * mode.n + work.order[i]) * mode.inner, mode.inner,
+                  v + (o * mode.n + i) * mode.inner);
+}
+
+}  // namespace
+
+Run op_soapBases(Instruction& in) {
+  const Operand status = in.inputs.at(0), updates = in.inputs.at(1);
+  const int64_t stepSlot = in.integer("stepSlot"), dueSlot = in.integer("dueSlot");
+  std::vector<Mode> modes;
+  std::vector<size_t> starts;  // of tensors, whose modes follow each other, and the end of the last
+  int64_t n = 0, elements = 0;
+  for (size_t i = 0; i < in.list("tensors").size(); ++i) {
+    const Operand &statistic = in.inputs.at(2 + 3 * i), &v = in.inputs.at(4 + 3 * i);
+    modes.push_back({statistic, in.inputs.at(3 + 3 * i), v, statistic.dim(1),
+                     static_cast<int64_t>(in.list("outer").at(i)),
+                     static_cast<int64_t>(in.list("inner").at(i)), in.list("tensors")[i]});
+    if (i == 0 || modes[i].tensor != modes[i - 1].tensor) starts.push_back(i);
+    n = std::max(n, statistic.dim(1));
+    elements = std::max(elements, v.size());
+  }
+  const int64_t tensors = static_cast<int64_t>(starts.size());
+  starts.push_back(modes.size());
+  Scratch dry(nullptr);
+  Work::take(n, elements, &dry);
+  const int64_t header = static_cast<int64_t>(modes.size() + 63) / 64 * 64;
+  const int64_t perThread = static_cast<int64_t>(dry.bytes() + 63) / 64 * 64;
+  in.scratchBytes = header + perThread * in.threads;
+  return [=](const Step& step) {
+    int32_t* const words = status.i32(step);
+    const bool first = *updates.i32(step) == 0;
+    if (standsStill(words) || (!first && step.row[dueSlot] == 0)) return;
+    bool* const finite = reinterpret_cast<bool*>(step.scratch);
+    step.pool.parallel(tensors, [&](int64_t t, int thread) {
+      Scratch scratch(step.scratch + header + thread * perThread);
+      const Work work = Work::take(n, elements, &scratch);
+      for (size_t i = starts[static_cast<size_t>(t)]; i < starts[static_cast<size_t>(t) + 1]; ++i) {
+        const Mode& mode = modes[i];
+        const float* const a = mode.statistic.f32(step);
+        finite[i] = lowerIsFinite(a, mode.n);
+        if (!finite[i]) continue;
+        if (first) {
+          finite[i] = setBasis(a, mode.n, work, mode.basis.f32(step));
+        } else {
+          turnBasis(a, mode.n, work, mode.basis.f32(step));
+          permute(mode, work, mode.v.f32(step));
+        }
+      }
+    });
+    for (size_t i = 0; i < modes.size() && !words[kStop]; ++i) {
+      if (finite[i]) continue;
+      words[kStop] = 3;
+      words[kTensor] = static_cast<int32_t>(modes[i].tensor);
+      words[kStep] = static_cast<int32_t>(step.row[stepSlot]);
+    }
+  };
+}
+
+}  // namespace FLATMIN_ISA
+}  // namespace flatmin

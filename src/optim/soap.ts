@@ -1,0 +1,106 @@
+import { z } from 'zod';
+import type { Value } from '../graph/graph.ts';
+import type { Numbers } from '../ops/define.ts';
+import { type Mode, modeApply, modeGram } from '../ops/modes.ts';
+import { countUpdate } from '../ops/roots.ts';
+import { sgdOp } from '../ops/sgd.ts';
+import { type SoapBasis, soapBases, soapDirection } from '../ops/soap.ts';
+import { defineOptimizer } from './optimizer.ts';
+import { betas, count, nonNegative, positive, rate } from './options.ts';
+import { modesOf, preconditionedDims } from './preconditioner.ts';
+import { rateAt } from './schedule.ts';
+
+const schema = z.strictObject({
+  /** Learning rate η, or a schedule. */
+  lr: rate,
+  /** (β₁, β₂): of the mean of gradients; of their squares and of the statistics. Default (0.95, 0.95). */
+  betas: betas.default([0.95, 0.95]),
+  /** ε beside √v̂. Default 1e-8. */
+  eps: positive.default(1e-8),
+  /** Decoupled λ. Default 0. */
+  weightDecay: nonNegative.default(0),
+  /** Steps between two updates of the eigenbases. Default 10. */
+  basesEvery: count.default(10),
+  /** Flattens a tensor of three or more dimensions to [out, everything else]. Default true. */
+  mergeDims: z.boolean().default(true),
+  /** Dimensions above this are not turned. Default 10000, as the authors'. */
+  maxDim: count.default(10_000),
+});
+
+export type SoapOptions = z.input<typeof schema>;
+
+/**
+ * SOAP (Vyas et al. 2024): Adam in the eigenbases of Shampoo's statistics. L ← β₂L + (1−β₂)GGᵀ, R alike;
+ * G′ = QᴸᵀGQᴿ; m ← β₁m + (1−β₁)G, m′ = QᴸᵀmQᴿ; v ← β₂v + (1−β₂)G′²;
+ * θ ← θ − η(Qᴸ(m̂′/(√v̂ + ε))Qᴿᵀ + λθ); every 10 steps Q ← QR(LQ), ordered by eigenvalue, v permuted alike.
+ * The first step only sets L, R, Q. Vectors and scalars step by Adam.
+ * State: 8 bytes a parameter and 2·(m² + n²) numbers for an m×n matrix.
+ */
+export const soap = defineOptimizer('soap', schema, (t, options) => {
+  const { graph, status, params } = t;
+  const { grads } = t.gradient();
+  t.checkFinite(grads);
+  const [beta1, beta2] = options.betas;
+  const updates = t.state('updates', { dtype: 'i32', shape: [1] });
+
+  const tensors = params.map(({ name, value, index }, i) => {
+    const m = t.state(`m/${name}`, value.type);
+    const v = t.state(`v/${name}`, value.type);
+    const dims = preconditionedDims(value.shape, options.mergeDims);
+    const turned = dims.length > 1 && value.size > 0 ? modesOf([1, ...dims]) : [];
+    const bases = turned
+      .filter(({ dim }) => dim <= options.maxDim)
+      .map((mode, k): SoapBasis => {
+        const type = { dtype: 'f32' as const, shape: [1, mode.dim, mode.dim] };
+        const statistic = t.state(`statistic${k}/${name}`, type);
+        const basis = t.state(`basis${k}/${name}`, type, identity(mode));
+        return { statistic, basis, v, mode, tensor: index };
+      });
+    return { grad: grads[i], m, v, bases };
+  });
+  const turn = (x: Value, bases: readonly SoapBasis[]): Value =>
+    bases.reduce((y, { basis, mode }) => modeApply(basis, y, mode), x);
+  const turnBack = (x: Value, bases: readonly SoapBasis[]): Value =>
+    bases.reduce((y, { basis, mode }) => modeApply(basis, y, mode, { transposed: true }), x);
+
+  const turned = tensors.map(({ grad, m, v, bases }) => ({
+    grad,
+    m,
+    v,
+    turnedGrad: turn(grad, bases),
+    turnedM: turn(m, bases),
+  }));
+  const directions = soapDirection(status, updates, turned, { beta1, beta2, eps: options.eps });
+  // The first step leaves θ alone, its decay included.
+  const lr = graph.slot('lr', (at) => (at.step === 1 ? 0 : rateAt(options.lr, at)));
+  graph.add(
+    sgdOp,
+    [
+      status,
+      ...params.flatMap(({ value }, i) => [value, turnBack(directions[i], tensors[i].bases)]),
+    ],
+    {
+      lrSlot: lr.index,
+      momentum: 0,
+      nesterov: 0,
+      weightDecay: options.weightDecay,
+      decoupled: 1,
+    },
+  );
+
+  for (const { grad, bases } of tensors) {
+    for (const { statistic, mode } of bases) {
+      modeGram(status, statistic, grad, mode, { decay: beta2, scale: 1 - beta2 });
+    }
+  }
+  const due = graph.slot('bases', ({ step }) => Number((step - 1) % options.basesEvery === 0));
+  const bases = tensors.flatMap((tensor) => tensor.bases);
+  soapBases(status, updates, bases, due);
+  countUpdate(status, updates);
+});
+
+const identity =
+  ({ dim }: Mode) =>
+  (data: Numbers) => {
+    for (let i = 0; i < dim; i++) data[i * (dim + 1)] = 1;
+  };
