@@ -34,11 +34,12 @@ __device__ inline double sumOfSquares(const double* a, int64_t n, bool offDiagon
   return blockSum(sum);
 }
 
-// The rotation that makes a[p, q] zero.
-__device__ inline void rotation(const double* a, int64_t n, const Pair& pair, double* cs) {
+// The rotation that makes a[p, q] zero, or none where that is negligible.
+__device__ inline void rotation(const double* a, int64_t n, const Pair& pair, double negligible,
+                                double* cs) {
   double c = 1, s = 0;
   const double off = pair.q < n ? a[pair.p * n + pair.q] : 0;
-  if (off != 0) {
+  if (fabs(off) > negligible) {
     const double theta = (a[pair.q * n + pair.q] - a[pair.p * n + pair.p]) / (2 * off);
     const double t = copysign(1 / (fabs(theta) + hypot(theta, 1.0)), theta);
     c = 1 / sqrt(1 + t * t);
@@ -58,27 +59,30 @@ __device__ inline void rotate(double* x, double* y, const double* cs) {
 // unit vector of value i.
 __device__ inline void blockEigh(double* a, int64_t n, double* v, double* rotations) {
   for (int64_t i = threadIdx.x; i < n * n; i += kThreads) v[i] = i % (n + 1) == 0 ? 1.0 : 0.0;
-  const double norm = sqrt(sumOfSquares(a, n, false));
+  const double most = kOffDiagonal * sqrt(sumOfSquares(a, n, false));
+  const double negligible = most / static_cast<double>(n);  // all of them together are below most
   const int64_t players = n + n % 2, pairs = players / 2;
   for (int sweep = 0; sweep < kMostSweeps; ++sweep) {
-    if (sqrt(sumOfSquares(a, n, true)) <= kOffDiagonal * norm) break;
+    if (sqrt(sumOfSquares(a, n, true)) <= most) break;
     for (int64_t round = 0; round + 1 < players; ++round) {
       for (int64_t i = threadIdx.x; i < pairs; i += kThreads)
-        rotation(a, n, Pair(i, round, players), rotations + 2 * i);
+        rotation(a, n, Pair(i, round, players), negligible, rotations + 2 * i);
       __syncthreads();
       for (int64_t at = threadIdx.x; at < pairs * n; at += kThreads) {
+        const double* const cs = rotations + 2 * (at / n);
+        if (cs[1] == 0) continue;
         const Pair pair(at / n, round, players);
-        if (pair.q >= n) continue;
         const int64_t x = pair.p * n + at % n, y = pair.q * n + at % n;
-        rotate(a + x, a + y, rotations + 2 * (at / n));
-        rotate(v + x, v + y, rotations + 2 * (at / n));
+        rotate(a + x, a + y, cs);
+        rotate(v + x, v + y, cs);
       }
       __syncthreads();
       for (int64_t at = threadIdx.x; at < pairs * n; at += kThreads) {
+        const double* const cs = rotations + 2 * (at % pairs);
+        if (cs[1] == 0) continue;
         const Pair pair(at % pairs, round, players);
-        if (pair.q >= n) continue;
         double* const row = a + at / pairs * n;
-        rotate(row + pair.p, row + pair.q, rotations + 2 * (at % pairs));
+        rotate(row + pair.p, row + pair.q, cs);
       }
       __syncthreads();
     }
