@@ -61,7 +61,12 @@ std::string cudaLacks(int device) {
   int count = 0;
   const cudaError_t error = cudaGetDeviceCount(&count);
   cudaGetLastError();
-  if (error != cudaSuccess) return cudaGetErrorString(error);
+  if (error != cudaSuccess) {
+    int driver = 0;
+    cudaDriverGetVersion(&driver);
+    const std::string what = cudaGetErrorString(error);
+    return driver > 0 ? what : "there is no NVIDIA driver (" + what + ")";
+  }
   if (count == 0) return "no CUDA device";
   if (device < 0 || device >= count)
     return "there " +

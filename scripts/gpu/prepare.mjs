@@ -1,5 +1,5 @@
-// Makes the folder in which gpu-check runs: sources of the addon, compiled JavaScript of the library and its
-// checks, headers, and, for a machine that has none, a stripped and compressed node.
+// Makes the folder in which gpu-check runs: the addon where it is built from these sources, and its sources, compiled
+// JavaScript of the library and its checks, headers, and, for a machine that has none, a stripped and compressed node.
 import { spawnSync } from 'node:child_process';
 import {
   copyFileSync,
@@ -13,7 +13,7 @@ import {
 import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { root } from '../record.mjs';
+import { addonPath, readRecord, root, sourcesHash } from '../record.mjs';
 import { headersFolder } from '../tools.mjs';
 
 const HEADERS = ['js_native_api.h', 'js_native_api_types.h', 'node_api.h', 'node_api_types.h'];
@@ -39,6 +39,11 @@ export function prepare(folder, { withNode }) {
   mkdirSync(include, { recursive: true });
   for (const name of HEADERS)
     copyFileSync(join(headers, 'include', 'node', name), join(include, name));
+  if (existsSync(addonPath) && readRecord()?.hash === sourcesHash()) {
+    const copy = join(folder, 'build', 'Release', 'flatmin.node');
+    mkdirSync(dirname(copy), { recursive: true });
+    copyFileSync(addonPath, copy);
+  }
   if (withNode) addNode(join(folder, 'node', 'bin'));
 }
 

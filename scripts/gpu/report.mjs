@@ -1,10 +1,31 @@
 // What gpu-check found: report.json with everything, report.md to read.
-import { writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-export function writeReport(folder, results) {
-  writeFileSync(join(folder, 'report.json'), `${JSON.stringify(results, null, 2)}\n`);
+/** Over what an earlier run on the same machine and device left of other steps. */
+export function writeReport(folder, latest) {
+  const path = join(folder, 'report.json');
+  const earlier = existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : undefined;
+  const results = continues(latest, earlier) ? joined(earlier, latest) : latest;
+  writeFileSync(path, `${JSON.stringify(results, null, 2)}\n`);
   writeFileSync(join(folder, 'report.md'), describe(results));
+}
+
+const continues = (latest, earlier) =>
+  earlier?.device === latest.device &&
+  earlier.machine.cards.join() === latest.machine.cards.join() &&
+  earlier.machine.cpu === latest.machine.cpu;
+
+function joined(earlier, latest) {
+  const names = latest.steps.map(({ name }) => name);
+  const kept = earlier.steps.filter(({ name }) => name !== 'device' && !names.includes(name));
+  const own = (what) => (names.includes(what) ? latest : earlier)[what];
+  return {
+    ...latest,
+    steps: [...kept, ...latest.steps],
+    conformance: own('conformance'),
+    lenet5: own('lenet5'),
+  };
 }
 
 function describe({ device, machine, cuda, steps, conformance, lenet5 }) {
@@ -13,7 +34,9 @@ function describe({ device, machine, cuda, steps, conformance, lenet5 }) {
     ops.set(op, Math.max(ops.get(op) ?? 0, worst ?? Infinity));
   const ran = device.startsWith('cuda-emulated')
     ? 'The kernels ran on the CPU, by emulation: nothing here ran on a GPU.'
-    : `The kernels ran on: ${machine.cards.join('; ') || 'no card was found'}.`;
+    : conformance.length + lenet5.length === 0
+      ? 'No kernel ran: see the steps.'
+      : `The kernels ran on: ${machine.cards.join('; ')}.`;
   return `# CUDA check on ${device}
 
 ${ran}

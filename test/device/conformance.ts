@@ -17,7 +17,7 @@ import {
   type Traced,
 } from '../conformance/harness.ts';
 import { onCuda, shortList } from '../conformance/short.ts';
-import { provideEmulation } from '../emulation/build.ts';
+import { provideDevice } from '../emulation/build.ts';
 
 interface Outcome {
   readonly op: string;
@@ -35,10 +35,7 @@ const { values } = parseArgs({
   },
 });
 const device = values.device as DeviceName;
-if (device.startsWith('cuda-emulated')) {
-  const { missing } = await provideEmulation();
-  if (missing !== null) throw new Error(missing);
-}
+await provideDevice(device);
 
 function worstOf(traced: Traced, want: Float64Array[], tolerance?: Tolerance): number {
   const results = traced.run(openStore({ device }));

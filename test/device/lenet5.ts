@@ -19,6 +19,7 @@ import {
   shampoo,
   syntheticDigits,
 } from '../../src/index.ts';
+import { provideDevice } from '../emulation/build.ts';
 
 export interface Method {
   readonly name: string;
@@ -87,8 +88,10 @@ async function main(): Promise<void> {
   const text = { type: 'string' } as const;
   const { values } = parseArgs({ options: { device: text, batch: text, steps: text } });
   const size = { batch: Number(values.batch ?? 100), steps: Number(values.steps ?? 100) };
+  const device = (values.device ?? 'cuda') as DeviceName;
+  await provideDevice(device);
   for (const method of METHODS) {
-    const line = await compareAndTime(method, (values.device ?? 'cuda') as DeviceName, size);
+    const line = await compareAndTime(method, device, size);
     process.stdout.write(`${JSON.stringify(line)}\n`);
     if (!line.agrees) process.exitCode = 1;
   }

@@ -74,6 +74,13 @@ export async function provideEmulation(): Promise<Emulation> {
   return emulation;
 }
 
+/** For programs whose device is named on their command line. */
+export async function provideDevice(device: string): Promise<void> {
+  if (!device.startsWith('cuda-emulated')) return;
+  const { missing } = await provideEmulation();
+  if (missing !== null) throw new Error(missing);
+}
+
 /** The addon whose CUDA devices are emulated; a sanitized one loads into a process that has the library. */
 export async function buildEmulation(variant: Variant): Promise<Emulation> {
   const none = (missing: string): Emulation => ({ missing, path: '' });
