@@ -22,8 +22,8 @@ const { compiler } = findTools();
 const missing =
   process.platform !== 'linux' ? 'not Linux' : compiler === null ? 'no compiler' : null;
 
-/** Milliseconds that compiling may take. */
-const BUILD = 300_000;
+/** Milliseconds that compiling, or a run under a sanitizer, may take on a machine that others load. */
+const PATIENCE = 300_000;
 
 /** The runtime without the kernels. */
 const sources = [
@@ -44,7 +44,7 @@ async function build(variant: Variant) {
 }
 
 function itFindsNothingInCleanKernels(planted: () => Awaited<ReturnType<typeof build>>): void {
-  it('finds nothing where there is nothing', () => {
+  it('finds nothing where there is nothing', { timeout: PATIENCE }, () => {
     const { stdout, stderr, status } = planted()('clean');
     expect(stderr).toBe('');
     expect(stdout).toMatch(/^[1-9]\d* passed, 0 failed$/m);
@@ -65,7 +65,7 @@ describe.skipIf(missing !== null)(
       let planted: Awaited<ReturnType<typeof build>>;
       beforeAll(async () => {
         planted = await build('plain');
-      }, BUILD);
+      }, PATIENCE);
 
       it('catches every planted bug and finds none where there is none', () => {
         const { stdout, status } = planted();
@@ -90,7 +90,7 @@ describe.skipIf(missing !== null)(
       let planted: Awaited<ReturnType<typeof build>>;
       beforeAll(async () => {
         planted = await build('memory');
-      }, BUILD);
+      }, PATIENCE);
 
       itFindsNothingInCleanKernels(() => planted);
 
@@ -98,7 +98,7 @@ describe.skipIf(missing !== null)(
         ['guard off by one', 'heap-buffer-overflow'],
         ['beyond shared memory', 'heap-buffer-overflow'],
         ['misaligned vector', 'misaligned address'],
-      ])('names the line of: %s', (bug, report) => {
+      ])('names the line of: %s', { timeout: PATIENCE }, (bug, report) => {
         const { stderr, status } = planted(bug);
         expect(stderr).toContain(report);
         expect(stderr).toMatch(/(planted\.cu|launch\.h):\d+/);
@@ -110,14 +110,14 @@ describe.skipIf(missing !== null)(
       let planted: Awaited<ReturnType<typeof build>>;
       beforeAll(async () => {
         planted = await build('races');
-      }, BUILD);
+      }, PATIENCE);
 
       itFindsNothingInCleanKernels(() => planted);
 
       it.each([
         ['missing barrier', 'missingBarrier<true>'],
         ['missing second barrier', 'missingSecondBarrier<true>'],
-      ])('names the line of: %s', (bug, kernel) => {
+      ])('names the line of: %s', { timeout: PATIENCE }, (bug, kernel) => {
         const { stderr, status } = planted(bug);
         expect(stderr).toContain('WARNING: ThreadSanitizer: data race');
         expect(stderr).toMatch(/SUMMARY: .*planted\.cu:\d+/);

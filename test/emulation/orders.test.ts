@@ -27,7 +27,7 @@ function inEveryOrder(traced: Traced): Buffer[] {
 describe.skipIf(cudaEmulated.missing !== null)(
   `thread orders${cudaEmulated.missing === null ? '' : `, skipped: ${cudaEmulated.missing}`}`,
   () => {
-    it.each(chosen)('$op $name', (c) => {
+    it.each(chosen)('$op $name', { timeout: 240_000 }, (c) => {
       for (const program of onCuda(c)) {
         if (!program.isGradient) {
           const results = program.run(cudaEmulated.open(1));
