@@ -39,7 +39,11 @@ export const METHODS: readonly Method[] = [
   { name: 'lion', make: () => lion({ lr: cosine(1e-4, { steps: 200 }) }), tolerance: 1e-5 },
   // Inverses and roots come by other algorithms, in float32, than the CPU's.
   { name: 'kfac', make: () => kfac({ lr: 0.01, inversesEvery: 2 }), tolerance: 1e-3 },
-  { name: 'shampoo', make: () => shampoo({ lr: 0.1, rootsEvery: 2, blockSize: 128 }), tolerance: 1e-3 },
+  {
+    name: 'shampoo',
+    make: () => shampoo({ lr: 0.1, rootsEvery: 2, blockSize: 128 }),
+    tolerance: 1e-3,
+  },
 ];
 
 interface Size {
