@@ -3,9 +3,8 @@ import { cpus, totalmem } from 'node:os';
 import { loadAddon } from '#flatmin/backend/native/addon';
 import { cores } from './flatmin.ts';
 
-/** Where and from what sources figures came. */
+/** Where figures came from. */
 export interface Machine {
-  readonly date: string;
   readonly cpu: string;
   readonly cores: number;
   readonly memoryGiB: number;
@@ -13,7 +12,12 @@ export interface Machine {
   readonly node: string;
   /** Instruction set of the native kernels. */
   readonly isa: string;
-  readonly flatmin: string;
+}
+
+/** When figures were measured, and from what. */
+export interface Sources {
+  readonly date: string;
+  readonly flatmin: string | null;
   /** null outside a git checkout. */
   readonly commit: string | null;
   /** Whether the checkout had changes that are not in `commit`. */
@@ -23,17 +27,23 @@ export interface Machine {
 export function describeMachine(): Machine {
   const { addon, reason } = loadAddon();
   if (addon === null) throw new Error(`The benchmarks need the native addon: ${reason}`);
-  const commit = git('rev-parse', 'HEAD');
-  const changes = git('status', '--porcelain');
   return {
-    date: new Date().toISOString(),
     cpu: cpus()[0].model,
     cores,
     memoryGiB: Math.round(totalmem() / 2 ** 30),
     platform: `${process.platform}-${process.arch}`,
     node: process.version,
     isa: process.env.FLATMIN_ISA ?? addon.isa,
-    flatmin: addon.version,
+  };
+}
+
+export function describeSources(): Sources {
+  const commit = git('rev-parse', 'HEAD');
+  // Its own results are no change of what was measured.
+  const changes = git('status', '--porcelain', '--', '.', ':!bench/results');
+  return {
+    date: new Date().toISOString(),
+    flatmin: loadAddon().addon?.version ?? null,
     commit,
     dirty: changes === null ? null : changes !== '',
   };

@@ -1,7 +1,7 @@
 // npm run bench -- [SUITE…] [--peers] [--only TEXT] [--rounds N] [--json]
-import { mkdirSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { describeMachine } from './machine.ts';
+import { keep } from './kept.ts';
+import { describeMachine, describeSources } from './machine.ts';
 import { runSuite } from './runner.ts';
 import { SUITES } from './suites/index.ts';
 import { comparisonTable } from './table.ts';
@@ -29,30 +29,31 @@ if (rounds !== undefined && !(Number.isInteger(rounds) && rounds > 0)) {
 const asked = new Set([...positionals, ...(values.peers ? ['peers'] : [])]);
 const only = values.only ?? '';
 const machine = describeMachine();
-for (const suite of SUITES) {
+const sources = describeSources();
+const { cpu, cores, isa, node } = machine;
+const commit = `${sources.commit?.slice(0, 10) ?? 'no commit'}${sources.dirty ? ' with changes' : ''}`;
+for (const { comparisons, ...suite } of SUITES) {
   if (asked.size > 0 ? !asked.has(suite.name) : suite.onRequest) continue;
-  process.stderr.write(`${suite.title}\n`);
-  const chosen = suite.comparisons.filter(({ name }) => name.includes(only));
-  const comparisons = await runSuite(
+  const { name, title } = suite;
+  process.stderr.write(`${title}\n`);
+  const chosen = comparisons.filter((comparison) => comparison.name.includes(only));
+  const results = await runSuite(
     { ...suite, comparisons: chosen },
     {
       rounds,
-      onComparison: (result) => process.stderr.write(`${comparisonTable([result])}\n`),
-      onLack: ({ name }, lack) => process.stderr.write(`  ${name}: left out, ${lack}\n`),
+      onComparison: (result) => {
+        const kept = { suite: name, title, machine, comparisons: [{ ...result, sources }] };
+        keep(`${RESULTS}/${name}.json`, kept);
+        process.stderr.write(`${comparisonTable([result])}\n`);
+      },
+      onLack: (comparison, lack) =>
+        process.stderr.write(`  ${comparison.name}: left out, ${lack}\n`),
     },
   );
-  const result = { suite: suite.name, title: suite.title, machine, comparisons };
-  // A part of a suite is no result of it.
-  if (only === '') {
-    mkdirSync(RESULTS, { recursive: true });
-    writeFileSync(`${RESULTS}/${suite.name}.json`, `${JSON.stringify(result, null, 2)}\n`);
-  }
-  const { cpu, cores, isa, node, commit, dirty } = machine;
-  const source = `${commit?.slice(0, 10) ?? 'no commit'}${dirty ? ' with changes' : ''}`;
   process.stdout.write(
     values.json
-      ? `${JSON.stringify(result)}\n`
-      : `\n${suite.title}\n${cpu}, ${cores} cores, ${isa}, node ${node}, ${source}\n\n${comparisonTable(comparisons)}\n`,
+      ? `${JSON.stringify({ suite: name, title, machine, sources, comparisons: results })}\n`
+      : `\n${title}\n${cpu}, ${cores} cores, ${isa}, node ${node}, ${commit}\n\n${comparisonTable(results)}\n`,
   );
 }
 

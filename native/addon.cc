@@ -290,7 +290,6 @@ class AsyncRun {
     } catch (...) {
       failure_ = std::current_exception();
     }
-    program_->store().busy = false;
     settle_.NonBlockingCall(this,
                             [](Napi::Env env, Napi::Function, AsyncRun* run) { run->settle(env); });
     settle_.Release();
@@ -435,6 +434,8 @@ class ProgramObject : public Napi::ObjectWrap<ProgramObject> {
 void AsyncRun::settle(Napi::Env env) {
   Napi::HandleScope scope(env);
   thread_.join();
+  // Not before, so that it does not depend on the thread's pace what the caller may do.
+  program_->store().busy = false;
   ProgramObject::Unwrap(self_.Value())->ended();
   if (!failure_) {
     Napi::Object result = Napi::Object::New(env);
