@@ -16,13 +16,11 @@ const { settings, batch } = digits;
 export { batch };
 
 const { rho, ...samBase } = settings.sam;
-const shampooEvery = (k: number) => shampoo({ ...settings.shampoo, rootsEvery: k });
+const shampooEvery = (k: number) =>
+  shampoo({ ...settings.shampoo, statisticsEvery: k, rootsEvery: k });
 const kfacEvery = (k: number) => kfac({ ...settings.kfac, statisticsEvery: k, inversesEvery: k });
 
-/**
- * The published settings. `k` is the interval of Shampoo's roots, and of K-FAC's statistics and inverses alike. Shampoo's
- * statistics are taken at every step: with those of every tenth its published rate diverges within ten steps.
- */
+/** The published settings. `k` is the interval of statistics, and of Shampoo's roots or K-FAC's inverses alike. */
 export const METHODS = {
   sgd: () => sgd(settings.sgd),
   lion: () => lion(settings.lion),
