@@ -1,5 +1,5 @@
 /** docs/optimizers.md has a section and a picture for every method, and the bytes of state that a method really keeps. */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import {
@@ -86,6 +86,29 @@ describe('docs/optimizers.md', () => {
       for (const what of ['When', 'Defaults', 'Cost of a step', 'Source']) {
         expect(section).toContain(`- **${what}:** `);
       }
+    }
+  });
+});
+
+describe('options', () => {
+  const folder = join(docs, '..', 'src', 'optim');
+  const schemas = readdirSync(folder)
+    .map((file) => [file, readFileSync(join(folder, file), 'utf8')])
+    .filter(([, source]) => source.includes('export type') && /^const schema = /m.test(source));
+
+  it.each(schemas)('of %s say on hover what they are and their default', (_, source) => {
+    const end = source.search(/^export type|^ {2}\.(refine|transform)/m);
+    const lines = source.slice(0, end).split('\n');
+    const from = lines.findIndex((line) => /^const schema|Fields = \{$/.test(line));
+    const found = lines
+      .map((line, at) => ({ name: /^ {2}(?: {2})?(\w+): \w/.exec(line)?.[1], at }))
+      .filter(({ name, at }) => name !== undefined && at > from);
+    expect(found.length).toBeGreaterThan(0);
+    for (const { name, at } of found) {
+      const start = lines.slice(0, at).findLastIndex((line) => line.trim().startsWith('/**'));
+      const comment = lines.slice(start, at);
+      expect(comment.at(-1)?.trim(), name).toMatch(/\*\/$/);
+      if (name !== 'lr') expect(comment.join(' '), name).toMatch(/default/i);
     }
   });
 });
