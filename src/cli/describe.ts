@@ -4,9 +4,10 @@ import type { RunSettings } from './settings.ts';
 /** What is about to be run: the data, then every method's setting. */
 export function describeRuns(task: Task, runs: readonly RunSettings[]): string {
   const { data, examples, testExamples, batch, epochs, schedule, seed, backend } = runs[0];
+  const width = Math.max(8, ...runs.map(({ optimizer }) => optimizer.length));
   const methods = runs.map(({ optimizer, lr, weightDecay, rho }) =>
     [
-      `  ${optimizer.padEnd(8)}`,
+      `  ${optimizer.padEnd(width)}`,
       `lr ${lr}`.padEnd(10),
       `weight decay ${weightDecay}`.padEnd(20),
       ...(rho === undefined ? [] : [`rho ${rho}`]),

@@ -2,7 +2,7 @@ import type { BackendName } from '../backend/backend.ts';
 import type { DeviceName } from '../backend/device.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { FlatminError } from '../errors.ts';
-import { COMPARED, type MethodName } from '../tasks/methods.ts';
+import { COMPARED, type MethodName, SHARPNESS_AWARE } from '../tasks/methods.ts';
 import type { Task } from '../tasks/task.ts';
 import type { TrainingData } from '../train/training.ts';
 
@@ -57,8 +57,10 @@ export function chooseMethods({
 }: TrainOptions): readonly MethodName[] {
   const refuse = (what: string) => new FlatminError('FLATMIN_ARGUMENT', what);
   if (optimizer !== 'all') {
-    if (rho !== undefined && optimizer !== 'sam') {
-      throw refuse(`--rho belongs to sam, and the optimizer is ${optimizer}`);
+    if (rho !== undefined && !SHARPNESS_AWARE.includes(optimizer)) {
+      throw refuse(
+        `--rho belongs to ${SHARPNESS_AWARE.join(', ')}, and the optimizer is ${optimizer}`,
+      );
     }
     return [optimizer];
   }

@@ -28,7 +28,7 @@ export function trainCommand(program: Command): void {
     .option('--batch <n>', 'examples a step', wholeFrom(1))
     .option('--lr <x>', 'learning rate', nonNegative)
     .option('--weight-decay <x>', 'weight decay', nonNegative)
-    .option('--rho <x>', "SAM's radius", nonNegative)
+    .option('--rho <x>', 'radius of sam, asam, looksam', nonNegative)
     .option(
       '--schedule <name>',
       `learning rate over the epochs, one of: ${SCHEDULES.join(', ')}`,

@@ -62,7 +62,10 @@ const checkFiniteOp = defineOp<{ skip: number; again: number; stepSlot: number }
     },
 });
 
-/** What happens when a gradient is not finite. */
+/**
+ * What happens when a gradient is not finite: an error that names tensor and step, the step left out and counted, or
+ * the step taken all the same.
+ */
 export type NonFinitePolicy = 'throw' | 'skip' | 'allow';
 
 const POLICIES: readonly NonFinitePolicy[] = ['throw', 'skip', 'allow'];

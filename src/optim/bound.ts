@@ -39,9 +39,9 @@ import { Scalars, type StepScalars } from './scalars.ts';
 import { Staging } from './staging.ts';
 
 export interface BindOptions extends DeviceOptions {
-  /** Random seed. Default 0. */
+  /** Decides what a method draws: Enim's rotations. Default 0. */
   readonly seed?: number;
-  /** Default `throw`. */
+  /** What a gradient that is not finite does. Default `throw`. */
   readonly onNonFinite?: NonFinitePolicy;
 }
 

@@ -8,9 +8,9 @@ import { defineWrapper } from './wrapper.ts';
 
 const schema = z
   .strictObject({
-    /** Longest gradient, ‖·‖₂ over all tensors: g ← g min(1, norm/‖g‖). */
+    /** Longest gradient, ‖·‖₂ over all tensors: g ← g min(1, norm/‖g‖). Default: by `value` instead. */
     norm: positive.optional(),
-    /** Largest element: gᵢ ← max(−value, min(value, gᵢ)). */
+    /** Largest element: gᵢ ← max(−value, min(value, gᵢ)). Default: by `norm` instead. */
     value: positive.optional(),
   })
   .refine(({ norm, value }) => (norm === undefined) !== (value === undefined), {

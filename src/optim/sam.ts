@@ -17,7 +17,10 @@ const schema = z
     rho: nonNegative.optional(),
     /** Norm of the neighbourhood, from 1 to Infinity. Default 2. */
     p: norm.default(2),
-    /** ASAM (Kwon et al. 2021): measures each weight by T = |θ| + 0.01; T = 1 for tensors of fewer than two dimensions. */
+    /**
+     * ASAM (Kwon et al. 2021): measures each weight by T = |θ| + 0.01; T = 1 for tensors of fewer than two dimensions.
+     * Default false.
+     */
     adaptive: z.boolean().default(false),
     /** Steps from one that climbs to the next, the first step being one. Default 1: every step. */
     every: count.default(1),

@@ -39,14 +39,15 @@ const schema = z.strictObject({
   blockSize: count.default(1024),
   /** Vectors: a full statistic ggᵀ, or its diagonal g². Default `full`. */
   vectors: z.enum(['full', 'diagonal']).default('full'),
-  /** p of every root A^(−1/p), any number above 0, instead of 2 × the tensor's order. */
+  /** p of every root A^(−1/p), any number above 0, instead of 2 × the tensor's order, the default. */
   exponentOverride: positive.optional(),
   /** A root's method; `newton` leaves p that are not whole to `eigh`. Default `eigh`. */
   rootMethod: z.enum(['eigh', 'newton']).default('eigh'),
   /** Relative ridge added before a root: ridge · λmax. Default 1e-6. */
   ridge: nonNegative.default(1e-6),
-  /** Momentum of the preconditioned, grafted direction. Default 0. */
+  /** μ of the preconditioned, grafted direction u: v ← μv + u, θ ← θ − ηv. Default 0, which keeps no state. */
   momentum: decay.default(0),
+  /** Nesterov's form: θ ← θ − η(u + μv). Default false. */
   nesterov: z.boolean().default(false),
 });
 

@@ -11,7 +11,7 @@ const PAD = 2;
 const SYNTHETIC = { size: 28 + 2 * PAD, seed: 0 };
 const COUNT: Record<Split, number> = { train: 60_000, test: 10_000 };
 
-/** LeNet-5 on MNIST; settings of the published five-method study, AdamW's its usual ones. */
+/** LeNet-5 on MNIST; settings of the published five-method study for its five, usual ones for the rest. */
 export const digits: Task = {
   name: 'digits',
   network: 'LeNet-5',
@@ -25,7 +25,20 @@ export const digits: Task = {
     lion: { lr: 1e-4, weightDecay: 0 },
     kfac: { lr: 0.01, weightDecay: 3e-4 },
     shampoo: { lr: 0.1, weightDecay: 1e-4 },
+    momentum: { lr: 0.02, weightDecay: 0 },
+    nesterov: { lr: 0.02, weightDecay: 0 },
+    adagrad: { lr: 0.01, weightDecay: 0 },
+    rmsprop: { lr: 1e-3, weightDecay: 0 },
+    adam: { lr: 1e-3, weightDecay: 0 },
+    amsgrad: { lr: 1e-3, weightDecay: 0 },
     adamw: { lr: 1e-3, weightDecay: 0.01 },
+    'lion-k': { lr: 3e-3, weightDecay: 0 },
+    enim: { lr: 1e-4, weightDecay: 0 },
+    'norm-descent': { lr: 0.02, weightDecay: 0 },
+    muon: { lr: 2e-3, weightDecay: 0.01 },
+    soap: { lr: 2e-3, weightDecay: 0 },
+    asam: { lr: 0.1, weightDecay: 0, rho: 0.5 },
+    looksam: { lr: 0.1, weightDecay: 0, rho: 0.1 },
   },
   model: () => lenet5(),
   isIn: (dir) => findFile(dir, 'mnist', 'train-images-idx3-ubyte') !== undefined,

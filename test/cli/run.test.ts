@@ -157,7 +157,7 @@ describe('settings', () => {
   it('must belong to the method', () => {
     const choose = (given: Partial<TrainOptions>) => () => chooseMethods({ ...options, ...given });
     expect(choose({ optimizer: 'lion', rho: 0.1 })).toThrow(
-      '--rho belongs to sam, and the optimizer is lion',
+      '--rho belongs to sam, asam, looksam, and the optimizer is lion',
     );
     expect(choose({ optimizer: 'all', lr: 0.1 })).toThrow(
       '--lr belongs to one method, and --optimizer all runs 5; help: name one',

@@ -1,14 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { type EnimOptions, enim, groups, type Params } from '../../src/index.ts';
-import { STREAM } from '../../src/random/philox.ts';
-import { normal } from '../random/normal.ts';
 import { follow, outside, schedule } from './agreement.ts';
 import { devices } from './devices.ts';
-import { directionOracle, rotated } from './oracles/lion-k.ts';
+import { enimOracle } from './oracles/enim.ts';
 import { bytesOf, randomGrads, randomParams } from './tensors.ts';
-
-const normals = (c: Float64Array, tensor: number, step: number): Float64Array =>
-  c.map((_, i) => normal({ seed: 0, stream: STREAM.enim + tensor, step }, i));
 
 describe.each(devices)('enim on $device', ({ device, missing }) => {
   /** u and c of one step from θ = 0 with m = 0. */
@@ -96,16 +91,13 @@ describe.each(devices)('enim on $device', ({ device, missing }) => {
     expect(bytesOf(apart)).toBe(bytesOf(run(1)));
   });
 
-  it.skipIf(missing !== null).each([{}, { angle: 2, weightDecay: 0.1 }])(
+  it
+    .skipIf(missing !== null)
+    .each([{}, { angle: 2, weightDecay: 0.1 }, { scope: 'global', weightDecay: 0.1 }] as const)(
     'follows its equations for 50 steps: %o',
     (options) => {
-      const angle = options.angle ?? Math.acos(Math.sqrt(2 / Math.PI));
       const bind = (params: Params) => enim(params, { lr: schedule(), ...options, device });
-      const oracle = directionOracle(
-        (c, tensor, t) => rotated(c, normals(c, tensor, t), angle),
-        options,
-      );
-      expect(outside(follow(bind, oracle))).toEqual([]);
+      expect(outside(follow(bind, enimOracle(options)))).toEqual([]);
     },
   );
 });

@@ -2,39 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { type NormDescentOptions, normDescent, type Params } from '../../src/index.ts';
 import { follow, outside, schedule } from './agreement.ts';
 import { devices } from './devices.ts';
-import { directionOracle, GRADIENTS, ofMatrix } from './oracles/lion-k.ts';
-import { multiply, trace, transpose } from './oracles/matrix.ts';
-import { exactFactor, leadingFactor } from './oracles/polar.ts';
+import { normDescentOracle } from './oracles/norm-descent.ts';
 
 type Options = Omit<NormDescentOptions, 'lr'>;
 
 const VARIANTS: Options[] = (
   ['l2', 'linf', 'l1', 'frobenius', 'spectral', 'nuclear'] as const
 ).flatMap((norm) => [{ norm }, { norm, momentum: 0.9, scale: 'dual', weightDecay: 0.1 }]);
-
-/** −LMO(c), from its definition, times the dual norm of c if asked. */
-function steepest(
-  { norm, scale }: Options,
-  c: Float64Array,
-  shape: readonly number[],
-): Float64Array {
-  const sum = (f: (v: number) => number) => c.reduce((total, v) => total + f(v), 0);
-  if (norm === 'linf') {
-    return GRADIENTS.l1()(c).map((v) => v * (scale === 'dual' ? sum(Math.abs) : 1));
-  }
-  if (norm === 'l1') {
-    return GRADIENTS.largest(1)(c).map((v, i) => (scale === 'dual' && v !== 0 ? c[i] : v));
-  }
-  if (norm === 'spectral' || norm === 'nuclear') {
-    const factor = norm === 'spectral' ? exactFactor : leadingFactor;
-    return ofMatrix((x) => {
-      const u = factor(x);
-      const dual = trace(multiply(transpose(x), u)); // ⟨x, u⟩: the sum of singular values, or the largest
-      return u.map((row) => row.map((v) => v * (scale === 'dual' ? dual : 1)));
-    })(c, 0, 0, shape);
-  }
-  return scale === 'dual' ? c : c.map((v) => v / Math.sqrt(sum((x) => x * x) || 1));
-}
 
 describe.each(devices)('normDescent on $device', ({ device, missing }) => {
   const moved = (options: Options, g: number[]) => {
@@ -95,14 +69,9 @@ describe.each(devices)('normDescent on $device', ({ device, missing }) => {
   it.skipIf(missing !== null).each(VARIANTS)(
     'follows its equations for 50 steps: %o',
     (options) => {
-      const { momentum = 0, weightDecay = 0 } = options;
+      const { momentum = 0 } = options;
       const bind = (params: Params) => normDescent(params, { lr: schedule(), ...options, device });
-      // c is the new m when both decays are μ.
-      const oracle = directionOracle((c, _tensor, _t, shape) => steepest(options, c, shape), {
-        betas: [momentum, momentum],
-        weightDecay,
-      });
-      const all = follow(bind, oracle);
+      const all = follow(bind, normDescentOracle(options));
       // A sign or the largest element may hang on a rounding error.
       const turned = outside(all);
       expect(turned.length).toBeLessThanOrEqual(

@@ -16,30 +16,11 @@ import { outside, STEPS, schedule } from './agreement.ts';
 import { devices } from './devices.ts';
 import { adamwOracle } from './oracles/adamw.ts';
 import { lionOracle } from './oracles/lion.ts';
-import type { Grads64, Oracle, Tensors64 } from './oracles/oracle.ts';
+import type { Oracle } from './oracles/oracle.ts';
 import { type SamSetting, samStep } from './oracles/sam.ts';
 import { sgdOracle } from './oracles/sgd.ts';
+import { gradient, gradient64 } from './slopes.ts';
 import { bytesOf, constantGrads, copyParams, doubleParams, randomParams } from './tensors.ts';
-
-/** Gradient of Σ ½(i + 1)/n·(θᵢ − 1)² + ¼ sin 3θᵢ of each tensor: its value depends on where it is taken. */
-const slope = (theta: number, i: number, n: number): number =>
-  ((i + 1) / n) * (theta - 1) + 0.75 * Math.cos(3 * theta);
-
-const gradient64 = (params: Tensors64): Grads64 =>
-  Object.fromEntries(
-    Object.entries(params).map(([name, { data }]) => [
-      name,
-      data.map((theta, i) => slope(theta, i, data.length)),
-    ]),
-  );
-
-const gradient = (params: Params): Record<string, Float32Array> =>
-  Object.fromEntries(
-    Object.entries(params).map(([name, { data }]) => [
-      name,
-      Float32Array.from(data, (theta, i) => slope(theta, i, data.length)),
-    ]),
-  );
 
 const BASES: [name: string, make: () => Optimizer, oracle: () => Oracle][] = [
   ['sgd', () => sgd({ lr: schedule(), momentum: 0.5 }), () => sgdOracle({ momentum: 0.5 })],

@@ -2,8 +2,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { fit, syntheticDigits } from '../../src/index.ts';
 import { digits } from '../../src/tasks/digits.ts';
-import { COMPARED, METHOD_NAMES, makeOptimizer } from '../../src/tasks/methods.ts';
+import { COMPARED, METHOD_NAMES, makeOptimizer, SHARPNESS_AWARE } from '../../src/tasks/methods.ts';
 import { writeMnist } from '../cli/mnist-files.ts';
 
 describe('digits', () => {
@@ -22,10 +23,34 @@ describe('digits', () => {
   it('hands its settings to every method', () => {
     for (const name of METHOD_NAMES) {
       const { options } = makeOptimizer(name, { lr: 0.25, weightDecay: 0.125, rho: 0.5 });
-      const stepping = name === 'sam' ? options.base : options;
-      expect(stepping, name).toMatchObject({ lr: 0.25, weightDecay: 0.125 });
-      if (name === 'sam') expect(options).toMatchObject({ rho: 0.5, base: { name: 'sgd' } });
+      const climbs = SHARPNESS_AWARE.includes(name);
+      const given = { lr: 0.25, weightDecay: 0.125 };
+      const members = 'groups' in options ? options.groups : [climbs ? options.base : options];
+      for (const member of members as object[]) expect(member, name).toMatchObject(given);
+      if (climbs) expect(options).toMatchObject({ rho: 0.5, base: { name: 'sgd' } });
+      expect(digits.settings[name].rho !== undefined, name).toBe(climbs);
     }
+  });
+
+  it('knows every method of the library', () => {
+    const made = METHOD_NAMES.map((name) => makeOptimizer(name, digits.settings[name]).name);
+    const methods =
+      'sgd adagrad rmsprop adam adamw lion lionK enim normDescent shampoo soap kfac sam';
+    for (const name of methods.split(' ')) expect(made).toContain(name);
+    expect(METHOD_NAMES).toContain('muon');
+    const distinct = METHOD_NAMES.map((name) => {
+      const { name: of, options } = makeOptimizer(name, { lr: 1, weightDecay: 0 });
+      return JSON.stringify([of, options]);
+    });
+    expect(new Set(distinct).size).toBe(METHOD_NAMES.length);
+  });
+
+  it.each(METHOD_NAMES)('has a setting by which %s learns', async (name) => {
+    const optimizer = makeOptimizer(name, digits.settings[name]);
+    const train = syntheticDigits({ count: 2000, size: 32, seed: 0, split: 'train' });
+    const options = { optimizer, batch: digits.batch, epochs: 2, seed: 0 };
+    const { history } = await fit(digits.model(), { train }, options);
+    expect(history[1].trainLoss).toBeLessThan(history[0].trainLoss);
   });
 
   it('draws digits where there is no folder', () => {

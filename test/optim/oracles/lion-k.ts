@@ -58,19 +58,6 @@ export const GRADIENTS = {
   squared: () => (c: Float64Array) => c,
 };
 
-/** √n times c/‖c‖ turned by φ towards z. */
-export function rotated(c: Float64Array, z: Float64Array, angle: number): Float64Array {
-  const length = norm(c, 2);
-  if (length === 0) return c;
-  const d = c.map((v) => v / length);
-  const along = d.reduce((sum, v, i) => sum + v * z[i], 0);
-  const r = z.map((v, i) => v - along * d[i]);
-  const rest = norm(r, 2);
-  const aside = (i: number) => (c.length === 1 ? 0 : (Math.sin(angle) * r[i]) / rest);
-  const ahead = c.length === 1 ? 1 : Math.cos(angle);
-  return d.map((v, i) => Math.sqrt(c.length) * (ahead * v + aside(i)));
-}
-
 /** A function of the matrix [out, everything else] as a direction. */
 export const ofMatrix =
   (f: (x: Rows) => Rows): Direction =>

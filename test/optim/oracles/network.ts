@@ -80,6 +80,8 @@ export interface Forward {
   readonly probabilities: number[];
   /** Gradients for a loss −log p(label) of this example alone. */
   backward(label: number): LayerRows[];
+  /** Gradients for a loss with this gradient by the logits. */
+  backwardFrom(dy: readonly number[]): LayerRows[];
 }
 
 export function forward(net: readonly LayerSpec[], params: Tensors64, image: Cell): Forward {
@@ -126,14 +128,16 @@ export function forward(net: readonly LayerSpec[], params: Tensors64, image: Cel
   const top = Math.max(...logits);
   const sum = logits.reduce((s, v) => s + Math.exp(v - top), 0);
   const probabilities = logits.map((v) => Math.exp(v - top) / sum);
+  const backwardFrom = (top: readonly number[]): LayerRows[] => {
+    const rows: LayerRows[] = [];
+    let dy = [...top];
+    for (const step of [...back].reverse()) dy = step(dy, rows);
+    return rows;
+  };
   return {
     logits,
     probabilities,
-    backward: (label) => {
-      const rows: LayerRows[] = [];
-      let dy = probabilities.map((p, c) => p - (c === label ? 1 : 0));
-      for (const step of [...back].reverse()) dy = step(dy, rows);
-      return rows;
-    },
+    backward: (label) => backwardFrom(probabilities.map((p, c) => p - (c === label ? 1 : 0))),
+    backwardFrom,
   };
 }
