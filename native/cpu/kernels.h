@@ -84,6 +84,7 @@
   KERNEL(eigh) \
   KERNEL(orthogonalize) \
   KERNEL(kfacInverses) \
+  KERNEL(kfacEigen) \
   KERNEL(countUpdate) \
   KERNEL(kfacInputFactor) \
   KERNEL(kfacGradFactor) \

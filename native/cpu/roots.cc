@@ -1,6 +1,5 @@
 // Shampoo's inverse roots and K-FAC's damped inverses of many matrices in one call, under the
-// failure policy: a failure keeps the last good matrix and counts; three in a row of one matrix, or
-// an entry that is not finite, stop the run and name the tensor.
+// failure policy of settle.h.
 #include <algorithm>
 #include <cmath>
 
@@ -8,27 +7,10 @@
 #include "inverse_root.h"
 #include "kernels.h"
 #include "matrix_tasks.h"
-#include "status.h"
+#include "settle.h"
 
 namespace flatmin {
 namespace FLATMIN_ISA {
-
-static constexpr int32_t kPatience = 3;
-
-static void settle(int32_t* words, int32_t& failures, MatrixStatus result, double tensor,
-                   double step) {
-  if (result == MatrixStatus::ok) {
-    failures = 0;
-    return;
-  }
-  failures += 1;
-  words[kRootFailures] += 1;
-  if (result != MatrixStatus::notFinite && failures < kPatience) return;
-  if (words[kStop]) return;
-  words[kStop] = result == MatrixStatus::notFinite ? 3 : 2;
-  words[kTensor] = static_cast<int32_t>(tensor);
-  words[kStep] = static_cast<int32_t>(step);
-}
 
 static int64_t align64(int64_t bytes) { return (bytes + 63) / 64 * 64; }
 

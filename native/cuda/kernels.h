@@ -85,6 +85,7 @@
   KERNEL(eigh) \
   KERNEL(countUpdate) \
   KERNEL(kfacInverses) \
+  KERNEL(kfacEigen) \
   KERNEL(kfacInputFactor) \
   KERNEL(kfacGradFactor) \
   KERNEL(kfacJoin) \

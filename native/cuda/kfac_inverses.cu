@@ -3,7 +3,7 @@
 // outcomes in order.
 #include "cuda/block.h"
 #include "cuda/kernels.h"
-#include "cuda/status.h"
+#include "cuda/settle.h"
 
 namespace flatmin {
 namespace cuda {
@@ -14,10 +14,6 @@ struct DampedFactor {
   int32_t tensor;
   int64_t n, scratch;  // where its doubles stand: n² of L, n² of L⁻¹
 };
-
-enum Outcome : int32_t { kOk, kNotPositive, kNotFinite };
-
-constexpr int32_t kPatience = 3;
 
 __device__ inline bool finite(double x) { return x - x == 0; }
 
@@ -84,9 +80,9 @@ __global__ void dampedInverses(const DampedFactor* list, int64_t count, char* co
       bad = bad || !finite(m[at]);
       l[at] = m[at] + (r == c ? shift : 0.0);
     }
-    int32_t outcome = any(bad) ? kNotFinite : kOk;
-    if (outcome == kOk && !factorise(l, n)) outcome = kNotPositive;
-    if (outcome == kOk) {
+    int32_t outcome = any(bad) ? kMatrixNotFinite : kMatrixOk;
+    if (outcome == kMatrixOk && !factorise(l, n)) outcome = kMatrixFailed;
+    if (outcome == kMatrixOk) {
       invertLower(l, s, n);
       // L's place holds the inverse Sᵀ S until all of it is known to fit a float.
       for (int64_t at = threadIdx.x; at < n * n; at += kThreads) {
@@ -97,9 +93,9 @@ __global__ void dampedInverses(const DampedFactor* list, int64_t count, char* co
         l[at] = sum;
         bad = bad || !finite(static_cast<float>(sum));
       }
-      if (any(bad)) outcome = kNotFinite;
+      if (any(bad)) outcome = kMatrixNotFinite;
     }
-    for (int64_t at = threadIdx.x; outcome == kOk && at < n * n; at += kThreads) {
+    for (int64_t at = threadIdx.x; outcome == kMatrixOk && at < n * n; at += kThreads) {
       const int64_t r = at / n, c = at % n;
       inverse[at] = static_cast<float>(c <= r ? l[at] : l[c * n + r]);
     }
@@ -110,19 +106,8 @@ __global__ void dampedInverses(const DampedFactor* list, int64_t count, char* co
 __global__ void settleInverses(const DampedFactor* list, int64_t count, const int32_t* outcomes,
                                const double* stepNumber, int32_t* status, int32_t* failures) {
   if (standsStill(status)) return;
-  for (int64_t i = 0; i < count; ++i) {
-    int32_t& failed = failures[2 * list[i].tensor + i % 2];
-    if (outcomes[i] == kOk) {
-      failed = 0;
-      continue;
-    }
-    failed += 1;
-    status[kRootFailures] += 1;
-    if ((outcomes[i] != kNotFinite && failed < kPatience) || status[kStop]) continue;
-    status[kStop] = outcomes[i] == kNotFinite ? 3 : 2;
-    status[kTensor] = list[i].tensor;
-    status[kStep] = static_cast<int32_t>(*stepNumber);
-  }
+  for (int64_t i = 0; i < count; ++i)
+    settle(status, failures[2 * list[i].tensor + i % 2], outcomes[i], list[i].tensor, *stepNumber);
 }
 
 Run op_kfacInverses(Instruction& in) {

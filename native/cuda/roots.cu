@@ -1,8 +1,8 @@
 // Shampoo's inverse roots of many matrices in one launch, a matrix to a block, under the failure
-// policy of native/cpu/roots.cc; countUpdate: how often the statistics under them were updated.
+// policy of native/cpu/settle.h; countUpdate: how often the statistics under them were updated.
 #include "cuda/inverse_root.h"
 #include "cuda/kernels.h"
-#include "cuda/status.h"
+#include "cuda/settle.h"
 
 namespace flatmin {
 namespace cuda {
@@ -31,27 +31,18 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
-constexpr int kPatience = 3;
+__device__ inline int32_t outcomeOf(int result) {
+  return result == kRootOk          ? kMatrixOk
+         : result == kRootNotFinite ? kMatrixNotFinite
+                                    : kMatrixFailed;
+}
 
-// One thread: a failure counts; the third in a row of one matrix, or an entry that is not finite,
-// ends the run.
 __global__ void settleRoots(const RootTask* tasks, int64_t count, const int* results,
                             const int32_t* updates, const double* step, int32_t* status,
                             int32_t* failures) {
   if (standsStill(status) || *updates == 0) return;
-  for (int64_t k = 0; k < count; ++k) {
-    if (results[k] == kRootOk) {
-      failures[k] = 0;
-      continue;
-    }
-    failures[k] += 1;
-    status[kRootFailures] += 1;
-    const bool notFinite = results[k] == kRootNotFinite;
-    if (status[kStop] || (!notFinite && failures[k] < kPatience)) continue;
-    status[kStop] = notFinite ? 3 : 2;
-    status[kTensor] = tasks[k].tensor;
-    status[kStep] = static_cast<int32_t>(*step);
-  }
+  for (int64_t k = 0; k < count; ++k)
+    settle(status, failures[k], outcomeOf(results[k]), tasks[k].tensor, *step);
 }
 
 Run op_inverseRoots(Instruction& in) {

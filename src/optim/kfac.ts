@@ -2,17 +2,16 @@ import { z } from 'zod';
 import { FlatminError } from '../errors.ts';
 import type { Value } from '../graph/graph.ts';
 import { add, div, greaterEqual, mul, sub } from '../ops/binary.ts';
-import type { Numbers } from '../ops/define.ts';
 import { fill } from '../ops/fill.ts';
 import { inputFactorDim, kfacFactors, kfacJoin, kfacSplit, klClip } from '../ops/kfac.ts';
-import { matmul } from '../ops/linear.ts';
 import { sum } from '../ops/reduce.ts';
-import { countUpdate, kfacInverses } from '../ops/roots.ts';
+import { countUpdate } from '../ops/roots.ts';
 import { keep } from '../ops/sam.ts';
 import { sgdOp } from '../ops/sgd.ts';
 import { affine } from '../ops/unary.ts';
 import { checkArray, checkRecord } from './arrays.ts';
 import { BoundOptimizer } from './bound.ts';
+import { FORMS, type LayerFactors } from './kfac-forms.ts';
 import {
   defineOptimizer,
   type OptimizerTrace,
@@ -27,8 +26,14 @@ const schema = z.strictObject({
   lr: rate,
   /** λ, part of the gradient before preconditioning. Default 0. */
   weightDecay: nonNegative.default(0),
-  /** Damping λd, split between the two factors. Default 1e-3. */
+  /** Damping λd: `inverse` splits it between the two factors, `eigen` adds it to their product. Default 1e-3. */
   damping: positive.default(1e-3),
+  /**
+   * `inverse`: U = (G + √λd/π I)⁻¹ V (A + π√λd I)⁻¹, π² = (tr A/dim A)/(tr G/dim G), by Cholesky. `eigen`: with λd on the
+   * diagonal of A ⊗ G itself, U = (A ⊗ G + λd I)⁻¹ V = Q_Gᵀ((Q_G V Q_Aᵀ)/(gₒaᵢ + λd))Q_A of the eigenvalues g, a and
+   * eigenvectors Q; twice the products a step. Default `inverse`.
+   */
+  form: z.enum(['inverse', 'eigen']).default('inverse'),
   /**
    * Lets `damping` follow the reduction ratio r = (h(θ+δ) − h(θ)) / (M(δ) − M(0)) of every fifth step (Martens & Grosse
    * 2015, 6.5): λd ← ωλd where r > 3/4, λd/ω where r < 1/4 or is not a number, ω = (19/20)⁵. h is the loss with its
@@ -47,7 +52,7 @@ const schema = z.strictObject({
   fisher: z.enum(['true', 'empirical', 'exact']).default('true'),
   /** Steps between two updates of the factors. Default 10. */
   statisticsEvery: count.default(10),
-  /** Steps between two rounds of inverses. Default 10. */
+  /** Steps between two rounds of inverses, or of eigendecompositions. Default 10. */
   inversesEvery: count.default(10),
 });
 
@@ -111,10 +116,11 @@ const STATISTICS = 'statistics';
 /**
  * K-FAC (Martens & Grosse 2015; convolutions: Grosse & Martens 2016). A layer with input ā (a 1 for the bias) and
  * pre-activation gradient s′ of one example has A = E[āāᵀ], G = E[s′s′ᵀ], kept as running means, and
- * U = (G + √λd/π I)⁻¹ V (A + π√λd I)⁻¹ for its gradient V; θ ← θ − ηνU with the KL clip ν.
+ * U = (G + √λd/π I)⁻¹ V (A + π√λd I)⁻¹ for its gradient V, or, by `form`, (A ⊗ G + λd I)⁻¹ V; θ ← θ − ηνU with the KL
+ * clip ν.
  * Parameters outside linear and ungrouped convolution layers, batch norm's among them, step by SGD with the same rate,
  * momentum and decay; `groups` gives them another method.
- * State: 2·((in + 1)² + out²) numbers a layer.
+ * State: 2·((in + 1)² + out²) numbers a layer, and (in + 1)·out more in the eigenbasis.
  */
 export const kfac = defineOptimizer('kfac', schema, trace, BoundKfac);
 
@@ -138,19 +144,18 @@ function trace(t: OptimizerTrace, options: z.output<typeof schema>): void {
       return { tap, ...factors };
     });
   });
-  graph.inSection({ name: 'inverses', due: every(options.inversesEvery) }, () => {
-    const tensors = 1 + Math.max(...t.params.map(({ index }) => index));
-    const failures = t.state('failures', { dtype: 'i32', shape: [2 * tensors] });
-    kfacInverses(status, failures, layers, damping ?? fill(graph, [], options.damping));
-  });
+  const precondition = graph.inSection(
+    { name: 'inverses', due: every(options.inversesEvery) },
+    () => FORMS[options.form](t, layers, damping ?? fill(graph, [], options.damping)),
+  );
   const before = t.params.map(({ value }) => affine(value, 1));
 
   const lrSlot = rateSlot(graph, options.lr).index;
   const withGrad = (value: Value) => ({ value, grad: pass.grads[indexOf.get(value) as number] });
-  const steps = layers.map(({ tap, aInverse, gInverse }) => {
+  const steps = layers.map(({ tap }, i) => {
     const bias = tap.bias && withGrad(tap.bias);
     const v = kfacJoin(withGrad(tap.weight), bias, options.weightDecay);
-    return { tap, v, u: matmul(matmul(gInverse, v), aInverse) };
+    return { tap, v, u: precondition(v, i) };
   });
   const directions = new Map<Value, Value>();
   if (steps.length > 0) {
@@ -241,19 +246,13 @@ function factorsOf(
   weight: Value,
   inputs: number,
   indexOf: ReadonlyMap<Value, number>,
-) {
+): LayerFactors {
   const { name, index } = t.params[indexOf.get(weight) as number];
   const square = (n: number) => ({ dtype: 'f32' as const, shape: [n, n] });
-  const [out] = weight.shape;
   return {
+    name,
     tensor: index,
     a: t.state(`a/${name}`, square(inputs)),
-    g: t.state(`g/${name}`, square(out)),
-    aInverse: t.state(`aInverse/${name}`, square(inputs), identity(inputs)),
-    gInverse: t.state(`gInverse/${name}`, square(out), identity(out)),
+    g: t.state(`g/${name}`, square(weight.shape[0])),
   };
 }
-
-const identity = (n: number) => (data: Numbers) => {
-  for (let i = 0; i < n; i++) data[i * n + i] = 1;
-};

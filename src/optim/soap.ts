@@ -1,14 +1,17 @@
 import { z } from 'zod';
 import type { Value } from '../graph/graph.ts';
+import { add, mul } from '../ops/binary.ts';
 import type { Numbers } from '../ops/define.ts';
+import { fill } from '../ops/fill.ts';
 import { type Mode, modeApply, modeGram } from '../ops/modes.ts';
 import { countUpdate } from '../ops/roots.ts';
+import { keep } from '../ops/sam.ts';
 import { sgdOp } from '../ops/sgd.ts';
 import { type SoapBasis, soapBases, soapDirection } from '../ops/soap.ts';
-import { defineOptimizer } from './optimizer.ts';
+import { affine } from '../ops/unary.ts';
+import { defineOptimizer, rateSlot } from './optimizer.ts';
 import { betas, count, nonNegative, positive, rate } from './options.ts';
 import { modesOf, preconditionedDims } from './preconditioner.ts';
-import { rateAt } from './schedule.ts';
 
 const schema = z.strictObject({
   /** Learning rate η, or a schedule. */
@@ -71,22 +74,21 @@ export const soap = defineOptimizer('soap', schema, (t, options) => {
     turnedM: turn(m, bases),
   }));
   const directions = soapDirection(status, updates, turned, { beta1, beta2, eps: options.eps });
-  // The first step leaves θ alone, its decay included.
-  const lr = graph.slot('lr', (at) => (at.step === 1 ? 0 : rateAt(options.lr, at)));
-  graph.add(
-    sgdOp,
-    [
-      status,
-      ...params.flatMap(({ value }, i) => [value, turnBack(directions[i], tensors[i].bases)]),
-    ],
-    {
-      lrSlot: lr.index,
-      momentum: 0,
-      nesterov: 0,
-      weightDecay: options.weightDecay,
-      decoupled: 1,
-    },
+  // 0 in the first step that is taken, which leaves θ alone, its decay included.
+  const begun = t.state('begun', { dtype: 'f32', shape: [] });
+  const decayed = (u: Value, value: Value) =>
+    options.weightDecay === 0 ? u : add(u, mul(affine(value, options.weightDecay), begun));
+  const steps = params.map(({ value }, i) =>
+    decayed(turnBack(directions[i], tensors[i].bases), value),
   );
+  graph.add(sgdOp, [status, ...params.flatMap(({ value }, i) => [value, steps[i]])], {
+    lrSlot: rateSlot(graph, options.lr).index,
+    momentum: 0,
+    nesterov: 0,
+    weightDecay: 0,
+    decoupled: 1,
+  });
+  keep(status, [begun], [fill(graph, [], 1)]);
 
   for (const { grad, bases } of tensors) {
     for (const { statistic, mode } of bases) {

@@ -75,3 +75,14 @@ export const SPECIAL = [
   -Infinity,
   NaN,
 ];
+
+/** I + BBᵀ/n with B in (−1, 1), times `scale`. */
+export function positive(n: number, seed: number, scale = 1): Float32Array {
+  const b = random(n * n, { seed, low: -1, high: 1 });
+  return Float32Array.from({ length: n * n }, (_, k) => {
+    const [r, c] = [Math.floor(k / n), k % n];
+    let sum = 0;
+    for (let j = 0; j < n; j++) sum += b[r * n + j] * b[c * n + j];
+    return scale * (sum / n + (r === c ? 1 : 0));
+  });
+}

@@ -130,6 +130,8 @@ const VARIANTS: Variant[] = [
   { damping: 0.01, klClip: 1e6, statisticsEvery: 2, inversesEvery: 3, weightDecay: 0.05 },
   { damping: 0.03, klClip: 1e-3, momentum: 0.8, weightDecay: 0.05, fisher: 'empirical' },
   { damping: 0.03, statisticsEvery: 3, inversesEvery: 2, fisher: 'empirical' },
+  { form: 'eigen', damping: 0.03, klClip: 1e-3, statisticsEvery: 2, inversesEvery: 3 },
+  { form: 'eigen', damping: 0.1, momentum: 0.8, weightDecay: 0.05, fisher: 'empirical' },
 ];
 const STEPS = 24;
 
@@ -413,39 +415,43 @@ describe.each(devices)('kfac on $device', ({ device, missing }) => {
       return { params, optimizer, inputs, outputGrads, grads };
     };
 
-    it('follows its equations on what it was shown', () => {
-      const variant = { statisticsEvery: 2, inversesEvery: 2, weightDecay: 0.1, momentum: 0.5 };
-      const { params, optimizer, inputs, outputGrads, grads } = setUp(variant);
-      const reference = doubleParams(params);
-      const { step, tolerance } = kfacOracle({ damping: 0.05, ...variant });
-      let velocity = [0, 0];
-      for (let t = 1; t <= 10; t++) {
-        if (t % 2 === 1)
-          optimizer.observe('fc', { inputs: inputs(t), outputGrads: outputGrads(t) });
-        const examples = Array.from({ length: rows }, (_, r) => [
-          {
-            name: 'fc',
-            inputs: [[...inputs(t).subarray(r * features, (r + 1) * features), 1]],
-            grads: [[...outputGrads(t).subarray(r * out, (r + 1) * out)].map((g) => g * rows)],
-          },
-        ]);
-        // The rest steps by SGD with momentum and coupled decay.
-        const gain = reference.gain.data;
-        velocity = velocity.map((v, i) => 0.5 * v + [1, -1][i] + 0.1 * gain[i]);
-        velocity.forEach((v, i) => {
-          gain[i] -= 0.1 * v;
-        });
-        step(reference, { data: examples, fisher: examples }, 0.1, t);
-        optimizer.step(grads(t));
-      }
-      expect(tolerance()).toBeLessThan(1e-3);
-      for (const [name, { data }] of Object.entries(params)) {
-        data.forEach((x, i) => {
-          const error = Math.abs(x - reference[name].data[i]);
-          expect(error, `${name}[${i}]`).toBeLessThanOrEqual(tolerance() + 1e-6);
-        });
-      }
-    });
+    it.each(['inverse', 'eigen'] as const)(
+      'follows its equations on what it was shown: %s',
+      (form) => {
+        const every = { statisticsEvery: 2, inversesEvery: 2 };
+        const variant = { form, ...every, weightDecay: 0.1, momentum: 0.5 };
+        const { params, optimizer, inputs, outputGrads, grads } = setUp(variant);
+        const reference = doubleParams(params);
+        const { step, tolerance } = kfacOracle({ damping: 0.05, ...variant });
+        let velocity = [0, 0];
+        for (let t = 1; t <= 10; t++) {
+          if (t % 2 === 1)
+            optimizer.observe('fc', { inputs: inputs(t), outputGrads: outputGrads(t) });
+          const examples = Array.from({ length: rows }, (_, r) => [
+            {
+              name: 'fc',
+              inputs: [[...inputs(t).subarray(r * features, (r + 1) * features), 1]],
+              grads: [[...outputGrads(t).subarray(r * out, (r + 1) * out)].map((g) => g * rows)],
+            },
+          ]);
+          // The rest steps by SGD with momentum and coupled decay.
+          const gain = reference.gain.data;
+          velocity = velocity.map((v, i) => 0.5 * v + [1, -1][i] + 0.1 * gain[i]);
+          velocity.forEach((v, i) => {
+            gain[i] -= 0.1 * v;
+          });
+          step(reference, { data: examples, fisher: examples }, 0.1, t);
+          optimizer.step(grads(t));
+        }
+        expect(tolerance()).toBeLessThan(1e-3);
+        for (const [name, { data }] of Object.entries(params)) {
+          data.forEach((x, i) => {
+            const error = Math.abs(x - reference[name].data[i]);
+            expect(error, `${name}[${i}]`).toBeLessThanOrEqual(tolerance() + 1e-6);
+          });
+        }
+      },
+    );
 
     it('is the same as one of several groups', () => {
       const options = { statisticsEvery: 2, inversesEvery: 2, momentum: 0.5 };

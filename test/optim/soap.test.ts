@@ -47,6 +47,21 @@ describe.each(devices)('soap on $device', ({ device, missing }) => {
     expect(outside(follow(bind, soapOracle(options), SHAPES))).toEqual([]);
   });
 
+  here('begins with the first step that is taken', () => {
+    const [skipped, fresh] = [randomParams(SHAPES), randomParams(SHAPES)];
+    const options = { lr: 0.1, weightDecay: 0.5, onNonFinite: 'skip', device } as const;
+    const optimizer = soap(skipped, options);
+    const reference = soap(fresh, options);
+    const before = bytesOf(skipped);
+    optimizer.step({ ...randomGrads(1, SHAPES), vector: new Float32Array(7).fill(NaN) });
+    expect(bytesOf(skipped)).toBe(before);
+    for (let t = 1; t < 4; t++) {
+      for (const each of [optimizer, reference]) each.step(randomGrads(t, SHAPES));
+      expect(bytesOf(skipped) === before).toBe(t === 1);
+      expect(bytesOf(skipped)).toBe(bytesOf(fresh));
+    }
+  });
+
   here('steps vectors by Adam, one step late', () => {
     const [own, other] = [randomParams({ v: [9] }), randomParams({ v: [9] })];
     const betas: [number, number] = [0.9, 0.99];

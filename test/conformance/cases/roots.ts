@@ -4,7 +4,7 @@
  */
 import { countUpdate, inverseRoots, kfacInverses } from '../../../src/ops/roots.ts';
 import { inverse, jacobi, type Rows } from '../../optim/oracles/matrix.ts';
-import { f32, i32, random } from '../data.ts';
+import { f32, i32, positive } from '../data.ts';
 import { type Case, MOMENT, type Tensor } from '../harness.ts';
 
 const GOING = [0, 0, 0, 0, 0, 0, 0, 0];
@@ -12,17 +12,6 @@ const STEP = 41;
 const MOMENTS = [{ ...MOMENT, step: STEP }];
 /** Condition numbers are below 10. */
 const TOLERANCE = { rel: 2e-5, abs: 2e-6 };
-
-/** I + BBᵀ/n with B in (−1, 1), times `scale`. */
-function positive(n: number, seed: number, scale = 1): Float32Array {
-  const b = random(n * n, { seed, low: -1, high: 1 });
-  return Float32Array.from({ length: n * n }, (_, k) => {
-    const [r, c] = [Math.floor(k / n), k % n];
-    let sum = 0;
-    for (let j = 0; j < n; j++) sum += b[r * n + j] * b[c * n + j];
-    return scale * (sum / n + (r === c ? 1 : 0));
-  });
-}
 
 const constant = (n: number, value: number): Float32Array => new Float32Array(n * n).fill(value);
 

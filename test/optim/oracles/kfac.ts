@@ -18,9 +18,8 @@ const ROUNDING = 2 ** -24;
 interface State {
   a: Rows;
   g: Rows;
-  aInverse: Rows;
-  gInverse: Rows;
-  /** κ of both damped factors together. */
+  precondition: (v: Rows) => Rows;
+  /** κ of both damped factors together, or of the damped product. */
   condition: number;
   velocity: Rows;
 }
@@ -53,6 +52,38 @@ export function factors(examples: readonly LayerRows[]): { a: Rows; g: Rows } {
   };
 }
 
+const FORMS = {
+  inverse(a: Rows, g: Rows, damping: number) {
+    const [n, m] = [a.length, g.length];
+    const [ta, tg] = [trace(a), trace(g)];
+    const pi = ta === 0 || tg === 0 ? 1 : Math.sqrt(ta / n / (tg / m));
+    const dampedA = combine(a, 1, identity(n), pi * Math.sqrt(damping));
+    const dampedG = combine(g, 1, identity(m), Math.sqrt(damping) / pi);
+    const [aInverse, gInverse] = [inverse(dampedA), inverse(dampedG)];
+    return {
+      precondition: (v: Rows) => multiply(multiply(gInverse, v), aInverse),
+      condition: conditionOf(dampedA) + conditionOf(dampedG),
+    };
+  },
+
+  /** The damped product A ⊗ G as one matrix over the gradient's entries, row after row. */
+  eigen(a: Rows, g: Rows, damping: number) {
+    const product = g.flatMap((grow) =>
+      a.map((arow) => grow.flatMap((s) => arow.map((x) => s * x))),
+    );
+    const solution = inverse(combine(product, 1, identity(product.length), damping));
+    const largest = (m: Rows) => Math.max(...jacobi(m).values);
+    return {
+      precondition: (v: Rows) => {
+        const flat = v.flat();
+        const u = solution.map((row) => row.reduce((sum, x, k) => sum + x * flat[k], 0));
+        return g.map((_, o) => u.slice(o * a.length, (o + 1) * a.length));
+      },
+      condition: (largest(a) * largest(g)) / damping + 1,
+    };
+  },
+};
+
 /**
  * K-FAC. `tolerance()` bounds what float32 may change in any θ: factors and products are rounded to 2⁻²⁴ of their
  * norm, which moves the damped inverses by their condition numbers as much, relatively, in every step; the
@@ -65,6 +96,7 @@ export function kfacOracle({
   momentum = 0,
   statisticsEvery = 10,
   inversesEvery = 10,
+  form = 'inverse',
 } = {}) {
   const states = new Map<string, State>();
   let updates = 0;
@@ -86,8 +118,7 @@ export function kfacOracle({
         state = {
           a: zeros(n),
           g: zeros(m),
-          aInverse: identity(n),
-          gInverse: identity(m),
+          precondition: (v) => v,
           condition: 1,
           velocity: zeros(m, n),
         };
@@ -98,14 +129,7 @@ export function kfacOracle({
         state.g = combine(state.g, decay, fresh.g, 1 - decay);
       }
       if ((t - 1) % inversesEvery === 0) {
-        const [n, m] = [state.a.length, state.g.length];
-        const [ta, tg] = [trace(state.a), trace(state.g)];
-        const pi = ta === 0 || tg === 0 ? 1 : Math.sqrt(ta / n / (tg / m));
-        const dampedA = combine(state.a, 1, identity(n), pi * Math.sqrt(damping));
-        const dampedG = combine(state.g, 1, identity(m), Math.sqrt(damping) / pi);
-        state.aInverse = inverse(dampedA);
-        state.gInverse = inverse(dampedG);
-        state.condition = conditionOf(dampedA) + conditionOf(dampedG);
+        Object.assign(state, FORMS[form as keyof typeof FORMS](state.a, state.g, damping));
       }
       const gradient = of(batch.data, i)
         .map(({ inputs, grads }) => gram(grads, inputs))
@@ -114,7 +138,7 @@ export function kfacOracle({
           zeros(state.g.length, state.a.length),
         );
       const v = combine(gradient, 1, matrixOf(params, name), weightDecay);
-      return { name, state, v, u: multiply(multiply(state.gInverse, v), state.aInverse) };
+      return { name, state, v, u: state.precondition(v) };
     });
 
     const dot = steps.reduce((sum, { u, v }) => sum + trace(multiply(u, transpose(v))), 0);

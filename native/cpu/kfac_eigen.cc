@@ -1,0 +1,96 @@
+// K-FAC in the eigenbasis: eigenvectors of A and G of every layer and 1 / (g_o a_i + λ) of their
+// eigenvalues, under the failure policy (src/ops/kfac_eigen.ts).
+#include <algorithm>
+#include <cmath>
+
+#include "eigh.h"
+#include "kernels.h"
+#include "matrix_tasks.h"
+#include "settle.h"
+
+namespace flatmin {
+namespace FLATMIN_ISA {
+
+namespace {
+
+struct Factor {
+  Operand matrix, basis;
+  int64_t n, values, vectors;  // where its doubles stand
+};
+
+struct Layer {
+  Operand scale;
+  double tensor;
+};
+
+// 1 / (g_o a_i + λ) into the scale; false, and nothing written, where one does not fit a float.
+bool writeScale(const double* g, int64_t m, const double* a, int64_t n, double damping,
+                float* scale) {
+  const auto at = [&](int64_t o, int64_t i) {
+    return static_cast<float>(1 / (std::max(g[o], 0.0) * std::max(a[i], 0.0) + damping));
+  };
+  for (int64_t o = 0; o < m; ++o)
+    for (int64_t i = 0; i < n; ++i)
+      if (!std::isfinite(at(o, i))) return false;
+  for (int64_t o = 0; o < m; ++o)
+    for (int64_t i = 0; i < n; ++i) scale[o * n + i] = at(o, i);
+  return true;
+}
+
+void writeBasis(const double* vectors, int64_t n, float* basis) {
+  for (int64_t i = 0; i < n * n; ++i) basis[i] = static_cast<float>(vectors[i]);
+}
+
+}  // namespace
+
+Run op_kfacEigen(Instruction& in) {
+  const Operand status = in.inputs.at(0), failures = in.inputs.at(1), damping = in.inputs.at(2);
+  const int64_t stepSlot = in.integer("stepSlot");
+  std::vector<Factor> factors;  // A and G of a layer, then of the next
+  std::vector<Layer> layers;
+  std::vector<int64_t> orders;
+  int64_t doubles = 0, perThread = 0;
+  for (size_t l = 0; l < in.list("tensors").size(); ++l) {
+    for (size_t side = 0; side < 2; ++side) {
+      const Operand &matrix = in.inputs.at(3 + 5 * l + side),
+                    &basis = in.inputs.at(5 + 5 * l + side);
+      const int64_t n = matrix.dim(0);
+      factors.push_back({matrix, basis, n, doubles, doubles + n});
+      orders.push_back(n);
+      doubles += n + n * n;
+      perThread = std::max(perThread, static_cast<int64_t>(eighScratchBytes(n) + 63) / 64 * 64);
+    }
+    layers.push_back({in.inputs.at(7 + 5 * l), in.list("tensors")[l]});
+  }
+  const int64_t outcomes = doubles * static_cast<int64_t>(sizeof(double));
+  const int64_t header = (outcomes + static_cast<int64_t>(factors.size()) + 63) / 64 * 64;
+  in.scratchBytes = header + perThread * in.threads;
+  const MatrixTasks forMatrices(orders, in.threads);
+  return [=](const Step& step) {
+    int32_t* const words = status.i32(step);
+    if (standsStill(words)) return;
+    double* const numbers = reinterpret_cast<double*>(step.scratch);
+    char* const good = step.scratch + outcomes;
+    forMatrices(step, [&](size_t t, int thread, ThreadPool& pool) {
+      const Factor& f = factors[t];
+      good[t] = eigh(f.matrix.f32(step), f.n, numbers + f.values, numbers + f.vectors,
+                     step.scratch + header + thread * perThread, pool);
+    });
+    for (size_t l = 0; l < layers.size(); ++l) {
+      const Factor &a = factors[2 * l], &g = factors[2 * l + 1];
+      MatrixStatus result = MatrixStatus::notFinite;
+      if (good[2 * l] && good[2 * l + 1])
+        result = writeScale(numbers + g.values, g.n, numbers + a.values, a.n, *damping.f32(step),
+                            layers[l].scale.f32(step))
+                     ? MatrixStatus::ok
+                     : MatrixStatus::notPositive;
+      if (result == MatrixStatus::ok)
+        for (const Factor* f : {&a, &g}) writeBasis(numbers + f->vectors, f->n, f->basis.f32(step));
+      settle(words, failures.i32(step)[static_cast<size_t>(layers[l].tensor)], result,
+             layers[l].tensor, step.row[stepSlot]);
+    }
+  };
+}
+
+}  // namespace FLATMIN_ISA
+}  // namespace flatmin

@@ -1,0 +1,117 @@
+// K-FAC in the eigenbasis: eigenvectors of A and G of every layer, a matrix to a block, and
+// 1 / (g_o a_i + λ) of their eigenvalues, a layer to a block, under the failure policy
+// (src/ops/kfac_eigen.ts).
+#include "cuda/eigh.h"
+#include "cuda/kernels.h"
+#include "cuda/settle.h"
+
+namespace flatmin {
+namespace cuda {
+
+// The factors of a layer are neighbours: A and then G.
+struct EigenFactor {
+  int factor, basis;   // buffers
+  int64_t n, scratch;  // where its doubles stand: n² of the matrix, n² of vectors, the rotations
+};
+
+struct EigenLayer {
+  int scale;  // buffer
+  int32_t tensor;
+};
+
+__global__ void __launch_bounds__(kThreads)
+    decompose(const EigenFactor* list, int64_t count, char* const* table, const int32_t* status,
+              double* scratch, int32_t* outcomes) {
+  if (standsStill(status)) return;
+  for (int64_t k = blockIdx.x; k < count; k += gridDim.x) {
+    const EigenFactor f = list[k];
+    const Symmetric source{reinterpret_cast<const float*>(table[f.factor]), f.n, 1};
+    const bool finite = lowerIsFinite(source);
+    if (threadIdx.x == 0) outcomes[k] = finite ? kMatrixOk : kMatrixNotFinite;
+    if (!finite) continue;
+    double *const a = scratch + f.scratch, *const vectors = a + f.n * f.n;
+    fillSymmetric(source, 1.0, 0.0, a);
+    blockEigh(a, f.n, vectors, vectors + f.n * f.n);
+    __syncthreads();  // before the next matrix
+  }
+}
+
+__device__ inline float scaleAt(const double* g, int64_t m, const double* a, int64_t n,
+                                double damping, int64_t at) {
+  const int64_t o = at / n, i = at % n;
+  return static_cast<float>(1 / (fmax(g[o * (m + 1)], 0.0) * fmax(a[i * (n + 1)], 0.0) + damping));
+}
+
+__global__ void __launch_bounds__(kThreads)
+    writeLayers(const EigenFactor* factors, const EigenLayer* layers, int64_t count,
+                char* const* table, const int32_t* status, const float* damping,
+                const double* scratch, const int32_t* found, int32_t* outcomes) {
+  if (standsStill(status)) return;
+  for (int64_t k = blockIdx.x; k < count; k += gridDim.x) {
+    const EigenFactor &fa = factors[2 * k], &fg = factors[2 * k + 1];
+    const double *const a = scratch + fa.scratch, *const g = scratch + fg.scratch;
+    const int64_t n = fa.n, m = fg.n;
+    const bool finite = found[2 * k] == kMatrixOk && found[2 * k + 1] == kMatrixOk;
+    double bad = 0;
+    for (int64_t at = threadIdx.x; finite && at < m * n; at += kThreads)
+      if (!isFinite(scaleAt(g, m, a, n, *damping, at))) bad = 1;
+    const bool fits = blockMax(bad) == 0;
+    if (threadIdx.x == 0)
+      outcomes[k] = !finite ? kMatrixNotFinite : fits ? kMatrixOk : kMatrixFailed;
+    if (!finite || !fits) continue;
+    float* const scale = reinterpret_cast<float*>(table[layers[k].scale]);
+    for (int64_t at = threadIdx.x; at < m * n; at += kThreads)
+      scale[at] = scaleAt(g, m, a, n, *damping, at);
+    copyMatrix(a + n * n, n, reinterpret_cast<float*>(table[fa.basis]));
+    copyMatrix(g + m * m, m, reinterpret_cast<float*>(table[fg.basis]));
+  }
+}
+
+__global__ void settleLayers(const EigenLayer* layers, int64_t count, const int32_t* outcomes,
+                             const double* step, int32_t* status, int32_t* failures) {
+  if (standsStill(status)) return;
+  for (int64_t k = 0; k < count; ++k)
+    settle(status, failures[layers[k].tensor], outcomes[k], layers[k].tensor, *step);
+}
+
+Run op_kfacEigen(Instruction& in) {
+  const Operand status = in.inputs.at(0), failures = in.inputs.at(1), damping = in.inputs.at(2);
+  const int64_t stepSlot = in.integer("stepSlot");
+  std::vector<EigenFactor> factors;
+  std::vector<EigenLayer> layers;
+  int64_t doubles = 0;
+  for (size_t l = 0; l < in.list("tensors").size(); ++l) {
+    for (size_t side = 0; side < 2; ++side) {
+      const Operand &factor = in.inputs.at(3 + 5 * l + side),
+                    &basis = in.inputs.at(5 + 5 * l + side);
+      const int64_t n = factor.dim(0);
+      factors.push_back({factor.id, basis.id, n, doubles});
+      doubles += 2 * n * n + rotationNumbers(n);
+    }
+    layers.push_back({in.inputs.at(7 + 5 * l).id, static_cast<int32_t>(in.list("tensors")[l])});
+  }
+  if (layers.empty()) return [](const Step&) {};
+  const Constant<EigenFactor> factorList(in, factors);
+  const Constant<EigenLayer> layerList(in, layers);
+  const int64_t count = layerList.size();
+  in.scratchBytes = doubles * static_cast<int64_t>(sizeof(double)) +
+                    3 * count * static_cast<int64_t>(sizeof(int32_t));
+  const auto blocks = [](int64_t tasks) {
+    return static_cast<unsigned>(std::min(tasks, kMostBlocks));
+  };
+  return [=](const Step& step) {
+    double* const scratch = reinterpret_cast<double*>(step.scratch);
+    int32_t* const found = reinterpret_cast<int32_t*>(scratch + doubles);
+    int32_t* const outcomes = found + 2 * count;
+    LAUNCH(decompose, blocks(2 * count), kThreads, 0, step.stream, factorList.data(), 2 * count,
+           step.table, status.i32(step), scratch, found);
+    LAUNCH(writeLayers, blocks(count), kThreads, 0, step.stream, factorList.data(),
+           layerList.data(), count, step.table, status.i32(step), damping.f32(step), scratch, found,
+           outcomes);
+    LAUNCH(settleLayers, 1, 1, 0, step.stream, layerList.data(), count, outcomes,
+           step.row + stepSlot, status.i32(step), failures.i32(step));
+  };
+}
+
+}  // namespace cuda
+}  // namespace flatmin

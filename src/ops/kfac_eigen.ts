@@ -1,0 +1,104 @@
+import type { Value } from '../graph/graph.ts';
+import { eigh } from '../linalg/eigh.ts';
+import type { MatrixStatus, Real } from '../linalg/matrix.ts';
+import { mul } from './binary.ts';
+import { defineOp, expectSameShape, expectType, type Operand, shapeError } from './define.ts';
+import { matmul } from './linear.ts';
+import { settleRoot } from './roots.ts';
+import { standsStill } from './status.ts';
+
+type EigenAttrs = Readonly<{ tensors: readonly number[]; stepSlot: number }>;
+
+const OPERANDS = 5;
+
+const kfacEigenOp = defineOp<EigenAttrs>({
+  name: 'kfacEigen',
+  infer: ([status, failures, damping, ...matrices], { tensors }) => {
+    expectType('kfacEigen', 'a status block', status, 'i32', [8]);
+    expectType('kfacEigen', 'a damping', damping, 'f32', []);
+    expectType('kfacEigen', 'failure counters', failures, 'i32', [null]);
+    const counters = 1 + Math.max(-1, ...tensors);
+    if (failures.shape[0] < counters) {
+      throw shapeError(`kfacEigen expects ${counters} failure counters, got ${failures.shape[0]}`);
+    }
+    tensors.forEach((_, layer) => {
+      const [a, g, aBasis, gBasis, scale] = matrices.slice(OPERANDS * layer);
+      expectType('kfacEigen', 'a factor', a, 'f32', [a.shape[0], a.shape[0]]);
+      expectType('kfacEigen', 'a factor', g, 'f32', [g.shape[0], g.shape[0]]);
+      expectSameShape('kfacEigen', a.shape, aBasis.shape);
+      expectSameShape('kfacEigen', g.shape, gBasis.shape);
+      expectType('kfacEigen', 'a scale', scale, 'f32', [g.shape[0], a.shape[0]]);
+    });
+    return [];
+  },
+  mutates: true,
+  kernel: ({ inputs: [status, failures, damping, ...matrices], attrs }) => {
+    const { tensors, stepSlot } = attrs;
+    return (row) => {
+      if (standsStill(status)) return;
+      tensors.forEach((tensor, layer) => {
+        const operands = matrices.slice(OPERANDS * layer, OPERANDS * (layer + 1));
+        const result = decompose(operands, damping.data[0]);
+        settleRoot(status, failures, tensor, result, tensor, row[stepSlot]);
+      });
+    };
+  },
+});
+
+/** Writes nothing unless the result is ok. */
+function decompose([a, g, aBasis, gBasis, scale]: Operand[], damping: number): MatrixStatus {
+  const [m, n] = scale.shape;
+  const [ofA, ofG] = [eigh(a.data as Real, n), eigh(g.data as Real, m)];
+  if (ofA === undefined || ofG === undefined) return 'notFinite';
+  const fresh = new Float64Array(m * n);
+  for (let o = 0; o < m; o++) {
+    for (let i = 0; i < n; i++) {
+      // Below 0 by rounding alone.
+      fresh[o * n + i] = 1 / (Math.max(ofG.values[o], 0) * Math.max(ofA.values[i], 0) + damping);
+    }
+  }
+  if (!fresh.every((x) => Number.isFinite(Math.fround(x)))) return 'notPositive';
+  scale.data.set(fresh);
+  aBasis.data.set(ofA.vectors);
+  gBasis.data.set(ofG.vectors);
+  return 'ok';
+}
+
+/** What turns a layer's gradient, and scales it there. */
+export interface EigenForm {
+  /** [in, in] and [out, out]: eigenvectors as rows. */
+  readonly aBasis: Value;
+  readonly gBasis: Value;
+  /** [out, in]: 1 / (gₒaᵢ + λ) of the eigenvalues. */
+  readonly scale: Value;
+}
+
+export interface EigenLayer extends EigenForm {
+  readonly a: Value;
+  readonly g: Value;
+  /** Index of the weight among the parameters, for messages. */
+  readonly tensor: number;
+}
+
+/**
+ * Eigenbases of A and G of every layer, and 1 / (gₒaᵢ + λ) of their eigenvalues, under the failure policy: a scale
+ * beyond float32 is a failure. λ is `damping`, a scalar; `failures` is i32, one for each parameter.
+ */
+export function kfacEigen(
+  status: Value,
+  failures: Value,
+  layers: readonly EigenLayer[],
+  damping: Value,
+): void {
+  const matrices = layers.flatMap((l) => [l.a, l.g, l.aBasis, l.gBasis, l.scale]);
+  status.graph.add(kfacEigenOp, [status, failures, damping, ...matrices], {
+    tensors: layers.map((l) => l.tensor),
+    stepSlot: status.graph.step.index,
+  });
+}
+
+/** (A ⊗ G + λI)⁻¹ of V [out, in]: Q_Gᵀ (scale ⊙ (Q_G V Q_Aᵀ)) Q_A. */
+export function inEigenbasis(v: Value, { aBasis, gBasis, scale }: EigenForm): Value {
+  const turned = matmul(matmul(gBasis, v), aBasis, { transB: true });
+  return matmul(matmul(gBasis, mul(turned, scale), { transA: true }), aBasis);
+}

@@ -1,0 +1,145 @@
+/** Eigenbases have no signs of their own, so the cases look at what they do to a gradient. */
+import { inEigenbasis, kfacEigen } from '../../../src/ops/kfac_eigen.ts';
+import { inverse, type Rows } from '../../optim/oracles/matrix.ts';
+import { f32, i32, positive, random } from '../data.ts';
+import { type Case, MOMENT } from '../harness.ts';
+
+const STEP = 41;
+const GOING = [0, 0, 0, 0, 0, 0, 0, 0];
+const OPERANDS = 6;
+
+interface Layer {
+  readonly a: Float32Array;
+  readonly g: Float32Array;
+  readonly tensor?: number;
+}
+
+/** xxᵀ, of rank one to the last bit. */
+const single = (n: number, seed: number): Float32Array => {
+  const x = random(n, { seed, low: 32, high: 64 }).map((v) => Math.round(v) / 64);
+  return Float32Array.from({ length: n * n }, (_, k) => x[Math.floor(k / n)] * x[k % n]);
+};
+
+const order = (matrix: Float32Array): number => Math.sqrt(matrix.length);
+
+/** (A ⊗ G + λI)⁻¹ V by solving for all of V at once. */
+function solve(a: ArrayLike<number>, g: ArrayLike<number>, v: ArrayLike<number>, damping: number) {
+  const [n, m] = [Math.sqrt(a.length), Math.sqrt(g.length)];
+  const whole: Rows = Array.from({ length: m * n }, (_, r) =>
+    Array.from({ length: m * n }, (_, c) => {
+      const [o, i, p, j] = [Math.floor(r / n), r % n, Math.floor(c / n), c % n];
+      return g[o * m + p] * a[i * n + j] + (r === c ? damping : 0);
+    }),
+  );
+  return inverse(whole).map((row) => row.reduce((sum, x, k) => sum + x * v[k], 0));
+}
+
+function eigen(
+  name: string,
+  layers: readonly Layer[],
+  {
+    damping = 0.01,
+    failures = Array<number>(10).fill(0),
+    after = failures.map(() => 0),
+    status = GOING,
+    statusAfter = status,
+    kept = layers.map(() => false),
+  }: {
+    damping?: number;
+    failures?: readonly number[];
+    /** The counters after it. */
+    after?: readonly number[];
+    status?: readonly number[];
+    statusAfter?: readonly number[];
+    /** Layers whose last bases stay: those of U = 2V. */
+    kept?: readonly boolean[];
+  } = {},
+): Case {
+  const unit = (n: number) =>
+    f32(
+      [n, n],
+      Float32Array.from({ length: n * n }, (_, k) => (k % (n + 1) === 0 ? 1 : 0)),
+    );
+  return {
+    op: 'kfacEigen',
+    name,
+    inputs: [
+      i32([8], status),
+      i32([failures.length], failures),
+      f32([], [damping]),
+      ...layers.flatMap(({ a, g }, i) => {
+        const [n, m] = [order(a), order(g)];
+        const last = f32([m, n], new Float32Array(m * n).fill(2));
+        const v = f32([m, n], random(m * n, { seed: 90 + i, low: -1, high: 1 }));
+        return [f32([n, n], a), f32([m, m], g), unit(n), unit(m), last, v];
+      }),
+    ],
+    build: ([block, counts, lambda, ...given]) => {
+      const traced = layers.map(({ tensor = 0 }, i) => {
+        const [a, g, aBasis, gBasis, scale, v] = given.slice(OPERANDS * i, OPERANDS * (i + 1));
+        return { a, g, aBasis, gBasis, scale, v, tensor };
+      });
+      kfacEigen(block, counts, traced, lambda);
+      return [block, counts, ...traced.map((layer) => inEigenbasis(layer.v, layer))];
+    },
+    oracle: ([, , [lambda], ...given]) => [
+      [...statusAfter],
+      [...after],
+      ...layers.map((_, i) => {
+        const [a, g, , , , v] = given.slice(OPERANDS * i, OPERANDS * (i + 1));
+        return kept[i] ? Float64Array.from(v, (x) => 2 * x) : solve(a, g, v, lambda);
+      }),
+    ],
+    moments: [{ ...MOMENT, step: STEP }],
+    // Float32 bases move U by 1e-7 of its norm, times the scales' spread of at most 1e3.
+    tolerance: { rel: 2e-5, abs: 2e-4 },
+  };
+}
+
+const layers: Layer[] = [
+  [1, 1],
+  [2, 5],
+  [17, 8],
+  [9, 16],
+  [33, 3],
+].map(([n, m], i) => ({ a: positive(n, 50 + i, 10), g: positive(m, 60 + i, 0.1), tensor: 2 * i }));
+const fine: Layer = { a: positive(4, 70), g: positive(3, 71), tensor: 1 };
+const singular: Layer = { a: single(4, 72), g: single(3, 73), tensor: 4 };
+const broken: Layer = { a: positive(4, 70), g: new Float32Array(9).fill(NaN), tensor: 6 };
+const COUNTS = [1, 2, 3, 4, 5, 1, 2, 3, 4];
+const still = { kept: layers.map(() => true), failures: COUNTS, after: COUNTS };
+
+/** Ten counters, the one of `tensor` at 1. */
+const counted = (tensor: number) => Array.from({ length: 10 }, (_, i) => Number(i === tensor));
+
+export const cases: Case[] = [
+  eigen('every size', layers),
+  eigen('no layer', []),
+  eigen('a layer without outputs', [{ a: positive(3, 74), g: new Float32Array(0) }]),
+  eigen('factors of rank one', [singular], { damping: 0.1 }),
+  eigen('no input and no gradient', [
+    { a: new Float32Array(9), g: positive(2, 75) },
+    { a: positive(3, 76), g: new Float32Array(4) },
+  ]),
+  eigen('a good one after failures', [fine], { failures: [1, 2], after: [1, 0] }),
+  eigen('a scale beyond float32', [fine, { a: new Float32Array(9), g: singular.g }], {
+    damping: 1e-40,
+    after: counted(0),
+    kept: [false, true],
+    statusAfter: [0, 0, 0, 0, 0, 1, 0, 0],
+  }),
+  eigen('the third failure in a row', [{ ...singular, a: new Float32Array(9) }, fine], {
+    damping: 1e-40,
+    failures: [0, 1, 0, 0, 2],
+    after: [0, 0, 0, 0, 3],
+    kept: [true, false],
+    statusAfter: [2, 0, 4, STEP, 0, 1, 0, 0],
+  }),
+  eigen('a NaN', [fine, broken], {
+    after: counted(6),
+    kept: [false, true],
+    statusAfter: [3, 0, 6, STEP, 0, 1, 0, 0],
+  }),
+  eigen('stopped', layers, { ...still, status: [1, 0, 4, 9, 0, 0, 0, 0] }),
+  eigen('a skipped step', layers, { ...still, status: [0, 1, 4, 9, 2, 0, 0, 0] }),
+];

@@ -1,0 +1,112 @@
+/** The two forms of K-FAC against each other, on the same factors. */
+import { describe, expect, it } from 'vitest';
+import { openStore } from '../../src/backend/device.ts';
+import { compile } from '../../src/graph/compile.ts';
+import { Graph, type Value } from '../../src/graph/graph.ts';
+import { Program } from '../../src/graph/program.ts';
+import type { Numbers } from '../../src/ops/define.ts';
+import { fill } from '../../src/ops/fill.ts';
+import { inEigenbasis, kfacEigen } from '../../src/ops/kfac_eigen.ts';
+import { matmul } from '../../src/ops/linear.ts';
+import { kfacInverses } from '../../src/ops/roots.ts';
+import { restore } from '../../src/ops/sam.ts';
+import { statusBlock } from '../../src/ops/status.ts';
+import { uniforms } from '../../src/random/philox.ts';
+import { devices } from './devices.ts';
+
+const [IN, OUT] = [5, 4];
+
+const draw = (n: number, step: number): number[] =>
+  Array.from(uniforms({ seed: 6, stream: 0, step }, n), (u) => 2 * u - 1);
+
+/** scale · (BBᵀ/n + I), row after row. */
+function factor(n: number, step: number, scale: number): number[] {
+  const b = draw(n * n, step);
+  return Array.from({ length: n * n }, (_, k) => {
+    const [r, c] = [Math.floor(k / n), k % n];
+    let sum = r === c ? n : 0;
+    for (let j = 0; j < n; j++) sum += b[r * n + j] * b[c * n + j];
+    return (scale * sum) / n;
+  });
+}
+
+const [A, G, V] = [factor(IN, 1, 3), factor(OUT, 2, 0.5), draw(IN * OUT, 3)];
+
+const trace = (m: readonly number[], n: number): number =>
+  Array.from({ length: n }, (_, i) => m[i * (n + 1)]).reduce((sum, x) => sum + x);
+
+/** Relative to ‖b‖. */
+const distance = (a: Numbers, b: Numbers): number =>
+  Math.hypot(...a.map((x, i) => x - b[i])) / Math.hypot(...b);
+
+describe.each(devices)('the forms of K-FAC on $device', ({ device, missing }) => {
+  type Precondition = (
+    status: Value,
+    failures: Value,
+    operands: { a: Value; g: Value; v: Value },
+    square: (n: number, of: string) => Value,
+    damping: Value,
+  ) => Value;
+
+  /** U of the factors a and g. */
+  function precondition(form: Precondition, a: number[], g: number[], damping: number): Numbers {
+    const graph = new Graph();
+    const given = (name: string, data: number[], shape: number[]) => {
+      values.set(name, Float32Array.from(data));
+      return graph.stored(name, { dtype: 'f32', shape });
+    };
+    const values = new Map<string, Numbers>();
+    const operands = {
+      a: given('a', a, [IN, IN]),
+      g: given('g', g, [OUT, OUT]),
+      v: given('v', V, [OUT, IN]),
+    };
+    const square = (n: number, of: string) => graph.stored(of, { dtype: 'f32', shape: [n, n] });
+    const failures = graph.stored('failures', { dtype: 'i32', shape: [2] });
+    const u = form(statusBlock(graph), failures, operands, square, fill(graph, [], damping));
+    restore([graph.stored('u', u.type)], [u]);
+    const store = openStore({ device });
+    const program = new Program(compile(graph), store);
+    for (const [name, data] of values) store.write(name, data);
+    program.runSync([{ step: 1, epoch: 0, seed: 0, offset: 0 }]);
+    expect(Array.from(store.read('failures'))).toEqual([0, 0]);
+    return store.read('u');
+  }
+
+  const inverse: Precondition = (status, failures, { a, g, v }, square, damping) => {
+    const [aInverse, gInverse] = [square(IN, 'aInverse'), square(OUT, 'gInverse')];
+    kfacInverses(status, failures, [{ a, g, aInverse, gInverse, tensor: 0 }], damping);
+    return matmul(matmul(gInverse, v), aInverse);
+  };
+  const eigen: Precondition = (status, failures, { a, g, v }, square, damping) => {
+    const scale = status.graph.stored('scale', { dtype: 'f32', shape: [OUT, IN] });
+    const form = { aBasis: square(IN, 'aBasis'), gBasis: square(OUT, 'gBasis'), scale };
+    kfacEigen(status, failures, [{ a, g, tensor: 0, ...form }], damping);
+    return inEigenbasis(v, form);
+  };
+
+  it.skipIf(missing !== null)('agree as damping vanishes, with its root', () => {
+    const apart = [1e-2, 1e-4, 1e-6].map((damping) =>
+      distance(precondition(eigen, A, G, damping), precondition(inverse, A, G, damping)),
+    );
+    expect(apart[0]).toBeGreaterThan(0.01);
+    for (const [i, d] of apart.slice(1).entries()) {
+      expect(d / apart[i]).toBeGreaterThan(0.08);
+      expect(d / apart[i]).toBeLessThan(0.15);
+    }
+    expect(distance(precondition(eigen, A, G, 0), precondition(inverse, A, G, 0))).toBeLessThan(
+      2e-6,
+    );
+  });
+
+  it.skipIf(missing !== null)('are one where the damping is in the factors already', () => {
+    const damping = 0.04;
+    const pi = Math.sqrt(trace(A, IN) / IN / (trace(G, OUT) / OUT));
+    const damped = (m: number[], n: number, shift: number) =>
+      m.map((x, k) => x + (k % (n + 1) === 0 ? shift : 0));
+    const a = damped(A, IN, pi * Math.sqrt(damping));
+    const g = damped(G, OUT, Math.sqrt(damping) / pi);
+    const apart = distance(precondition(eigen, a, g, 0), precondition(inverse, A, G, damping));
+    expect(apart).toBeLessThan(2e-6);
+  });
+});
