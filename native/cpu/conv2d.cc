@@ -1,6 +1,7 @@
 // conv2d: y = w * x + b of images [n, c, h, w], as products of the weight with unfolded windows
 // (im2col).
 #include "conv2d.h"
+#include "winograd.h"
 
 namespace flatmin {
 namespace FLATMIN_ISA {
@@ -27,6 +28,11 @@ Run op_conv2d(Instruction& in) {
   if (conv.isProduct()) return wholeImages(in, conv);
 
   const Windows w = conv.windows;
+  if (suitsWinograd(w, conv.groups, w.channels, conv.out))
+    return winograd(
+        in,
+        {conv.images, w.channels, conv.out, w.height, w.width, w.padY, w.padX, w.taps(), 9, false},
+        x, weight, bias, y);
   const int64_t taps = w.taps(), positions = w.positions(), outWidth = w.outWidth();
   const bool pointwise = w.isPointwise();
   const Pieces pieces(w, conv.images, pointwise ? 1 : taps);

@@ -1,6 +1,7 @@
 // conv2dGradInput: dx = wᵀ * dy, as products with the transposed weight that are folded back
 // (col2im).
 #include "conv2d.h"
+#include "winograd.h"
 
 namespace flatmin {
 namespace FLATMIN_ISA {
@@ -22,6 +23,12 @@ Run op_conv2dGradInput(Instruction& in) {
   if (conv.isProduct()) return wholeImages(in, conv);
 
   const Windows w = conv.windows;
+  // The convolution of dy with the weight turned round, its outputs and inputs exchanged.
+  if (suitsWinograd(w, conv.groups, conv.out, w.channels))
+    return winograd(in,
+                    {conv.images, conv.out, w.channels, w.outHeight(), w.outWidth(), 2 - w.padY,
+                     2 - w.padX, 9, w.taps(), true},
+                    dy, weight, {}, dx);
   const int64_t kernel = w.kernelHeight * w.kernelWidth, positions = w.positions();
   const int64_t outWidth = w.outWidth(), plane = w.height * w.width;
   const bool pointwise = w.isPointwise();

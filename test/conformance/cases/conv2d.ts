@@ -116,6 +116,10 @@ export const cases: Case[] = [
   convolution('LeNet-5, second', { x: [13, 6, 14, 14], w: [16, 6, 5, 5], bias: true }),
   convolution('LeNet-5, third', { x: [9, 16, 5, 5], w: [120, 16, 5, 5], bias: true }),
   convolution('deep', { x: [2, 32, 7, 7], w: [130, 32, 3, 3], padding: [1, 1], bias: true }),
+  convolution('3×3, odd sizes', { x: [3, 32, 7, 9], w: [33, 32, 3, 3], bias: true }),
+  convolution('3×3, uneven padding', { x: [2, 33, 5, 6], w: [32, 33, 3, 3], padding: [2, 1] }),
+  convolution('3×3, many small images', { x: [90, 32, 4, 3], w: [32, 32, 3, 3], padding: [1, 1] }),
+  convolution('3×3, rows of a large image', { x: [1, 32, 66, 66], w: [32, 32, 3, 3], bias: true }),
   convolution('one wide image', {
     x: [1, 24, 60, 60],
     w: [32, 24, 3, 3],

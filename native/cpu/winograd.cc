@@ -1,0 +1,195 @@
+#include "winograd.h"
+
+#include <algorithm>
+
+#include "conv2d.h"
+
+namespace flatmin {
+namespace FLATMIN_ISA {
+
+static constexpr int kElements = 16;              // of a transformed tile
+static constexpr int64_t kTransformed = 1 << 20;  // floats of a task's tiles, wanted
+static constexpr int64_t kFewTiles = 96;          // below, reading the weights takes longest
+static constexpr int64_t kTasks = 8;
+
+// Tiles of a task: some rows of tiles of one image, or all of several images, image by image.
+struct Tiles {
+  int64_t across, down;  // of an image
+  int64_t images, rows;  // of a task
+  int64_t perImage;      // tasks
+  int64_t stride;        // floats between two elements of a tile: whole vectors
+
+  explicit Tiles(const WinogradConvolution& conv)
+      : across(ceilDiv(conv.outWidth(), 2)), down(ceilDiv(conv.outHeight(), 2)) {
+    const int64_t own = across * down;
+    const int64_t wanted = std::max(kTransformed / (kElements * (conv.in + conv.out)), kFewTiles);
+    rows = std::clamp<int64_t>(wanted / across, 1, down);
+    perImage = ceilDiv(down, rows);
+    rows = ceilDiv(down, perImage);
+    images = perImage > 1 ? 1 : std::clamp<int64_t>(wanted / own, 1, ceilDiv(conv.images, kTasks));
+    stride = ceilDiv(images * rows * across, kLanes) * kLanes;
+  }
+};
+
+// G w Gᵀ of one tap matrix, its elements `stride` floats apart.
+static void transformTaps(const float* w, bool flipped, float* to, int64_t stride) {
+  float g[3][3], rows[4][3];
+  for (int i = 0; i < 9; ++i) g[i / 3][i % 3] = w[flipped ? 8 - i : i];
+  for (int j = 0; j < 3; ++j) {
+    const float ends = g[0][j] + g[2][j];
+    rows[0][j] = g[0][j];
+    rows[1][j] = 0.5f * (ends + g[1][j]);
+    rows[2][j] = 0.5f * (ends - g[1][j]);
+    rows[3][j] = g[2][j];
+  }
+  for (const auto& row : rows) {
+    const float ends = row[0] + row[2];
+    to[0] = row[0];
+    to[stride] = 0.5f * (ends + row[1]);
+    to[2 * stride] = 0.5f * (ends - row[1]);
+    to[3 * stride] = row[2];
+    to += 4 * stride;
+  }
+}
+
+// Rows `first` … of an image with its border of zeros.
+static void padRows(const WinogradConvolution& conv, const float* image, int64_t first,
+                    int64_t rows, int64_t columns, float* to) {
+  const int64_t right = std::max<int64_t>(columns - conv.padX - conv.width, 0);
+  const int64_t width = columns - conv.padX - right;
+  for (int64_t r = 0; r < rows; ++r, to += columns) {
+    const int64_t y = first + r - conv.padY;
+    if (y < 0 || y >= conv.height) {
+      std::fill(to, to + columns, 0.0f);
+      continue;
+    }
+    std::fill(to, to + conv.padX, 0.0f);
+    std::copy_n(image + y * conv.width, width, to + conv.padX);
+    std::fill(to + conv.padX + width, to + columns, 0.0f);
+  }
+}
+
+// The 16 inputs of every tile, an element of all tiles after the other, from padded rows.
+static void gatherTiles(const float* padded, int64_t columns, int64_t down, int64_t across,
+                        float* to, int64_t stride) {
+  for (int64_t i = 0; i < down; ++i, to += across)
+    for (int r = 0; r < 4; ++r)
+      for (int s = 0; s < 4; ++s) {
+        const float* const from = padded + (2 * i + r) * columns + s;
+        float* const element = to + (4 * r + s) * stride;
+        for (int64_t j = 0; j < across; ++j) element[j] = from[2 * j];
+      }
+}
+
+static inline void transformFour(vf& a, vf& b, vf& c, vf& d) {
+  const vf first = a - c, second = b + c, third = c - b, fourth = b - d;
+  a = first, b = second, c = third, d = fourth;
+}
+
+// Bᵀ d B of every tile.
+static void transformInputs(const float* from, int64_t count, float* to, int64_t toStride) {
+  for (int64_t t = 0; t < count; t += kLanes) {
+    vf d[4][4];
+    for (int e = 0; e < kElements; ++e) d[e / 4][e % 4] = load(from + e * count + t);
+    for (int s = 0; s < 4; ++s) transformFour(d[0][s], d[1][s], d[2][s], d[3][s]);
+    for (auto& row : d) transformFour(row[0], row[1], row[2], row[3]);
+    for (int e = 0; e < kElements; ++e) store(to + e * toStride + t, d[e / 4][e % 4]);
+  }
+}
+
+// Aᵀ m A + bias of every tile: its four outputs, `count` floats apart.
+static void transformOutputs(const float* from, int64_t fromStride, float bias, int64_t count,
+                             float* to) {
+  for (int64_t t = 0; t < count; t += kLanes) {
+    vf rows[2][4];
+    for (int s = 0; s < 4; ++s) {
+      const auto m = [&](int r) { return load(from + (4 * r + s) * fromStride + t); };
+      const vf second = m(1), third = m(2);
+      rows[0][s] = m(0) + second + third;
+      rows[1][s] = second - third - m(3);
+    }
+    for (int i = 0; i < 2; ++i) {
+      const vf* const row = rows[i];
+      store(to + 2 * i * count + t, row[0] + row[1] + row[2] + bias);
+      store(to + (2 * i + 1) * count + t, row[1] - row[2] - row[3] + bias);
+    }
+  }
+}
+
+// Outputs of rows of tiles to their places in an image, of which those beyond its edge are dropped.
+static void scatterTiles(const float* from, int64_t count, int64_t across, int64_t rows,
+                         int64_t width, float* y) {
+  for (int64_t row = 0; row < rows; ++row, y += width)
+    for (int b = 0; b < 2; ++b) {
+      const float* const element = from + (2 * (row % 2) + b) * count + row / 2 * across;
+      for (int64_t j = 0; 2 * j + b < width; ++j) y[2 * j + b] = element[j];
+    }
+}
+
+Run winograd(Instruction& instruction, const WinogradConvolution& conv, Operand x, Operand weight,
+             Operand bias, Operand y) {
+  const Tiles tiles(conv);
+  const int64_t stride = tiles.stride, weights = conv.out * conv.in;
+  const int64_t columns = 2 * tiles.across + 2;
+  const int64_t gemmFloats =
+      static_cast<int64_t>(gemmSerialScratchFloats({conv.out, stride, conv.in}));
+  const int64_t paddedFloats = (2 * tiles.rows + 2) * columns;
+  const int64_t perThread = Scratch::padded(paddedFloats) +
+                            kElements * stride * (1 + conv.in + conv.out) +
+                            Scratch::padded(gemmFloats);
+  const int64_t weightFloats = Scratch::padded(kElements * weights);
+  instruction.scratchBytes =
+      (weightFloats + instruction.threads * perThread) * static_cast<int64_t>(sizeof(float));
+
+  return [=](const Step& step) {
+    float* const transformed = reinterpret_cast<float*>(step.scratch);
+    step.pool.parallel(conv.out, [&](int64_t o, int) {
+      for (int64_t c = 0; c < conv.in; ++c)
+        transformTaps(weight.f32(step) + o * conv.outStride + c * conv.inStride, conv.flipped,
+                      transformed + o * conv.in + c, weights);
+    });
+
+    const int64_t plane = conv.height * conv.width, outPlane = conv.outHeight() * conv.outWidth();
+    const int64_t tasks = ceilDiv(conv.images, tiles.images) * tiles.perImage;
+    step.pool.parallel(tasks, [&](int64_t task, int thread) {
+      Scratch scratch(transformed + weightFloats + thread * perThread);
+      float* const padded = scratch.take(paddedFloats);
+      float* const gathered = scratch.take(kElements * stride);  // and a channel's outputs
+      float* const inputs = scratch.take(kElements * stride * conv.in);
+      float* const products = scratch.take(kElements * stride * conv.out);
+      float* const gemmScratch = scratch.take(gemmFloats);
+
+      const int64_t image = task / tiles.perImage * tiles.images;
+      const int64_t count = std::min(tiles.images, conv.images - image);
+      const int64_t row = task % tiles.perImage * tiles.rows;
+      const int64_t rows = std::min(tiles.rows, tiles.down - row), own = rows * tiles.across;
+      if (rows <= 0) return;  // guard
+      std::fill(gathered, gathered + kElements * stride, 0.0f);
+      for (int64_t c = 0; c < conv.in; ++c) {
+        for (int64_t j = 0; j < count; ++j) {
+          const float* const from = x.f32(step) + ((image + j) * conv.in + c) * plane;
+          padRows(conv, from, 2 * row, 2 * rows + 2, columns, padded);
+          gatherTiles(padded, columns, rows, tiles.across, gathered + j * own, stride);
+        }
+        transformInputs(gathered, stride, inputs + c * stride, conv.in * stride);
+      }
+      for (int e = 0; e < kElements; ++e)
+        gemmSerial({conv.out, stride, conv.in}, {transformed + e * weights, conv.in, 1},
+                   {inputs + e * conv.in * stride, stride, 1},
+                   {products + e * conv.out * stride, stride}, gemmScratch);
+      for (int64_t o = 0; o < conv.out; ++o) {
+        transformOutputs(products + o * stride, conv.out * stride,
+                         bias.id < 0 ? 0.0f : bias.f32(step)[o], stride, gathered);
+        const int64_t outRows = std::min(2 * rows, conv.outHeight() - 2 * row);
+        for (int64_t j = 0; j < count; ++j) {
+          float* const to = y.f32(step) + ((image + j) * conv.out + o) * outPlane;
+          scatterTiles(gathered + j * own, stride, tiles.across, outRows, conv.outWidth(),
+                       to + 2 * row * conv.outWidth());
+        }
+      }
+    });
+  };
+}
+
+}  // namespace FLATMIN_ISA
+}  // namespace flatmin
