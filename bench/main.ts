@@ -1,6 +1,6 @@
 // npm run bench -- [SUITE…] [--peers] [--only TEXT] [--rounds N] [--json]
 import { parseArgs } from 'node:util';
-import { keep } from './kept.ts';
+import { describeCommit, keep } from './kept.ts';
 import { describeMachine, describeSources } from './machine.ts';
 import { runSuite } from './runner.ts';
 import { SUITES } from './suites/index.ts';
@@ -31,7 +31,6 @@ const only = values.only ?? '';
 const machine = describeMachine();
 const sources = describeSources();
 const { cpu, cores, isa, node } = machine;
-const commit = `${sources.commit?.slice(0, 10) ?? 'no commit'}${sources.dirty ? ' with changes' : ''}`;
 for (const { comparisons, ...suite } of SUITES) {
   if (asked.size > 0 ? !asked.has(suite.name) : suite.onRequest) continue;
   const { name, title } = suite;
@@ -53,7 +52,7 @@ for (const { comparisons, ...suite } of SUITES) {
   process.stdout.write(
     values.json
       ? `${JSON.stringify({ suite: name, title, machine, sources, comparisons: results })}\n`
-      : `\n${title}\n${cpu}, ${cores} cores, ${isa}, node ${node}, ${commit}\n\n${comparisonTable(results)}\n`,
+      : `\n${title}\n${cpu}, ${cores} cores, ${isa}, node ${node}, ${describeCommit(sources)}\n\n${comparisonTable(results)}\n`,
   );
 }
 

@@ -36,4 +36,5 @@ test('a comparison takes the place of its older one, beside those of the same ma
   ]);
   keep(file, kept('y', 'torch', 5, 'B'));
   expect(figures()).toEqual([['y', 'torch', '5']]);
+  expect(readFileSync(join(folder, 'results', 's.md'), 'utf8')).toContain('torch    5.00 s');
 });
