@@ -209,7 +209,8 @@ describe.skipIf(addon === null)(title, () => {
   });
 });
 
-describe.skipIf(emulation.missing !== null)('CUDA devices', () => {
+const cudaTitle = `CUDA devices${emulation.missing === null ? '' : `, skipped: ${emulation.missing}`}`;
+describe.skipIf(emulation.missing !== null)(cudaTitle, () => {
   it('work side by side, several programs on each', async () => {
     const stores = (['cuda-emulated', 'cuda-emulated:1', 'cuda-emulated'] as const).map((device) =>
       openStore({ device }),
@@ -248,7 +249,8 @@ describe('openStore', () => {
     expect(refusal('cuda:1')).toMatch(/^FLATMIN_DEVICE: Device "cuda:1" is not there: /);
   });
 
-  it.skipIf(emulation.missing !== null)('counts devices from 0', () => {
+  const counts = `counts devices from 0${emulation.missing === null ? '' : `, skipped: ${emulation.missing}`}`;
+  it.skipIf(emulation.missing !== null)(counts, () => {
     expect(openStore({ device: 'cuda-emulated:1' }).backend).toBe('cuda-emulated');
     expect(refusal('cuda-emulated:2')).toMatchInlineSnapshot(
       `"FLATMIN_DEVICE: Device "cuda-emulated:2" is not there: there are 2 CUDA devices, counted from 0. Help: run "npx flatmin doctor", or use "cpu" or "auto"."`,

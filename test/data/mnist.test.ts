@@ -133,7 +133,8 @@ describe('loadMnist', () => {
 
 const DATA = process.env.FLATMIN_DATA;
 
-describe.skipIf(!DATA)('MNIST itself', () => {
+const title = `MNIST itself${DATA ? '' : ', skipped: FLATMIN_DATA names no folder'}`;
+describe.skipIf(!DATA)(title, () => {
   it('has the published sizes, classes and first labels, and standardised pixels', () => {
     const train = loadMnist(DATA as string, 'train', { pad: 2 });
     expect(train.count).toBe(60_000);

@@ -174,7 +174,9 @@ describe('is refused', () => {
     );
   });
 
-  it.skipIf(loadAddon().addon === null)('on the CPU', () => {
+  const { reason } = loadAddon();
+  const onCpu = `on the CPU${reason === null ? '' : `, skipped: ${reason}`}`;
+  it.skipIf(reason !== null)(onCpu, () => {
     expect(step(sgd({ lr: 0.1 }), 'bf16', 'cpu')).toThrow(
       'The CPU multiplies in float32 alone; precision is there on CUDA devices',
     );

@@ -50,7 +50,7 @@ function turn(data: Float32Array, [rows, columns]: readonly number[]): Float32Ar
   return data.map((_, i) => data[(i % rows) * columns + Math.floor(i / rows)]);
 }
 
-describe.each(devices)('on $device', ({ device, missing }) => {
+describe.each(devices)('on $title', ({ device, missing }) => {
   const here = it.skipIf(missing !== null);
 
   here('eigh knows the spectrum of the second difference', () => {

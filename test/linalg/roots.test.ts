@@ -26,7 +26,7 @@ const matrix = (data: ArrayLike<number>): MatrixTensor => {
   return { data: Float32Array.from(data), shape: [n, n] };
 };
 
-describe.each(devices)('roots on $device', ({ device, missing }) => {
+describe.each(devices)('roots on $title', ({ device, missing }) => {
   const here = it.skipIf(missing !== null);
   const rootOf = (data: ArrayLike<number>, options: Parameters<typeof inverseRoot>[1]) =>
     inverseRoot(matrix(data), { ...options, device });
@@ -133,7 +133,7 @@ describe.each(devices)('roots on $device', ({ device, missing }) => {
 
 const [, cpu] = devices;
 it.skipIf(cpu.missing !== null).each(METHODS)(
-  'on cpu roots are the same to the bit for any number of threads: %s',
+  `on ${cpu.title}, roots are the same to the bit for any number of threads: %s`,
   (method) => {
     // One matrix on all threads, matrices beside each other, and one that is left over.
     for (const [count, n] of [

@@ -100,7 +100,7 @@ describe('the batch norm layer', () => {
   });
 });
 
-describe.each(devices)('batch norm on $device', ({ device, missing }) => {
+describe.each(devices)('batch norm on $title', ({ device, missing }) => {
   const train = (optimizer: Optimizer, count: number, options: Partial<FitOptions> = {}) =>
     fit(
       model(),

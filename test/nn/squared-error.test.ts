@@ -36,7 +36,7 @@ function plane(): RegressionDataset {
   };
 }
 
-describe.each(devices)('squared error on $device', ({ device, missing }) => {
+describe.each(devices)('squared error on $title', ({ device, missing }) => {
   const run = (train: AnyDataset, options: Partial<FitOptions> = {}) =>
     fit(
       linear(OUT),

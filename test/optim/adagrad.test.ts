@@ -11,7 +11,7 @@ const VARIANTS = [
   { weightDecay: 0.1, decoupled: true, eps: 1e-3 },
 ];
 
-describe.each(devices)('on $device', ({ device, missing }) => {
+describe.each(devices)('on $title', ({ device, missing }) => {
   const take = (bind: (params: Params) => { step(grads: { w: Float32Array }): void }) => {
     const data = Float32Array.of(1, -2, 5);
     const optimizer = bind({ w: { data, shape: [3] } });

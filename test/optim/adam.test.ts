@@ -12,7 +12,7 @@ const VARIANTS: Omit<AdamOptions, 'lr'>[] = [
   { amsgrad: true, betas: [0.8, 0.6], weightDecay: 0.1, eps: 1e-3 },
 ];
 
-describe.each(devices)('adam on $device', ({ device, missing }) => {
+describe.each(devices)('adam on $title', ({ device, missing }) => {
   it.skipIf(missing !== null)('takes two steps by hand', () => {
     const step = (options: Omit<AdamOptions, 'lr'>) => {
       const data = Float32Array.of(1);

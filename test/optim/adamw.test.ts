@@ -10,7 +10,7 @@ const VARIANTS: Omit<AdamwOptions, 'lr'>[] = [
   { betas: [0, 0], weightDecay: 0 },
 ];
 
-describe.each(devices)('adamw on $device', ({ device, missing }) => {
+describe.each(devices)('adamw on $title', ({ device, missing }) => {
   it.skipIf(missing !== null)('takes two steps by hand', () => {
     const data = Float32Array.of(1);
     const options = { lr: 0.1, betas: [0.5, 0.5] as [number, number], weightDecay: 0.5 };

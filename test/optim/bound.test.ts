@@ -24,7 +24,7 @@ function refusal(body: () => unknown): string {
   throw new Error('nothing was thrown');
 }
 
-describe.each(devices)('a bound optimizer on $device', ({ device, missing }) => {
+describe.each(devices)('a bound optimizer on $title', ({ device, missing }) => {
   const setUp = () => {
     const params = {
       'fc.Weight': { data: Float32Array.of(1, 2, 3, 4), shape: [2, 2] },

@@ -29,7 +29,7 @@ const BASES: [name: string, make: () => Optimizer, oracle: () => Oracle][] = [
   ['adamw', () => adamw({ lr: schedule() }), () => adamwOracle()],
 ];
 
-describe.each(devices)('clip on $device', ({ device, missing }) => {
+describe.each(devices)('clip on $title', ({ device, missing }) => {
   const step = (options: ClipOptions, ...grads: number[]) => {
     const data = new Float32Array(grads.length);
     const w = { data, shape: [data.length] };

@@ -2,10 +2,10 @@ import { loadAddon } from '../../src/backend/native/addon.ts';
 
 const { reason } = loadAddon();
 
-/** The devices that optimizers are tested on; one that is not there carries the reason. */
+/** The devices that optimizers are tested on; one that is not there carries the reason, in its title too. */
 export const devices = [
-  { device: 'js', missing: null },
-  { device: 'cpu', missing: reason },
+  { device: 'js', title: 'js', missing: null },
+  { device: 'cpu', title: reason === null ? 'cpu' : `cpu, skipped: ${reason}`, missing: reason },
 ] as const;
 
 /** Those that are there. */

@@ -5,7 +5,7 @@ import { devices } from './devices.ts';
 import { enimOracle } from './oracles/enim.ts';
 import { bytesOf, randomGrads, randomParams } from './tensors.ts';
 
-describe.each(devices)('enim on $device', ({ device, missing }) => {
+describe.each(devices)('enim on $title', ({ device, missing }) => {
   /** u and c of one step from θ = 0 with m = 0. */
   const step = (
     shapes: Record<string, number>,

@@ -27,7 +27,7 @@ const OPTIMIZERS: Optimizer[] = [
   normDescent({ lr: 0.1, momentum: 0.5 }),
 ];
 
-describe.each(devices)('fit on $device', ({ device, missing }) => {
+describe.each(devices)('fit on $title', ({ device, missing }) => {
   const train = syntheticDigits({ count: 200, seed: 1, split: 'train' });
 
   it.skipIf(missing !== null).each(OPTIMIZERS)('learns with $name', async (optimizer) => {

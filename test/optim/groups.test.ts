@@ -29,7 +29,7 @@ const SHAPES = { 'conv.weight': [4, 2, 3, 3], 'conv.bias': [4], 'out.weight': [3
 const only = <T>(record: Readonly<Record<string, T>>, names: readonly string[]) =>
   Object.fromEntries(names.map((name) => [name, record[name]]));
 
-describe.each(devices)('groups on $device', ({ device, missing }) => {
+describe.each(devices)('groups on $title', ({ device, missing }) => {
   const here = it.skipIf(missing !== null);
 
   here('step each of their parameters as they would alone', () => {

@@ -67,7 +67,7 @@ function near(got: Rows, want: Rows, tolerance: number, what: string): void {
   });
 }
 
-describe.each(devices)('the Fisher of K-FAC on $device', ({ device, missing }) => {
+describe.each(devices)('the Fisher of K-FAC on $title', ({ device, missing }) => {
   /** Factors after one step on all the data, and the parameters before it. */
   async function factorsOf(
     model: Layer,

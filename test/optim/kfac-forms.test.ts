@@ -39,7 +39,7 @@ const trace = (m: readonly number[], n: number): number =>
 const distance = (a: Numbers, b: Numbers): number =>
   Math.hypot(...a.map((x, i) => x - b[i])) / Math.hypot(...b);
 
-describe.each(devices)('the forms of K-FAC on $device', ({ device, missing }) => {
+describe.each(devices)('the forms of K-FAC on $title', ({ device, missing }) => {
   type Precondition = (
     status: Value,
     failures: Value,

@@ -135,7 +135,7 @@ const VARIANTS: Variant[] = [
 ];
 const STEPS = 24;
 
-describe.each(devices)('kfac on $device', ({ device, missing }) => {
+describe.each(devices)('kfac on $title', ({ device, missing }) => {
   describe.skipIf(missing !== null)('in a network', () => {
     it.each(VARIANTS)(`follows its equations for ${STEPS} steps: %o`, async (variant) => {
       const data = images();

@@ -17,7 +17,7 @@ const regularised =
     base(params, Object.fromEntries(sum), lr, t);
   };
 
-describe.each(devices)('l1 on $device', ({ device, missing }) => {
+describe.each(devices)('l1 on $title', ({ device, missing }) => {
   const w = (...values: number[]) => ({
     w: { data: Float32Array.from(values), shape: [values.length] },
   });

@@ -26,7 +26,7 @@ const FUNCTIONS: { K: NonNullable<LionKOptions['K']>; gradient: Direction }[] = 
   { K: { kind: 'nuclear' }, gradient: ofMatrix(exactFactor) },
 ];
 
-describe.each(devices)('lionK on $device', ({ device, missing }) => {
+describe.each(devices)('lionK on $title', ({ device, missing }) => {
   const moved = (K: LionKOptions['K'], g: number[]) => {
     const data = new Float32Array(g.length);
     const optimizer = lionK(

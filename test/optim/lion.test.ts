@@ -11,7 +11,7 @@ const VARIANTS: Omit<LionOptions, 'lr'>[] = [
   { betas: [0, 0] },
 ];
 
-describe.each(devices)('lion on $device', ({ device, missing }) => {
+describe.each(devices)('lion on $title', ({ device, missing }) => {
   const bound = (data: Float32Array, options: Omit<LionOptions, 'lr'>) =>
     lion({ w: { data, shape: [data.length] } }, { lr: 0.25, ...options, device });
 

@@ -19,7 +19,7 @@ const VARIANTS: Variant[] = [
 /** Errors of 2⁻²⁴ in small singular values come out of an iteration up to 1000 times as large. */
 const TOLERANCE = 1e-5;
 
-describe.each(devices)('muon on $device', ({ device, missing }) => {
+describe.each(devices)('muon on $title', ({ device, missing }) => {
   const here = it.skipIf(missing !== null);
   const one = (data: Float32Array, shape: number[], options: Variant = {}) =>
     muon({ w: { data, shape } }, { lr: 0.5, method: 'exact', ...options, device });

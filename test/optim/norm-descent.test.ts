@@ -10,7 +10,7 @@ const VARIANTS: Options[] = (
   ['l2', 'linf', 'l1', 'frobenius', 'spectral', 'nuclear'] as const
 ).flatMap((norm) => [{ norm }, { norm, momentum: 0.9, scale: 'dual', weightDecay: 0.1 }]);
 
-describe.each(devices)('normDescent on $device', ({ device, missing }) => {
+describe.each(devices)('normDescent on $title', ({ device, missing }) => {
   const moved = (options: Options, g: number[]) => {
     const data = new Float32Array(g.length);
     const optimizer = normDescent(

@@ -37,7 +37,7 @@ const BASES: [name: string, make: () => Optimizer, oracle: () => Oracle][] = [
   ],
 ];
 
-describe.each(devices)('sam on $device', ({ device, missing }) => {
+describe.each(devices)('sam on $title', ({ device, missing }) => {
   it.skipIf(missing !== null)('takes a step by hand', async () => {
     const data = Float32Array.of(3, 4);
     const optimizer = sam({ w: { data, shape: [2] } }, sgd({ lr: 0.5 }), { rho: 5, device });

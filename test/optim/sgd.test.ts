@@ -14,7 +14,7 @@ const VARIANTS: Omit<SgdOptions, 'lr'>[] = [
   { nesterov: true, weightDecay: 0.1 },
 ];
 
-describe.each(devices)('sgd on $device', ({ device, missing }) => {
+describe.each(devices)('sgd on $title', ({ device, missing }) => {
   it.skipIf(missing !== null)('takes two steps by hand', () => {
     const step = (options: Omit<SgdOptions, 'lr'>) => {
       const data = Float32Array.of(1, -2);

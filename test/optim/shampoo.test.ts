@@ -44,7 +44,7 @@ const matrixOf = (data: Float32Array, columns: number): Rows =>
     ...data.subarray(r * columns, (r + 1) * columns),
   ]);
 
-describe.each(devices)('shampoo on $device', ({ device, missing }) => {
+describe.each(devices)('shampoo on $title', ({ device, missing }) => {
   const one = (data: Float32Array, shape: number[], options: Variant & { lr?: number } = {}) =>
     shampoo({ w: { data, shape } }, { lr: 1, ridge: 0, ...options, device });
 

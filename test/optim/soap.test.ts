@@ -26,7 +26,7 @@ const VARIANTS: Variant[] = [
   { maxDim: 4, eps: 1e-4 },
 ];
 
-describe.each(devices)('soap on $device', ({ device, missing }) => {
+describe.each(devices)('soap on $title', ({ device, missing }) => {
   const here = it.skipIf(missing !== null);
 
   here('takes three steps by hand', () => {

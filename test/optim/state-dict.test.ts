@@ -24,7 +24,7 @@ const refusal = (body: () => unknown): string => {
   throw new Error('nothing was thrown');
 };
 
-describe.each(devices)('the state of an optimizer on $device', ({ device, missing }) => {
+describe.each(devices)('the state of an optimizer on $title', ({ device, missing }) => {
   /** Steps `first`, then another one from its state and it itself: both must end alike. */
   async function expectContinues(
     make: (params: Params) => BoundOptimizer,

@@ -33,7 +33,7 @@ const labels = Int32Array.from({ length: ROWS }, (_, i) => i % 3);
 const inputs = (t: number) => uniforms({ seed: 2, stream: 0, step: t }, ROWS * 4);
 const poisoned = () => inputs(9).fill(NaN, 7, 8);
 
-describe.skipIf(devices[1].missing !== null)('training', () => {
+describe.skipIf(devices[1].missing !== null)(`training on ${devices[1].title}`, () => {
   const start = (optimizer: Optimizer, onNonFinite: NonFinitePolicy, device: 'js' | 'cpu') =>
     trainStep(sequential(linear(6), tanh(), linear(3)), {
       optimizer,

@@ -48,7 +48,7 @@ function recorded(): Loss {
   };
 }
 
-describe.each(devices)('SAM on $device', ({ device, missing }) => {
+describe.each(devices)('SAM on $title', ({ device, missing }) => {
   async function train(optimizer: Optimizer, { p = 0.5, epochs = 3, seed = 4 } = {}) {
     const options = { optimizer, loss: recorded(), batch: ROWS, seed, device };
     const training = new Training(model(p), { train: data }, options);
