@@ -1,7 +1,10 @@
 // conv2d: y = w * x + b of images [n, c, h, w], as products of the weight with unfolded windows
 // (im2col).
 #include "conv2d.h"
+
+#include "conv2d_direct.h"
 #include "winograd.h"
+#include "winograd_5x5.h"
 
 namespace flatmin {
 namespace FLATMIN_ISA {
@@ -33,6 +36,8 @@ Run op_conv2d(Instruction& in) {
         in,
         {conv.images, w.channels, conv.out, w.height, w.width, w.padY, w.padX, w.taps(), 9, false},
         x, weight, bias, y);
+  if (suitsWinograd5x5(conv)) return winograd5x5(in, conv, x, weight, bias, y);
+  if (suitsDirect(conv)) return conv2dDirect(in, conv, x, weight, bias, y);
   const int64_t taps = w.taps(), positions = w.positions(), outWidth = w.outWidth();
   const bool pointwise = w.isPointwise();
   const Pieces pieces(w, conv.images, pointwise ? 1 : taps);

@@ -17,6 +17,16 @@ inline constexpr int64_t kProductWidth =
 
 static inline int64_t ceilDiv(int64_t x, int64_t y) { return (x + y - 1) / y; }
 
+// [0, size) in the fewest even parts of at most `most`: body(begin, count).
+template <class Body>
+static inline void forEvenParts(int64_t size, int64_t most, Body body) {
+  const int64_t parts = ceilDiv(size, most);
+  for (int64_t i = 0; i < parts; ++i) {
+    const int64_t begin = i * size / parts;
+    body(begin, (i + 1) * size / parts - begin);
+  }
+}
+
 // x [images, groups * windows.channels, h, w] * weight [groups * out, channels, kh, kw].
 struct Convolution {
   int64_t images, groups, out;
@@ -74,6 +84,15 @@ struct Pieces {
   }
   int64_t width(const Windows& w) const { return images * rows * w.outWidth(); }
 };
+
+// Σ of n floats, lane by lane.
+static inline float sumRow(const float* x, int64_t n) {
+  vf lanes = {};
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) lanes += load(x + i);
+  if (i < n) lanes += loadTail(x + i, n - i);
+  return sumLanes(lanes);
+}
 
 // Hands out pieces of a task's scratch memory, 64-byte aligned.
 class Scratch {

@@ -2,6 +2,7 @@
 // (col2im).
 #include "conv2d.h"
 #include "winograd.h"
+#include "winograd_5x5.h"
 
 namespace flatmin {
 namespace FLATMIN_ISA {
@@ -29,6 +30,7 @@ Run op_conv2dGradInput(Instruction& in) {
                     {conv.images, conv.out, w.channels, w.outHeight(), w.outWidth(), 2 - w.padY,
                      2 - w.padX, 9, w.taps(), true},
                     dy, weight, {}, dx);
+  if (suitsWinograd5x5(conv)) return winograd5x5GradInput(in, conv, dy, weight, dx);
   const int64_t kernel = w.kernelHeight * w.kernelWidth, positions = w.positions();
   const int64_t outWidth = w.outWidth(), plane = w.height * w.width;
   const bool pointwise = w.isPointwise();

@@ -3,21 +3,14 @@
 // order.
 #include "chunks.h"
 #include "conv2d.h"
+#include "winograd.h"
+#include "winograd_5x5.h"
 
 namespace flatmin {
 namespace FLATMIN_ISA {
 
 static constexpr int64_t kSumDepth = 512;  // positions wanted for one product
 static constexpr int64_t kPartTaps = 128;  // rows of a window worth a task of their own
-
-// Σ of n floats, lane by lane.
-static float sumRow(const float* x, int64_t n) {
-  vf lanes = {};
-  int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) lanes += load(x + i);
-  if (i < n) lanes += loadTail(x + i, n - i);
-  return sumLanes(lanes);
-}
 
 static Run wholeImages(Instruction& in, const Convolution& conv) {
   const Operand x = in.inputs.at(0), dy = in.inputs.at(1), dw = in.outputs.at(0);
@@ -50,6 +43,13 @@ Run op_conv2dGradWeight(Instruction& in) {
       if (db.id >= 0) std::memset(db.f32(step), 0, static_cast<size_t>(db.type.bytes()));
     };
   }
+
+  if (suitsWinograd(w, conv.groups, w.channels, conv.out))
+    return winogradGradWeight(
+        in,
+        {conv.images, w.channels, conv.out, w.height, w.width, w.padY, w.padX, w.taps(), 9, false},
+        x, dy, dw, db);
+  if (suitsWinograd5x5(conv)) return winograd5x5GradWeight(in, conv, x, dy, dw, db);
 
   // A task is a slice of the batch, a group and a part of its input channels.
   const int64_t parts = std::clamp<int64_t>(taps / kPartTaps, 1, std::max<int64_t>(w.channels, 1));

@@ -1,6 +1,7 @@
 // 3×3 convolutions with stride 1 by F(2×2, 3×3) of Lavin and Gray (2016): a tile of 2×2 outputs is
 // Aᵀ [(G w Gᵀ) ⊙ (Bᵀ d B)] A of its 4×4 inputs d, with 16 multiplications instead of 36. Summed
-// over channels, each of the 16 is a matrix product over all tiles.
+// over channels, each of the 16 is a matrix product over all tiles. The weight's gradient is its
+// transpose Gᵀ [(A dy Aᵀ) ⊙ (Bᵀ d B)] G, summed over tiles by as many products.
 #pragma once
 
 #include "kernels.h"
@@ -28,9 +29,11 @@ inline bool suitsWinograd(const Windows& w, int64_t groups, int64_t in, int64_t 
          w.strideX == 1 && w.padY <= 2 && w.padX <= 2 && in >= 32 && out >= 32;
 }
 
-// bias may be absent (id −1). Sets the instruction's scratch.
+// Both set the instruction's scratch; bias and db may be absent (id −1).
 Run winograd(Instruction& instruction, const WinogradConvolution& conv, Operand x, Operand weight,
              Operand bias, Operand y);
+Run winogradGradWeight(Instruction& instruction, const WinogradConvolution& conv, Operand x,
+                       Operand dy, Operand dw, Operand db);
 
 }  // namespace FLATMIN_ISA
 }  // namespace flatmin

@@ -1,5 +1,7 @@
 #include "thread_pool.h"
 
+#include <algorithm>
+
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
@@ -16,11 +18,11 @@ inline void relax() {
 }
 constexpr int kSpins = 2000;  // some tens of microseconds, then sleep
 
-constexpr uint64_t kGeneration = uint64_t{1} << 32;
-constexpr uint64_t kLeft = kGeneration - 1;
+constexpr uint64_t kJob = uint64_t{1} << 32;
+constexpr uint64_t kLeft = kJob - 1;
 }  // namespace
 
-ThreadPool::ThreadPool(int threads) {
+ThreadPool::ThreadPool(int threads) : shares_(static_cast<size_t>(std::max(threads, 1))) {
   for (int thread = 1; thread < threads; ++thread)
     workers_.emplace_back([this, thread] { work(thread); });
 }
@@ -37,8 +39,8 @@ void ThreadPool::run(int64_t tasks, Call call, void* body) {
   body_.store(body, std::memory_order_relaxed);
   tasks_.store(tasks, std::memory_order_relaxed);
   undone_.store(tasks, std::memory_order_relaxed);
-  publish(static_cast<uint64_t>(tasks));
-  drain(0);
+  publish(tasks);
+  drainAll(0);
   auto finished = [this] { return undone_.load() == 0; };
   for (int spin = 0; spin < kSpins && !finished(); ++spin) relax();
   if (finished()) return;
@@ -49,32 +51,42 @@ void ThreadPool::run(int64_t tasks, Call call, void* body) {
   waiting_.store(false);
 }
 
-// Nothing is left of the last generation, so nobody else changes the ticket.
-void ThreadPool::publish(uint64_t tasks) {
-  ticket_.store((ticket_.load() / kGeneration + 1) * kGeneration + tasks);
+// Nothing is left of the last job, so nobody else changes the tickets.
+void ThreadPool::publish(int64_t tasks) {
+  const uint64_t job = job_.load() + 1;
+  for (int share = 0; share < threads(); ++share) {
+    const int64_t own = shareEnd(share, tasks) - shareEnd(share - 1, tasks);
+    shares_[static_cast<size_t>(share)].ticket.store(job * kJob + static_cast<uint64_t>(own));
+  }
+  job_.store(job);
   if (asleep_.load() == 0) return;
   { std::lock_guard<std::mutex> lock(mutex_); }
   wake_.notify_all();
 }
 
-void ThreadPool::drain(int thread) {
-  for (uint64_t ticket = ticket_.load(); (ticket & kLeft) > 0;) {
-    if (!ticket_.compare_exchange_weak(ticket, ticket - 1)) continue;
+void ThreadPool::drain(int share, int thread) {
+  std::atomic<uint64_t>& ticket = shares_[static_cast<size_t>(share)].ticket;
+  for (uint64_t seen = ticket.load(); (seen & kLeft) > 0;) {
+    if (!ticket.compare_exchange_weak(seen, seen - 1)) continue;
     // The job stands still until this task is done.
-    const int64_t tasks = tasks_.load(std::memory_order_relaxed);
+    const int64_t end = shareEnd(share, tasks_.load(std::memory_order_relaxed));
     call_.load(std::memory_order_relaxed)(body_.load(std::memory_order_relaxed),
-                                          tasks - static_cast<int64_t>(ticket & kLeft), thread);
+                                          end - static_cast<int64_t>(seen & kLeft), thread);
     if (undone_.fetch_sub(1) == 1 && waiting_.load()) {
       { std::lock_guard<std::mutex> lock(mutex_); }
       done_.notify_one();
     }
-    ticket = ticket_.load();
+    seen = ticket.load();
   }
+}
+
+void ThreadPool::drainAll(int thread) {
+  for (int i = 0; i < threads(); ++i) drain((thread + i) % threads(), thread);
 }
 
 void ThreadPool::work(int thread) {
   uint64_t seen = 0;
-  auto news = [&] { return ticket_.load() / kGeneration != seen; };
+  auto news = [&] { return job_.load() != seen; };
   while (!stop_.load()) {
     for (int spin = 0; spin < kSpins && !news(); ++spin) relax();
     if (!news()) {
@@ -83,8 +95,8 @@ void ThreadPool::work(int thread) {
       wake_.wait(lock, news);
       asleep_.fetch_sub(1);
     }
-    seen = ticket_.load() / kGeneration;
-    drain(thread);
+    seen = job_.load();
+    drainAll(thread);
   }
 }
 

@@ -1,5 +1,7 @@
-// A fixed set of threads that runs numbered tasks. Which thread runs a task is left open; what a
-// task computes must depend on its number alone, so results do not depend on the number of threads.
+// A fixed set of threads that runs numbered tasks. Each begins with a share of its own, the same
+// part of every job, so that what a task reads lies where the same thread wrote it; then it helps
+// the others. So which thread runs a task is left open; what a task computes must depend on its
+// number alone, and results do not depend on the number of threads.
 #pragma once
 
 #include <atomic>
@@ -38,16 +40,23 @@ class ThreadPool {
  private:
   using Call = void (*)(void* body, int64_t task, int thread);
   void run(int64_t tasks, Call call, void* body);
-  void publish(uint64_t tasks);
-  void drain(int thread);
+  // The number of the job in the high half, the tasks that nobody has taken in the low one: a
+  // worker that comes late finds nothing to take and holds nobody up.
+  struct alignas(64) Share {
+    std::atomic<uint64_t> ticket{0};
+  };
+
+  int64_t shareEnd(int share, int64_t tasks) const { return tasks * (share + 1) / threads(); }
+  void publish(int64_t tasks);
+  void drain(int share, int thread);
+  void drainAll(int thread);
   void work(int thread);
 
   std::vector<std::thread> workers_;
   std::mutex use_;  // one job at a time: a second program on this pool waits
 
-  // The number of the job in the high half, its tasks that nobody has taken in the low one: a
-  // worker that comes late finds nothing to take and holds nobody up.
-  std::atomic<uint64_t> ticket_{0};
+  std::vector<Share> shares_;
+  std::atomic<uint64_t> job_{0};
   std::atomic<Call> call_{nullptr};
   std::atomic<void*> body_{nullptr};
   std::atomic<int64_t> tasks_{0};

@@ -2,6 +2,7 @@ import type { Value } from '../graph/graph.ts';
 import { type Shape, sizeOf, type TensorType } from '../graph/types.ts';
 import type { Windows } from '../linalg/unfold.ts';
 import { defineOp, expectType, f32, i32, type Numbers, shapeError } from './define.ts';
+import { relu } from './unary.ts';
 import { type Pair, pair, windowsOf } from './windows.ts';
 
 type Geometry = Readonly<{
@@ -172,8 +173,11 @@ function geometry(name: string, { kernel, stride = kernel, padding = 0 }: PoolOp
  * The largest element of every window of x [n, c, h, w]; padding never wins. A NaN wins, else the first
  * of equals, which also takes the gradient.
  */
-export const maxPool2d = (x: Value, options: PoolOptions): Value =>
-  x.graph.add(maxPool2dOp, [x], geometry('maxPool2d', options))[0];
+export const maxPool2d = (x: Value, options: PoolOptions): Value => {
+  // relu(max) = max(relu), on a window's worth fewer elements.
+  if (x.node?.op.name === 'relu') return relu(maxPool2d(x.node.inputs[0], options));
+  return x.graph.add(maxPool2dOp, [x], geometry('maxPool2d', options))[0];
+};
 
 /**
  * The mean of every window of x [n, c, h, w]. Padding counts as zeros: the sum is always divided by

@@ -1,0 +1,53 @@
+// kLanes vectors of kLanes as a square matrix, transposed in registers.
+#pragma once
+
+#include <utility>
+
+#include "simd.h"
+
+#define FLATMIN_INLINE inline __attribute__((always_inline))
+#if defined(__clang__)
+#define FLATMIN_UNROLL _Pragma("unroll")
+#else
+#define FLATMIN_UNROLL _Pragma("GCC unroll 16")
+#endif
+
+namespace flatmin {
+namespace FLATMIN_ISA {
+
+// Exchanges the off-diagonal blocks of size S of the lanes of x and y.
+template <int S, size_t... l>
+FLATMIN_INLINE void exchange(vf& x, vf& y, std::index_sequence<l...>) {
+#if defined(__clang__)
+  vf lower = __builtin_shufflevector(x, y, (l & S ? kLanes + l - S : l)...);
+  y = __builtin_shufflevector(x, y, (l & S ? kLanes + l : l + S)...);
+#else
+  vf lower = __builtin_shuffle(x, y, vi{(l & S ? kLanes + l - S : l)...});
+  y = __builtin_shuffle(x, y, vi{(l & S ? kLanes + l : l + S)...});
+#endif
+  x = lower;
+}
+
+// rows[i] lane j becomes rows[j] lane i.
+template <int S = 1>
+FLATMIN_INLINE void transpose(vf (&rows)[kLanes]) {
+  FLATMIN_UNROLL
+  for (int i = 0; i < kLanes; ++i)
+    if (!(i & S)) exchange<S>(rows[i], rows[i + S], std::make_index_sequence<kLanes>{});
+  if constexpr (2 * S < kLanes) transpose<2 * S>(rows);
+}
+
+// Lane i of the result is the sum of the lanes of rows[i].
+template <int S = 1>
+FLATMIN_INLINE vf sumRows(vf (&rows)[kLanes]) {
+  FLATMIN_UNROLL
+  for (int i = 0; i < kLanes; i += 2 * S) {
+    exchange<S>(rows[i], rows[i + S], std::make_index_sequence<kLanes>{});
+    rows[i] += rows[i + S];
+  }
+  if constexpr (2 * S < kLanes) return sumRows<2 * S>(rows);
+  return rows[0];
+}
+
+}  // namespace FLATMIN_ISA
+}  // namespace flatmin
