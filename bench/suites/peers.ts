@@ -7,6 +7,7 @@ import {
   equalRoots,
   type Kernel,
   lion,
+  lionBf16,
   product,
   type Sides,
   sgdMomentum,
@@ -55,14 +56,15 @@ const LISTS: Readonly<Record<string, readonly number[]>> = {
   'GPT-2 124 M': GPT2,
 };
 const UPDATES = { lion, sgd: sgdMomentum, adamw };
+const narrowLion = lionBf16([10 * M]);
 
+const moved = ({ amount }: Kernel): number => 1e9 * (amount?.giga ?? 0);
 const updates = Object.entries(LISTS).flatMap(([list, sizes]) =>
   Object.entries(UPDATES).map(([method, make]): [string, Duel] => {
     const built = make(sizes);
-    const moved = 1e9 * (built.amount?.giga ?? 0);
     return [
       `${method} ${list}`,
-      kernel(built, [triad(cores, moved), torch('update', cores, method, sizes)]),
+      kernel(built, [triad(cores, moved(built)), torch('update', cores, method, sizes)]),
     ];
   }),
 );
@@ -103,6 +105,7 @@ const LENET_STEPS = 300;
 
 const DUELS: Readonly<Record<string, Duel>> = {
   ...Object.fromEntries(updates),
+  'lion 10 M, momentum in bf16': kernel(narrowLion, [triad(cores, moved(narrowLion))]),
   ...Object.fromEntries(
     products.map((p) => [describeProduct(p), kernel(product(p), [openblas(1, p)], 1)]),
   ),
