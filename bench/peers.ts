@@ -52,7 +52,7 @@ const tensorflowLack = once((): Lack => {
 
 /** A work of tfjs_peer.mjs with its arguments, on TensorFlow.js's own JavaScript kernels. */
 export const tensorflow = (work: string, ...args: readonly unknown[]): Subject => ({
-  name: 'TensorFlow.js, CPU backend',
+  name: 'TensorFlow.js, CPU',
   command: [process.execPath, `${SOURCES}/tfjs_peer.mjs`, work, JSON.stringify(args)],
   lack: tensorflowLack,
 });
