@@ -9,6 +9,7 @@ export const lionOp = defineUpdate<{
   weightDecay: number;
 }>('lion', {
   state: () => 1,
+  dtypes: ['f32', 'bf16'],
   update: ([p, g, momentum], { lrSlot, beta1, beta2, weightDecay }, row) => {
     const lr = row[lrSlot];
     const m = floatsOf(momentum);

@@ -3,7 +3,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { Graph, type Value } from '../../src/graph/graph.ts';
 import { type BoundOptimizer, fit, type LionOptions, lion, type Params } from '../../src/index.ts';
+import { lionOp } from '../../src/ops/lion.ts';
+import { statusBlock } from '../../src/ops/status.ts';
 import { readSafetensors } from '../../src/train/safetensors.ts';
 import { circle, network } from '../train/task.ts';
 import { follow, LR, outside, STEPS, schedule } from './agreement.ts';
@@ -30,6 +33,22 @@ const momenta = (optimizer: BoundOptimizer): Record<string, Float64Array> =>
         : [],
     ),
   );
+
+it('keeps the momentum of all tensors in one dtype', () => {
+  const graph = new Graph();
+  const f32 = (key: string) => graph.stored(key, { dtype: 'f32', shape: [2] });
+  const bf16 = (key: string) => graph.stored(key, { dtype: 'bf16', shape: [2] });
+  const attrs = { lrSlot: 0, beta1: 0.9, beta2: 0.99, weightDecay: 0 };
+  const trace = (...tensors: Value[]) => graph.add(lionOp, [statusBlock(graph), ...tensors], attrs);
+  const first = [f32('p'), f32('g'), bf16('m')];
+  trace(...first, f32('q'), f32('h'), bf16('n'));
+  expect(() => trace(...first, f32('q'), f32('h'), f32('o'))).toThrow(
+    'lion expects state bf16, got f32[2]',
+  );
+  expect(() => trace(f32('p'), bf16('k'), bf16('m'))).toThrow(
+    'lion expects a gradient f32, got bf16[2]',
+  );
+});
 
 describe.each(devices)('lion with bf16 momentum on $title', ({ device, missing }) => {
   const start = (params: Params, options: Omit<LionOptions, 'lr'> = {}) =>
