@@ -1,6 +1,7 @@
 /** What single kernels are traced from, and what they get done. */
 import { gradients } from '#flatmin/graph/gradients';
 import type { Value } from '#flatmin/graph/graph';
+import { BYTES } from '#flatmin/graph/types';
 import { adamwOp } from '#flatmin/ops/adamw';
 import { conv2d } from '#flatmin/ops/conv2d';
 import { matmul } from '#flatmin/ops/linear';
@@ -91,16 +92,20 @@ const slots = (t: Inputs) => ({
 
 const total = (sizes: readonly number[]) => sizes.reduce((sum, size) => sum + size, 0);
 
-export const lion = (sizes: readonly number[]): Kernel => ({
+const lionWith = (momentum: 'f32' | 'bf16', sizes: readonly number[]): Kernel => ({
   build: (t) => {
     const { lrSlot } = slots(t);
-    const tensors = sizes.flatMap((size) => [t.f32([size]), t.f32([size]), t.f32([size])]);
+    const tensors = sizes.flatMap((size) => [t.f32([size]), t.f32([size]), t[momentum]([size])]);
     const attrs = { lrSlot, beta1: 0.9, beta2: 0.99, weightDecay: 0.01 };
     t.graph.add(lionOp, [t.status, ...tensors], attrs);
     return [];
   },
-  amount: bytes(20 * total(sizes)),
+  amount: bytes((12 + 2 * BYTES[momentum]) * total(sizes)),
 });
+
+export const lion = (sizes: readonly number[]): Kernel => lionWith('f32', sizes);
+/** Its momentum in bfloat16. */
+export const lionBf16 = (sizes: readonly number[]): Kernel => lionWith('bf16', sizes);
 
 export const sgdMomentum = (sizes: readonly number[]): Kernel => ({
   build: (t) => {

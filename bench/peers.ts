@@ -1,6 +1,7 @@
 /** Other programs that do the same work, where they are installed. */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { describeTarget } from './flatmin.ts';
 import type { Sides } from './kernels.ts';
 import type { Subject } from './suite.ts';
@@ -39,6 +40,22 @@ const compiled = (source: string, libraries: readonly string[], remedy: string) 
 
 const triadLack = compiled('triad', [], 'apt-get install gcc');
 const openblasLack = compiled('openblas', ['-lopenblas'], 'apt-get install gcc libopenblas-dev');
+
+const tensorflowLack = once((): Lack => {
+  try {
+    createRequire(import.meta.url).resolve('@tensorflow/tfjs');
+    return null;
+  } catch {
+    return 'TensorFlow.js is not installed (npm install @tensorflow/tfjs)';
+  }
+});
+
+/** A work of tfjs_peer.mjs with its arguments, on TensorFlow.js's own JavaScript kernels. */
+export const tensorflow = (work: string, ...args: readonly unknown[]): Subject => ({
+  name: 'TensorFlow.js, CPU',
+  command: [process.execPath, `${SOURCES}/tfjs_peer.mjs`, work, JSON.stringify(args)],
+  lack: tensorflowLack,
+});
 
 /** A plain loop a = b + s c that moves so many bytes. */
 export const triad = (threads: number, bytes: number): Subject => ({

@@ -1,10 +1,7 @@
 // What a LeNet-5 step spends where: node build/bench/profile.js [METHOD] [js|cpu] [THREADS]
-import type { Graph } from '#flatmin/graph/graph';
 import { Program } from '#flatmin/graph/program';
 import { showType } from '#flatmin/graph/types';
-import { OptimizerStep } from '#flatmin/train/optimizer-step';
-import { DatasetSource } from '#flatmin/train/source';
-import { batch, digitsOf, METHODS, type MethodName, trainingOf } from './digits.ts';
+import { batch, METHODS, type MethodName, trainingOf } from './digits.ts';
 import { cores } from './flatmin.ts';
 import { spread } from './runner.ts';
 import { alignColumns, showSeconds } from './table.ts';
@@ -17,20 +14,12 @@ if (device !== 'js' && device !== 'cpu') throw new Error(`No device "${device}"`
 
 const STEPS = device === 'js' ? 5 : 100;
 const training = trainingOf(method as MethodName, STEPS, { device, threads: Number(threads) });
-const source = new DatasetSource(training.store, 'train', digitsOf(STEPS * batch));
-const { compiled } = new OptimizerStep(training.store, {
-  model: training.model,
-  params: training.params,
-  loss: training.loss,
-  optimizer: METHODS[method as MethodName](),
-  onNonFinite: 'throw',
-  parts: [{ rows: batch, trace: (graph: Graph) => source.trace(graph, batch) }],
-}).program;
+const [{ program: whole }] = training.steps.values();
 
 // Every instruction a phase of its own: the same step, timed call by call where its section is due.
-const { spec, graph } = compiled;
+const { spec, graph } = whole.compiled;
 const phases = spec.instructions.map((_, i) => i);
-const program = new Program({ ...compiled, spec: { ...spec, phases } }, training.store);
+const program = new Program({ ...whole.compiled, spec: { ...spec, phases } }, training.store);
 const times = phases.map((): number[] => []);
 for (let step = 1; step <= STEPS; step++) {
   const moment = { step, epoch: 0, seed: 0, offset: (step - 1) * batch };

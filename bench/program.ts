@@ -3,7 +3,7 @@ import { openStore } from '#flatmin/backend/device';
 import { compile } from '#flatmin/graph/compile';
 import { Graph, type Value } from '#flatmin/graph/graph';
 import { Program } from '#flatmin/graph/program';
-import { type Shape, sizeOf } from '#flatmin/graph/types';
+import { type DType, type Shape, sizeOf } from '#flatmin/graph/types';
 import type { Numbers } from '#flatmin/ops/define';
 import { statusBlock } from '#flatmin/ops/status';
 import type { Sample, Target } from './suite.ts';
@@ -19,11 +19,16 @@ export class Inputs {
     return this.#stored('f32', shape, data);
   }
 
+  /** Zeros. */
+  bf16(shape: Shape): Value {
+    return this.#stored('bf16', shape, new Uint16Array(sizeOf(shape)));
+  }
+
   i32(shape: Shape, data = new Int32Array(sizeOf(shape))): Value {
     return this.#stored('i32', shape, data);
   }
 
-  #stored(dtype: 'f32' | 'i32', shape: Shape, data: Numbers): Value {
+  #stored(dtype: DType, shape: Shape, data: Numbers): Value {
     const key = `input/${this.data.size}`;
     this.data.set(key, data);
     return this.graph.stored(key, { dtype, shape });

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import type { Memory } from './memory.ts';
 import type { Comparison, Sample, Subject, Suite } from './suite.ts';
 
 export interface Spread {
@@ -18,6 +19,8 @@ export interface SubjectResult {
   /** 10⁹ units a second, at the median. */
   readonly rate?: { readonly giga: number; readonly unit: string };
   readonly measured?: string;
+  /** Of the round that took most. */
+  readonly memory?: Memory;
 }
 
 export interface ComparisonResult {
@@ -43,8 +46,9 @@ export async function runSuite(
       options.onLack?.(comparison, lack);
       continue;
     }
+    const rounds = options.rounds ?? comparison.rounds ?? suite.rounds;
     const samples = new Map<Subject, Sample[]>(comparison.subjects.map((s) => [s, []]));
-    for (let round = 0; round < (options.rounds ?? suite.rounds); round++) {
+    for (let round = 0; round < rounds; round++) {
       const order = round % 2 === 0 ? comparison.subjects : comparison.subjects.toReversed();
       for (const subject of order) samples.get(subject)?.push(await perform(subject));
     }
@@ -86,10 +90,14 @@ function summarise(
         ratio: i === 0 ? undefined : spread(ratios),
         rate: amount && { giga: amount.giga / seconds.median, unit: `G${amount.unit}/s` },
         measured: samples.get(subject)?.[0].measured,
+        memory: most(samples.get(subject) ?? []),
       };
     }),
   };
 }
+
+const most = (samples: readonly Sample[]): Memory | undefined =>
+  samples.flatMap(({ memory }) => memory ?? []).toSorted((a, b) => b.peak - a.peak)[0];
 
 export function spread(values: readonly number[]): Spread {
   const sorted = values.toSorted((a, b) => a - b);

@@ -1,7 +1,10 @@
-/** The seconds of one repetition, and what part of it was really performed when it was scaled up. */
+import type { Memory } from './memory.ts';
+
+/** The seconds of one repetition, what part of it was really performed when it was scaled up, and what it took. */
 export interface Sample {
   readonly seconds: number;
   readonly measured?: string;
+  readonly memory?: Memory;
 }
 
 /** A way to perform a piece of work: a command that runs it in a fresh process and prints a `Sample` as JSON. */
@@ -19,6 +22,8 @@ export interface Comparison {
   readonly subjects: readonly Subject[];
   /** `speedup`: the baseline's seconds by the subject's; `cost`: the other way round. */
   readonly ratio: 'speedup' | 'cost';
+  /** Default the suite's. */
+  readonly rounds?: number;
   /** What one repetition gets done, for a rate: `giga` of 10⁹ `unit`. */
   readonly amount?: { readonly giga: number; readonly unit: 'FLOP' | 'B' };
 }

@@ -1,3 +1,4 @@
+import type { Memory } from './memory.ts';
 import type { ComparisonResult, SubjectResult } from './runner.ts';
 
 const UNITS: readonly (readonly [number, string])[] = [
@@ -17,6 +18,13 @@ const showNumber = (x: number): string => {
   return x.toFixed(Math.min(digits, 3));
 };
 
+function showMemory({ arena, unshared, stored, peak }: Memory): string {
+  const [temporaries, apart, kept, process] = [arena, unshared, stored, peak].map(
+    (bytes) => `${showNumber(bytes / 2 ** 20)} MiB`,
+  );
+  return `temporaries ${temporaries}, ${apart} without reuse; stored ${kept}; process ${process}`;
+}
+
 /** One line a subject, in aligned columns; the first subject of each block is the baseline. */
 export function comparisonTable(results: readonly ComparisonResult[]): string {
   const header = ['work', 'subject', 'time', 'rate', 'ratio', 'spread', ''];
@@ -28,7 +36,7 @@ export function comparisonTable(results: readonly ComparisonResult[]): string {
 
 function cells(
   kind: ComparisonResult['ratio'],
-  { subject, seconds, rate, ratio, measured }: SubjectResult,
+  { subject, seconds, rate, ratio, measured, memory }: SubjectResult,
 ): string[] {
   const suffix = kind === 'speedup' ? '× as fast' : '× the time';
   return [
@@ -37,7 +45,9 @@ function cells(
     rate === undefined ? '' : `${showNumber(rate.giga)} ${rate.unit}`,
     ratio === undefined ? '' : `${showNumber(ratio.median)}${suffix}`,
     ratio === undefined ? '' : `${showNumber(ratio.min)}–${showNumber(ratio.max)}`,
-    measured === undefined ? '' : `(${measured})`,
+    [measured, memory && showMemory(memory)]
+      .flatMap((note) => (note ? [`(${note})`] : []))
+      .join(' '),
   ];
 }
 

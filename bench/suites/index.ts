@@ -1,14 +1,22 @@
 import type { Suite, Works } from '../suite.ts';
 import * as kernels from './kernels.ts';
 import * as lenet5 from './lenet5.ts';
+import * as memory from './memory.ts';
 import * as peers from './peers.ts';
 import * as target from './target.ts';
 
-export const SUITES: readonly Suite[] = [kernels.suite, lenet5.suite, peers.suite, target.suite];
+export const SUITES: readonly Suite[] = [
+  kernels.suite,
+  lenet5.suite,
+  memory.suite,
+  peers.suite,
+  target.suite,
+];
 
 export const WORKS: Readonly<Record<string, Works>> = {
   kernels: kernels.works,
   lenet5: lenet5.works,
+  memory: memory.works,
   peers: peers.works,
   target: target.works,
 };

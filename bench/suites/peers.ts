@@ -1,35 +1,40 @@
 /** The same work in flatmin and in other programs, in alternating pairs of fresh processes. */
 import { trainingOf } from '../digits.ts';
-import { cores, flatmin } from '../flatmin.ts';
+import { cores, flatmin, JS } from '../flatmin.ts';
 import {
   adamw,
   convolution,
   equalRoots,
   type Kernel,
   lion,
+  lionBf16,
   product,
   type Sides,
   sgdMomentum,
 } from '../kernels.ts';
 import { mlpSteps } from '../mlp.ts';
-import { openblas, torch, triad } from '../peers.ts';
+import { openblas, tensorflow, torch, triad } from '../peers.ts';
 import { timeProgram } from '../program.ts';
 import type { Comparison, Sample, Subject, Suite, Target, Works } from '../suite.ts';
 
 interface Duel {
   readonly perform: (target: Target) => Sample | Promise<Sample>;
   readonly peers: readonly Subject[];
-  /** Of flatmin. Default every core. */
-  readonly threads?: number;
+  /** Of flatmin. Default the native backend on every core. */
+  readonly target?: Target;
+  readonly rounds?: Comparison['rounds'];
   readonly amount?: Comparison['amount'];
 }
 
-const kernel = (built: Kernel, peers: readonly Subject[], threads?: number): Duel => ({
+const kernel = (built: Kernel, peers: readonly Subject[], target?: Target): Duel => ({
   perform: (target) => timeProgram(target, built.build),
   peers,
-  threads,
+  target,
   amount: built.amount,
 });
+
+const ONE_THREAD: Target = { device: 'cpu', threads: 1 };
+const EVERY_CORE: Target = { device: 'cpu', threads: cores };
 
 const M = 1_000_000;
 const block = (d: number) => [
@@ -55,14 +60,15 @@ const LISTS: Readonly<Record<string, readonly number[]>> = {
   'GPT-2 124 M': GPT2,
 };
 const UPDATES = { lion, sgd: sgdMomentum, adamw };
+const narrowLion = lionBf16([10 * M]);
 
+const moved = ({ amount }: Kernel): number => 1e9 * (amount?.giga ?? 0);
 const updates = Object.entries(LISTS).flatMap(([list, sizes]) =>
   Object.entries(UPDATES).map(([method, make]): [string, Duel] => {
     const built = make(sizes);
-    const moved = 1e9 * (built.amount?.giga ?? 0);
     return [
       `${method} ${list}`,
-      kernel(built, [triad(cores, moved), torch('update', cores, method, sizes)]),
+      kernel(built, [triad(cores, moved(built)), torch('update', cores, method, sizes)]),
     ];
   }),
 );
@@ -99,26 +105,34 @@ const RESNET = [
 const BLOCKS = [16, 32, 64, 128].flatMap((n) => [16, 64].map((count) => [count, n] as const));
 const roots = [...BLOCKS, ...[256, 512, 1024].map((n) => [1, n] as const)];
 
-const LENET_STEPS = 300;
+async function lenetStep(target: Target): Promise<Sample> {
+  const steps = target.device === 'js' ? 10 : 300;
+  const training = trainingOf('sgd', steps, target);
+  await training.epoch();
+  const done = await training.epoch();
+  return { seconds: (done?.seconds ?? Number.NaN) / steps };
+}
 
 const DUELS: Readonly<Record<string, Duel>> = {
   ...Object.fromEntries(updates),
+  'lion 10 M, momentum in bf16': kernel(narrowLion, [triad(cores, moved(narrowLion))]),
   ...Object.fromEntries(
-    products.map((p) => [describeProduct(p), kernel(product(p), [openblas(1, p)], 1)]),
+    products.map((p) => [describeProduct(p), kernel(product(p), [openblas(1, p)], ONE_THREAD)]),
   ),
   'LeNet-5 step, batch 100': {
-    perform: async (target) => {
-      const training = trainingOf('sgd', LENET_STEPS, target);
-      await training.epoch();
-      const done = await training.epoch();
-      return { seconds: (done?.seconds ?? Number.NaN) / LENET_STEPS };
-    },
+    perform: lenetStep,
     peers: [torch('lenet5', 1, 100), torch('lenet5', cores, 100)],
+  },
+  'LeNet-5 step in JavaScript, batch 100': {
+    perform: lenetStep,
+    peers: [tensorflow('lenet5', 100)],
+    target: JS,
+    rounds: 3,
   },
   'MLP 10-64-2 step with dropout, batch 32': {
     perform: (target) => mlpSteps(target, 32),
     peers: [torch('mlp', 1, 32)],
-    threads: 1,
+    target: ONE_THREAD,
   },
   ...Object.fromEntries(
     RESNET.map(([image, out]) => [
@@ -143,12 +157,13 @@ export const suite: Suite = {
   title: 'flatmin against other programs',
   rounds: 10,
   onRequest: true,
-  comparisons: Object.entries(DUELS).flatMap(([name, { peers, threads = cores, amount }]) =>
+  comparisons: Object.entries(DUELS).flatMap(([name, { peers, target = EVERY_CORE, ...duel }]) =>
     peers.map((peer) => ({
       name,
-      subjects: [peer, flatmin('peers', name, { device: 'cpu', threads }, 'flatmin')],
+      subjects: [peer, flatmin('peers', name, target, 'flatmin')],
       ratio: 'speedup' as const,
-      amount,
+      rounds: duel.rounds,
+      amount: duel.amount,
     })),
   ),
 };

@@ -2,6 +2,7 @@
 // its sign, of all tensors and of each; sums in double.
 #include <cmath>
 
+#include "../formulas/bf16.h"
 #include "kernels.h"
 #include "update.h"
 
@@ -38,10 +39,11 @@ Run op_angularNoise(Instruction& in) {
       const auto chunk = chunks[i];
       const size_t t = static_cast<size_t>(chunk.tensor);
       const float* const g = tensors[t].f32(step);
-      const float* const m = tensors[t + 1].f32(step);
+      const char* const m = tensors[t + 1].data<char>(step);
+      const bool narrow = tensors[t + 1].type.dtype == DType::bf16;
       norms[i] = Norms();
       for (int64_t j = chunk.begin; j < chunk.end; ++j) {
-        const double c = beta1 * m[j] + (1 - beta1) * g[j];
+        const double c = beta1 * formulas::floatAt(m, narrow, j) + (1 - beta1) * g[j];
         norms[i].sum += std::fabs(c);
         norms[i].squares += c * c;
       }

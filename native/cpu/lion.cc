@@ -1,4 +1,6 @@
-// Lion (arXiv 2302.06675): one pass over θ, g, m; formula in formulas/updates.h.
+// Lion (arXiv 2302.06675): one pass over θ, g, m; formula in formulas/updates.h. m is float32, or
+// bfloat16 of all tensors.
+#include "bf16.h"
 #include "kernels.h"
 #include "lanewise.h"
 #include "lion_scalars.h"
@@ -7,9 +9,40 @@
 namespace flatmin {
 namespace FLATMIN_ISA {
 
+// The elements of a chunk, m in bfloat16.
+static void lionBf16(const UpdateList<3>& list, const TensorChunks::Chunk& chunk, const Step& step,
+                     const formulas::LionScalars& s) {
+  float* const p = list.data(chunk, 0, step);
+  const float* const g = list.data(chunk, 1, step);
+  uint16_t* const m =
+      list.operands[static_cast<size_t>(chunk.tensor + 2)].data<uint16_t>(step) + chunk.begin;
+  const int64_t size = chunk.end - chunk.begin;
+  int64_t at = 0;
+  for (; at + kLanes <= size; at += kLanes) {
+    vf pv = load(p + at), mv = loadBf16(m + at);
+    formulas::lion(pv, load(g + at), mv, s, signOf);
+    store(p + at, pv);
+    storeBf16(m + at, mv);
+  }
+  if (const int64_t rest = size - at; rest > 0) {
+    vf pv = loadTail(p + at, rest), mv = loadBf16(m + at, rest);
+    formulas::lion(pv, loadTail(g + at, rest), mv, s, signOf);
+    storeTail(p + at, pv, rest);
+    storeBf16(m + at, mv, rest);
+  }
+}
+
 Run op_lion(Instruction& in) {
   const LionSlots slots(in);
   const UpdateList<3> list(in);
+  if (list.tensors() > 0 && list.operands[2].type.dtype == DType::bf16) {
+    return [=](const Step& step) {
+      if (standsStill(list.status.i32(step))) return;
+      const formulas::LionScalars s = slots.at(step);
+      step.pool.parallel(list.chunks.count(),
+                         [&](int64_t i, int) { lionBf16(list, list.chunks[i], step, s); });
+    };
+  }
   return [=](const Step& step) {
     const formulas::LionScalars s = slots.at(step);
     list.apply(step, [&](vf* v) { formulas::lion(v[0], v[1], v[2], s, signOf); });

@@ -2,6 +2,7 @@
 // its sign, of all tensors and of each; sums in double.
 #include "cuda/kernels.h"
 #include "cuda/totals.h"
+#include "formulas/bf16.h"
 
 namespace flatmin {
 namespace cuda {
@@ -16,15 +17,17 @@ struct Norms {
   }
 };
 
-// Chunks of g and m.
+// Chunks of g and m, which is bfloat16 if it is narrow.
 __global__ void blendNorms(const Chunk<2>* chunks, int64_t count, char* const* table, double beta1,
-                           Norms* partial) {
+                           bool narrow, Norms* partial) {
   for (int64_t k = blockIdx.x; k < count; k += gridDim.x) {
     Norms mine = Norms::none();
-    forElements<2, 0>(chunks[k], table, [&](float* v) {
-      const double c = beta1 * v[1] + (1 - beta1) * v[0];
+    const float* const g = chunks[k].data(0, table);
+    const char* const m = table[chunks[k].ids[1]];
+    for (int64_t i = chunks[k].begin + threadIdx.x; i < chunks[k].end; i += kThreads) {
+      const double c = beta1 * formulas::floatAt(m, narrow, i) + (1 - beta1) * g[i];
       mine.meet({fabs(c), c * c});
-    });
+    }
     const Norms total = blockTotal(mine);
     if (threadIdx.x == 0) partial[k] = total;
   }
@@ -59,13 +62,14 @@ Run op_angularNoise(Instruction& in) {
   const Constant<Span> spans(in, ranges);
   const Constant<Angle> angles(in, outputs);
   const double beta1 = in.number("beta1");
+  const bool narrow = in.inputs.size() > 1 && in.inputs[1].type.dtype == DType::bf16;
   in.scratchBytes = (list.count() + spans.size()) * static_cast<int64_t>(sizeof(Norms));
   return [=](const Step& step) {
     Norms* const norms = reinterpret_cast<Norms*>(step.scratch);
     Norms* const totals = norms + list.count();
     if (list.count() > 0)
       LAUNCH(blendNorms, list.blocks(), kThreads, 0, step.stream, list.data(), list.count(),
-             step.table, beta1, norms);
+             step.table, beta1, narrow, norms);
     addUp(spans, norms, totals, step);
     LAUNCH(anglesOf, blocksFor(angles.size()), kThreads, 0, step.stream, angles.data(),
            angles.size(), step.table, totals);

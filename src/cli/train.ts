@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { openStore } from '../backend/device.ts';
+import { loadAddon } from '../backend/native/addon.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { MethodName } from '../tasks/methods.ts';
 import type { Task } from '../tasks/task.ts';
@@ -15,6 +16,7 @@ import { chooseMethods, chooseSettings, type TrainOptions } from './settings.ts'
 export async function train(task: Task, options: TrainOptions): Promise<void> {
   const methods = chooseMethods(options);
   const { backend } = openStore(options);
+  if (backend === 'js' && options.device === 'auto') sayWhyJavaScript();
   const folders = methods.map((method) => folderOf(method, options));
   if (!options.resume) for (const folder of folders) folder?.requireUnused();
   const data = loadData(task, options);
@@ -25,6 +27,14 @@ export async function train(task: Task, options: TrainOptions): Promise<void> {
   const settings = runs.map((run) => run.settings);
   process.stderr.write(`${describeRuns(task, settings)}\n\n`);
   await interruptible((signal) => compare(task, data, runs, { ...options, signal }));
+}
+
+/** On a slow path that nobody asked for. */
+function sayWhyJavaScript(): void {
+  const { reason, remedy } = loadAddon();
+  process.stderr.write(
+    `flatmin: no native kernels (${reason}), JavaScript does the work, some fifty times as slowly; help: ${remedy}\n`,
+  );
 }
 
 function loadData(task: Task, options: TrainOptions): Required<TrainingData<Dataset>> {

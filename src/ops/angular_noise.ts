@@ -1,4 +1,5 @@
 import type { Value } from '../graph/graph.ts';
+import { floatsOf } from './bf16.ts';
 import { defineOp, expectSameShape, expectType, f32 } from './define.ts';
 
 const angularNoiseOp = defineOp<{ beta1: number }>({
@@ -17,11 +18,12 @@ const angularNoiseOp = defineOp<{ beta1: number }>({
     () => {
       const total = { n: 0, sum: 0, squares: 0 };
       each.forEach((angle, t) => {
-        const [g, m] = [inputs[2 * t], inputs[2 * t + 1]];
+        const g = inputs[2 * t];
+        const m = floatsOf(inputs[2 * t + 1]);
         let sum = 0;
         let squares = 0;
         for (let i = 0; i < g.size; i++) {
-          const c = beta1 * m.data[i] + (1 - beta1) * g.data[i];
+          const c = beta1 * m[i] + (1 - beta1) * g.data[i];
           sum += Math.abs(c);
           squares += c * c;
         }

@@ -1,4 +1,4 @@
-import type { Attrs, TensorType } from '../graph/types.ts';
+import type { Attrs, DType, TensorType } from '../graph/types.ts';
 import { defineOp, expectSameShape, expectType, type OpDef, type Operand } from './define.ts';
 import { standsStill } from './status.ts';
 
@@ -12,10 +12,10 @@ export type Tensors = readonly Operand[];
  */
 export function defineUpdate<A extends Attrs>(
   name: string,
-  { state, update }: UpdateRule<A, Tensors>,
+  { update, ...rule }: UpdateRule<A, Tensors>,
 ): OpDef<A> {
   return defineJointUpdate<A>(name, {
-    state,
+    ...rule,
     update: (tensors, attrs, row, status) => {
       for (const tensor of tensors) update(tensor, attrs, row, status);
     },
@@ -25,6 +25,8 @@ export function defineUpdate<A extends Attrs>(
 /** `T`: one tensor's buffers, or those of all. */
 interface UpdateRule<A extends Attrs, T> {
   state(attrs: A): number;
+  /** What state may be kept in, that of all tensors alike. Default f32. */
+  readonly dtypes?: readonly DType[];
   update(of: T, attrs: A, row: Float64Array, status: Operand): void;
 }
 
@@ -43,9 +45,13 @@ export function defineJointUpdate<A extends Attrs>(
     name,
     infer: (inputs, attrs) => {
       expectType(name, 'a status block', inputs[0], 'i32', [8]);
-      for (const [p, ...others] of groups<TensorType>(inputs, attrs)) {
+      const tensors = groups<TensorType>(inputs, attrs);
+      const dtype = options.dtypes?.find((known) => known === tensors[0]?.[2]?.dtype) ?? 'f32';
+      for (const [p, g, ...state] of tensors) {
         expectType(name, 'a parameter', p, 'f32');
-        for (const other of others) expectSameShape(name, p.shape, other.shape);
+        expectType(name, 'a gradient', g, 'f32');
+        for (const kept of state) expectType(name, 'state', kept, dtype);
+        for (const other of [g, ...state]) expectSameShape(name, p.shape, other.shape);
       }
       return [];
     },

@@ -3,7 +3,10 @@ import { FlatminError } from '../errors.ts';
 import { type Shape, sameShape, sizeOf, type TensorType } from '../graph/types.ts';
 import type { Numbers } from '../ops/define.ts';
 
-/** Tensors by name: copies, in both directions. Parameters and most state are Float32Arrays, counters Int32Arrays. */
+/**
+ * Tensors by name: copies, in both directions. Parameters and most state are Float32Arrays, counters
+ * Int32Arrays, bfloat16 stands as its bits in Uint16Arrays.
+ */
 export type StateDict = Readonly<Record<string, { readonly data: Numbers; readonly shape: Shape }>>;
 
 export interface LoadOptions {

@@ -85,12 +85,13 @@ export class Training implements ModelOnStore {
   readonly seed: number;
   /** Type of one batch of inputs. */
   readonly input: TensorType;
+  /** The compiled step for each size of batch, the full one first. */
+  readonly steps: ReadonlyMap<number, OptimizerStep>;
   position: Position = { ...START };
   /** What a checkpoint must have been written under to be resumed. */
   readonly configuration: object;
   readonly #batch: number;
   readonly #train: DatasetSource;
-  readonly #steps = new Map<number, OptimizerStep>();
   readonly #evaluator: Evaluator | undefined;
 
   constructor(model: Layer, data: TrainingData, options: TrainingOptions) {
@@ -120,8 +121,9 @@ export class Training implements ModelOnStore {
     this.params = described.params;
     this.buffers = described.buffers;
     declareParameters(this.store, described, this.seed);
+    const steps = new Map<number, OptimizerStep>();
     for (const { rows } of batches(data.train.count, this.#batch)) {
-      if (this.#steps.has(rows)) continue;
+      if (steps.has(rows)) continue;
       const step = new OptimizerStep(this.store, {
         model,
         params: this.params,
@@ -134,8 +136,9 @@ export class Training implements ModelOnStore {
           trace: (graph) => this.#train.trace(graph, part.rows, part.offset),
         })),
       });
-      this.#steps.set(rows, step);
+      steps.set(rows, step);
     }
+    this.steps = steps;
     if (data.test !== undefined && data.test.count > 0) {
       const test = new DatasetSource(this.store, 'test', data.test);
       this.#evaluator = new Evaluator(this.store, model, this.loss, test);
@@ -158,7 +161,7 @@ export class Training implements ModelOnStore {
   }
 
   #stateKeys(): StateKeys {
-    const states = [...this.#steps.values()].flatMap((step) => step.stateKeys);
+    const states = [...this.steps.values()].flatMap((step) => step.stateKeys);
     const tensors = [...this.params, ...this.buffers].map((p) => parameterKey(p.name));
     return byKey([...tensors, ...states, STATUS_KEY]);
   }
@@ -197,7 +200,7 @@ export class Training implements ModelOnStore {
     const { position } = this;
     const { rows } = part[0];
     const first = { ...position };
-    const step = this.#steps.get(rows) as OptimizerStep;
+    const step = this.steps.get(rows) as OptimizerStep;
     const account = (result: RunResult) => {
       const seen = position.step - first.step;
       for (const told of step.results(result, first.step + 1, seen)) {

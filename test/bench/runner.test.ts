@@ -1,8 +1,11 @@
 import { describe, expect, test } from 'vitest';
+import { digitsOf } from '../../bench/digits.ts';
+import { memoryOf } from '../../bench/memory.ts';
 import { runSuite, spread } from '../../bench/runner.ts';
 import type { Comparison, Subject, Suite } from '../../bench/suite.ts';
 import { SUITES, WORKS } from '../../bench/suites/index.ts';
 import { comparisonTable, showSeconds } from '../../bench/table.ts';
+import { flatten, linear, sequential, sgd } from '../../src/index.ts';
 
 const printing = (name: string, text: string): Subject => ({
   name,
@@ -17,6 +20,8 @@ const suiteOf = (comparison: Omit<Comparison, 'name'>): Suite => ({
   rounds: 2,
   comparisons: [{ name: 'sleep', ...comparison }],
 });
+
+const MIB = 2 ** 20;
 
 const SUBJECTS = [taking('slow', 0.5), taking('fast', 0.125)];
 
@@ -85,15 +90,39 @@ test('the table has a line for every subject', async () => {
   `);
 });
 
+test('the table says what a subject took of memory', async () => {
+  const memory = { arena: 0.5 * MIB, unshared: 2.25 * MIB, stored: 12 * MIB, peak: 1234 * MIB };
+  const subject = printing('cpu', JSON.stringify({ seconds: 1, memory }));
+  const results = await runSuite(suiteOf({ subjects: [subject], ratio: 'cost' }));
+  expect(comparisonTable(results)).toMatchInlineSnapshot(`
+    "work   subject    time  rate  ratio  spread
+    sleep  cpu      1.00 s                       (temporaries 0.500 MiB, 2.25 MiB without reuse; stored 12.0 MiB; process 1234 MiB)"
+  `);
+});
+
 describe('suites', () => {
   test('every flatmin subject names a work that exists', () => {
     for (const { name, comparisons } of SUITES) {
       for (const { subjects } of comparisons) {
-        const ours = subjects.filter(({ command }) => command[0] === process.execPath);
+        const ours = subjects.filter(({ command }) => command[1].endsWith('perform.js'));
         expect(ours).not.toHaveLength(0);
         for (const { command } of ours) expect(WORKS[name]).toHaveProperty([command[3]]);
       }
     }
+  });
+
+  test('a training tells what it takes of memory', async () => {
+    const train = digitsOf(200);
+    const target = { device: 'js', threads: 1 } as const;
+    const model = sequential(flatten(), linear(10));
+    const { memory } = await memoryOf(model, train, sgd({ lr: 0.1 }), target);
+    // Images and their labels, two epochs' orders at most, weights; a step's temporaries begin with the batch's images.
+    const data = 200 * (32 * 32 + 1);
+    expect(memory?.stored).toBeGreaterThan(data + 4 * 10 * 1025);
+    expect(memory?.stored).toBeLessThan(data + 4 * (10 * 1025 + 300));
+    expect(memory?.arena).toBeGreaterThan(4 * 100 * 1024);
+    expect(memory?.unshared).toBeGreaterThan(memory?.arena ?? Number.NaN);
+    expect(memory?.peak).toBeGreaterThan(memory?.unshared ?? Number.NaN);
   });
 
   test('a kernel can be timed on the fallback', async () => {

@@ -46,6 +46,13 @@ export const u8 = (shape: Shape, data: ArrayLike<number>): Tensor => ({
   data: Uint8Array.from(data),
 });
 
+/** Of the bits of bfloat16. */
+export const bf16 = (shape: Shape, bits: ArrayLike<number>): Tensor => ({
+  dtype: 'bf16',
+  shape,
+  data: Uint16Array.from(bits),
+});
+
 /** A value that every f32 function must survive: ±0, denormals, extremes, ±∞, NaN. */
 export const SPECIAL = [
   0,

@@ -6,11 +6,12 @@
  *   export const cases: Case[] = SIZES.map((n) => ({
  *     op: 'relu',                                  // the op it stands for, of opNames()
  *     name: `[${n}]`,                              // what is special about it
- *     inputs: [f32([n], random(n))],               // f32(shape, data), i32(…), u8(…)
+ *     inputs: [f32([n], random(n))],               // f32(shape, data), i32(…), u8(…), bf16(shape, bits)
  *     build: ([x]) => [relu(x)],                   // (inputs, graph) → outputs, traced
  *     oracle: ([x]) => [x.map((v) => Math.max(v, 0))], // doubles, independent of the op's own kernel
  *     gradient: [0],                               // inputs whose gradient is checked (default none)
- *     tolerance: { rel: 1e-6 },                    // of f32 backends; default { rel: 1e-6, abs: 3e-45 }
+ *     tolerance: { rel: 1e-6 },                    // of f32 backends; default { rel: 1e-6, abs: 3e-45 }; what is
+ *                                                  // kept in bf16 may be off by a unit in the last place, but for rel 0
  *     gradientTolerance: { rel: 1e-5 },            // default { rel: 1e-5, abs: 1e-6 }
  *   }));
  *
@@ -30,6 +31,7 @@ import type { BufferSpec, ProgramSpec, TensorType } from '../../src/graph/types.
 import { add, mul } from '../../src/ops/binary.ts';
 import { findOp, type Numbers } from '../../src/ops/define.ts';
 import { sum } from '../../src/ops/reduce.ts';
+import { fromBits } from '../optim/oracles/bf16.ts';
 import { random } from './data.ts';
 
 export interface Tensor extends TensorType {
@@ -184,18 +186,25 @@ const rowsOf = (spec: ProgramSpec, moments: readonly Moment[]): Float64Array =>
     moments.flatMap((m) => spec.slots.map((slot) => (slot === 'seed' ? m.seed : m.step))),
   );
 
+/** The numbers in a buffer. */
+const doubles = (data: Numbers): Float64Array =>
+  data instanceof Uint16Array ? Float64Array.from(data, fromBits) : Float64Array.from(data);
+
 /** What the oracle says. */
 export const expected = (c: Case): Float64Array[] =>
   c
     .oracle(
-      c.inputs.map(({ data }) => Float64Array.from(data)),
+      c.inputs.map(({ data }) => doubles(data)),
       c.moments ?? [MOMENT],
     )
     .map((y) => Float64Array.from(y));
 
 /** The TypeScript kernels in doubles. */
 export const inDoubles = (traced: Traced): Float64Array[] =>
-  traced.run(new JsStore({ float64: true })).map((y) => Float64Array.from(y));
+  traced.run(new JsStore({ float64: true })).map(doubles);
+
+/** The distance of two bfloat16 numbers, relative. */
+const BF16_UNIT = 2 ** -7;
 
 export interface Mismatch {
   readonly output: number;
@@ -213,12 +222,17 @@ export function compare(
   let worst = 0;
   let at: Mismatch | undefined;
   want.forEach((w, output) => {
-    const g = got[output];
-    if (g === undefined || g.length !== w.length) {
-      throw new Error(`output ${output} has ${g?.length} elements, the oracle gives ${w.length}`);
+    const kept = got[output];
+    if (kept === undefined || kept.length !== w.length) {
+      throw new Error(
+        `output ${output} has ${kept?.length} elements, the oracle gives ${w.length}`,
+      );
     }
+    const isBf16 = kept instanceof Uint16Array;
+    const g = isBf16 ? Float32Array.from(kept, fromBits) : kept;
+    const relative = isBf16 && rel > 0 ? Math.max(rel, BF16_UNIT) : rel;
     for (let index = 0; index < w.length; index++) {
-      const error = errorOf(g, index, w[index], rel, abs);
+      const error = errorOf(g, index, w[index], relative, abs);
       if (!(error <= worst)) {
         worst = error;
         at = { output, index, got: g[index], want: w[index] };

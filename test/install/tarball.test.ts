@@ -81,6 +81,22 @@ describe('a machine without a compiler', () => {
     expect(diagnosis.native.reason).toContain('a C++ compiler');
     expect(flatmin(project, ['build'], env).status).toBe(1);
   });
+
+  it('is told so by training, unless JavaScript was asked for', () => {
+    const sizes = ['--epochs', '1', '--examples', '100', '--test-examples', '100'];
+    const train = ['train', 'digits', '--optimizer', 'sgd', '--synthetic', ...sizes];
+    const told = (...more: string[]) => {
+      const { status, output } = flatmin(project, [...train, ...more]);
+      expect(status).toBe(0);
+      return flatminLines(output);
+    };
+    expect(told()).toEqual([
+      'flatmin: no native kernels (a C++ compiler (g++ or clang++), make, python3 not found), JavaScript does the ' +
+        'work, some fifty times as slowly; help: install them (Debian, Ubuntu: apt-get install g++ make python3), ' +
+        'then run "npx flatmin build"',
+    ]);
+    expect(told('--device', 'js')).toEqual([]);
+  });
 });
 
 describe('a compiler that fails', () => {

@@ -27,6 +27,7 @@ import {
 import { adagradOracle } from '../optim/oracles/adagrad.ts';
 import { adamOracle } from '../optim/oracles/adam.ts';
 import { adamwOracle } from '../optim/oracles/adamw.ts';
+import { bf16 } from '../optim/oracles/bf16.ts';
 import { enimOracle } from '../optim/oracles/enim.ts';
 import { kfacOracle } from '../optim/oracles/kfac.ts';
 import { lionOracle } from '../optim/oracles/lion.ts';
@@ -198,6 +199,11 @@ export const METHODS: readonly Method[] = [
   ),
   ADAMW,
   LION,
+  plain(
+    'lion bf16',
+    () => lion({ lr, momentumDtype: 'bf16', ...DECAY }),
+    () => lionOracle({ ...DECAY, kept: bf16 }),
+  ),
   lionKOf({ kind: 'l1' }, GRADIENTS.l1()),
   lionKOf({ kind: 'lp', p: 1.5 }, GRADIENTS.lp(1.5)),
   lionKOf({ kind: 'lp', p: 3 }, GRADIENTS.lp(3)),

@@ -32,6 +32,7 @@ const MADE: Readonly<Record<string, Optimizer>> = {
   'adam amsgrad': adam({ lr, amsgrad: true }),
   adamw: adamw({ lr }),
   lion: lion({ lr }),
+  'lion bf16': lion({ lr, momentumDtype: 'bf16' }),
   lionK: lionK({ lr }),
   enim: enim({ lr }),
   normDescent: normDescent({ lr }),

@@ -42,4 +42,8 @@ export const METHODS: readonly {
     bind: (params, lr, o) => normDescent(params, { lr, norm: 'l1', momentum: 0.9, ...o }),
   },
   { name: 'soap', bind: (params, lr, o) => soap(params, { lr, eps: 1e-3, ...o }) },
+  {
+    name: 'lion with bf16 momentum',
+    bind: (params, lr, o) => lion(params, { lr, momentumDtype: 'bf16', ...o }),
+  },
 ];

@@ -15,6 +15,7 @@ import { BoundOptimizer } from '../../src/optim/bound.ts';
 import { outside, STEPS, schedule } from './agreement.ts';
 import { devices } from './devices.ts';
 import { adamwOracle } from './oracles/adamw.ts';
+import { bf16 } from './oracles/bf16.ts';
 import { lionOracle } from './oracles/lion.ts';
 import type { Oracle } from './oracles/oracle.ts';
 import { type SamSetting, samStep } from './oracles/sam.ts';
@@ -34,6 +35,11 @@ const BASES: [name: string, make: () => Optimizer, oracle: () => Oracle][] = [
     'lion',
     () => lion({ lr: schedule(), weightDecay: 0.1 }),
     () => lionOracle({ weightDecay: 0.1 }),
+  ],
+  [
+    'lion with bf16 momentum',
+    () => lion({ lr: schedule(), momentumDtype: 'bf16' }),
+    () => lionOracle({ kept: bf16 }),
   ],
 ];
 

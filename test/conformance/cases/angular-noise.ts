@@ -1,6 +1,6 @@
 /** The angle between c = β₁m + (1−β₁)g and its sign, of all tensors and of each. */
 import { angularNoise } from '../../../src/ops/angular_noise.ts';
-import { CHUNK, f32, random } from '../data.ts';
+import { bf16, CHUNK, f32, random, randomIntegers } from '../data.ts';
 import type { Case } from '../harness.ts';
 
 const angle = (c: readonly number[]): number => {
@@ -34,7 +34,23 @@ function noise(name: string, grads: readonly Float32Array[]): Case {
   };
 }
 
+/** Momenta in bf16: sign, exponents from 2⁻³ to 2, any fraction. */
+const bits = (n: number, seed: number): Int32Array =>
+  randomIntegers(n, 4 * 128, seed).map((v, i) => 0x3e00 + v + (i % 2) * 0x8000);
+
+function noiseOfBf16(sizes: readonly number[]): Case {
+  const plain = noise(
+    'momenta in bf16',
+    sizes.map((n, seed) => random(n, { seed })),
+  );
+  const inputs = plain.inputs.map((tensor, i) =>
+    i % 2 === 0 ? tensor : bf16(tensor.shape, bits(tensor.data.length, i)),
+  );
+  return { ...plain, inputs };
+}
+
 export const cases: Case[] = [
+  noiseOfBf16([0, 1, 7, 16, 33, 2 * CHUNK + 37]),
   noise('one element', [Float32Array.of(-2)]),
   noise('zeros', [new Float32Array(5), random(9)]),
   noise('no elements', [new Float32Array(0)]),

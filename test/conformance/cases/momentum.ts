@@ -50,6 +50,7 @@ function steps(
 export const cases: Case[] = [
   steps('every size', 0.95, false, SIZES),
   steps('every size', 0.95, true, SIZES),
+  steps('small tensors', 0.95, true, [3, 17, 0, 33]),
   steps('no tensor', 0.95, true, []),
   steps('stopped', 0.9, true, [5], [1, 0, 0, 0, 0, 0, 0, 0]),
   steps('a skipped step', 0.9, false, [5], [0, 1, 0, 0, 1, 0, 0, 0]),

@@ -4,7 +4,8 @@ import { adagradOp } from '../../../src/ops/adagrad.ts';
 import { adamwOp } from '../../../src/ops/adamw.ts';
 import { lionOp } from '../../../src/ops/lion.ts';
 import { sgdOp } from '../../../src/ops/sgd.ts';
-import { f32, i32, random, SIZES } from '../data.ts';
+import { bf16 as rounded } from '../../optim/oracles/bf16.ts';
+import { bf16, f32, i32, random, SIZES } from '../data.ts';
 import type { Case, Tolerance } from '../harness.ts';
 
 const MOMENTS: readonly Moment[] = Array.from({ length: 8 }, (_, i) => ({
@@ -28,6 +29,8 @@ interface Update {
   readonly op: string;
   readonly name: string;
   readonly state: number;
+  /** Default f32. */
+  readonly stateType?: 'bf16';
   readonly trace: (graph: Graph, inputs: readonly Value[], lrSlot: number) => void;
   readonly rule: JointRule;
 }
@@ -46,14 +49,14 @@ export const elementwise =
     }
   };
 
-export function updateCases({ op, name, state, trace, rule }: Update): Case[] {
+export function updateCases({ op, name, state, stateType, trace, rule }: Update): Case[] {
   const width = 2 + state;
   const tensors = (sizes: readonly number[], bad?: number) =>
     sizes.flatMap((n, t) =>
       Array.from({ length: width }, (_, k) => {
         const data = k < 2 ? random(n, { seed: 20 + 4 * t + k, gap: 0.01 }) : new Float32Array(n);
         if (k === 1 && bad !== undefined && n > 0) data[0] = bad;
-        return f32([n], data);
+        return k > 1 && stateType === 'bf16' ? bf16([n], data) : f32([n], data);
       }),
     );
   const one = (
@@ -85,6 +88,7 @@ export function updateCases({ op, name, state, trace, rule }: Update): Case[] {
   const going = [0, 0, 0, 0, 0, 0, 0, 0];
   return [
     one('one tensor of every size', SIZES, going),
+    one('small tensors', [3, 17, 0, 33], going),
     one('no tensor', [], going),
     one('an infinite gradient', [5], going, Infinity),
     one('a NaN gradient', [5], going, NaN),
@@ -137,20 +141,48 @@ const adamw = (weightDecay: number, decoupled: number, amsgrad: number): Case[] 
     }),
   });
 
-const lion = (weightDecay: number): Case[] =>
+const lion = (weightDecay: number, stateType?: 'bf16'): Case[] =>
   updateCases({
     op: 'lion',
-    name: `decay ${weightDecay}`,
+    name: `decay ${weightDecay}${stateType === undefined ? '' : `, momentum in ${stateType}`}`,
     state: 1,
+    stateType,
     trace: (graph, inputs, lrSlot) =>
       graph.add(lionOp, inputs, { lrSlot, beta1: 0.9, beta2: 0.99, weightDecay }),
     rule: elementwise((p, g, state, lr) => {
       const c = 0.9 * state[0] + 0.1 * g;
       const direction = c > 0 ? 1 : c < 0 ? -1 : c;
       state[0] += 0.01 * (g - state[0]);
+      if (stateType === 'bf16') state[0] = rounded(state[0]);
       return p * (1 - lr * weightDecay) - lr * direction;
     }),
   });
+
+/** m ← β₂m + (1−β₂)g of zero parameters where one of both is all there is. */
+const momentumOnly = (name: string, beta2: 0 | 1, g: Float32Array, m: Uint16Array): Case => ({
+  op: 'lion',
+  name: `bf16: ${name}`,
+  inputs: [
+    i32([8], [0, 0, 0, 0, 0, 0, 0, 0]),
+    f32([g.length], new Float32Array(g.length)),
+    f32([g.length], g),
+    bf16([g.length], m),
+  ],
+  build: (inputs, graph) => {
+    const lrSlot = graph.slot('lr', () => 0).index;
+    graph.add(lionOp, inputs, { lrSlot, beta1: 0, beta2, weightDecay: 0 });
+    return [inputs[3]];
+  },
+  oracle: ([, , grads, momentum]) => [beta2 === 1 ? momentum : grads.map(rounded)],
+  tolerance: { rel: 0 },
+});
+
+const HALVES = Uint16Array.from({ length: 1 << 16 }, (_, half) => half);
+/** Every seventh upper half with lower halves below, at and above a tie. */
+const words = Array.from(HALVES).flatMap((half) =>
+  half % 7 === 0 ? [0, 1, 0x7fff, 0x8000, 0x8001, 0xffff].map((low) => half * 65536 + low) : [],
+);
+const floats = new Float32Array(Uint32Array.from(words).buffer);
 
 const adagrad = (decay: number, weight: number, inside: number, decoupled: number): Case[] =>
   updateCases({
@@ -190,4 +222,8 @@ export const cases: Case[] = [
   ...adagrad(0.75, 0.25, 0, 1),
   ...lion(0),
   ...lion(0.1),
+  ...lion(0, 'bf16'),
+  ...lion(0.1, 'bf16'),
+  momentumOnly('every number stays', 1, new Float32Array(HALVES.length), HALVES),
+  momentumOnly('rounds to the nearest', 0, floats, new Uint16Array(floats.length)),
 ];

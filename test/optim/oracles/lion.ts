@@ -1,10 +1,14 @@
 import { elementwise, type Oracle } from './oracle.ts';
 
-/** c = β₁m + (1−β₁)g with the old m; θ ← θ − η(sign(c) + λθ); m ← β₂m + (1−β₂)g. */
-export const lionOracle = ({ betas: [beta1, beta2] = [0.9, 0.99], weightDecay = 0 } = {}): Oracle =>
+/** c = β₁m + (1−β₁)g with the old m; θ ← θ − η(sign(c) + λθ); m ← β₂m + (1−β₂)g, of which `kept` is kept. */
+export const lionOracle = ({
+  betas: [beta1, beta2] = [0.9, 0.99],
+  weightDecay = 0,
+  kept = (m: number) => m,
+} = {}): Oracle =>
   elementwise((theta, g, state, lr) => {
     const c = beta1 * state.m + (1 - beta1) * g;
     const sign = c > 0 ? 1 : c < 0 ? -1 : 0;
-    state.m = beta2 * state.m + (1 - beta2) * g;
+    state.m = kept(beta2 * state.m + (1 - beta2) * g);
     return theta - lr * (sign + weightDecay * theta);
   });
