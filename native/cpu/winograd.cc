@@ -8,6 +8,9 @@ namespace FLATMIN_ISA {
 static constexpr int64_t kTransformed = 1 << 20;  // floats of a task's tiles, wanted
 static constexpr int64_t kFewTiles = 96;          // below, reading the weights takes longest
 static constexpr int64_t kTasks = 8;
+// All of the batch at once:
+static constexpr int64_t kMostTiles = 2048;
+static constexpr int64_t kMostFloats = 1 << 24;
 
 // Tiles of a task: some rows of tiles of one image, or all of several images, image by image.
 struct Tiles {
@@ -28,26 +31,58 @@ struct Tiles {
   }
 };
 
-// G w Gᵀ of one tap matrix, its elements `stride` floats apart.
-static void transformTaps(const float* w, bool flipped, float* to, int64_t stride) {
-  float g[3][3], rows[4][3];
-  for (int i = 0; i < 9; ++i) g[i / 3][i % 3] = w[flipped ? 8 - i : i];
+static inline void transformThree(vf (&g)[4]) {
+  const vf ends = g[0] + g[2];
+  g[3] = g[2];
+  g[2] = 0.5f * (ends - g[1]);
+  g[1] = 0.5f * (ends + g[1]);
+}
+
+// G w Gᵀ of up to kLanes tap matrices that follow one another, as elements `stride` floats apart.
+static void transformTaps(const float* w, int64_t count, bool flipped, float* to, int64_t stride) {
+  float taps[9][kLanes] = {};
+  for (int64_t l = 0; l < count; ++l)
+    for (int i = 0; i < 9; ++i) taps[flipped ? 8 - i : i][l] = w[9 * l + i];
+  vf g[4], columns[3][4];
   for (int j = 0; j < 3; ++j) {
-    const float ends = g[0][j] + g[2][j];
-    rows[0][j] = g[0][j];
-    rows[1][j] = 0.5f * (ends + g[1][j]);
-    rows[2][j] = 0.5f * (ends - g[1][j]);
-    rows[3][j] = g[2][j];
+    for (int i = 0; i < 3; ++i) columns[j][i] = load(taps[3 * i + j]);
+    transformThree(columns[j]);
   }
-  for (const auto& row : rows) {
-    const float ends = row[0] + row[2];
-    to[0] = row[0];
-    to[stride] = 0.5f * (ends + row[1]);
-    to[2 * stride] = 0.5f * (ends - row[1]);
-    to[3 * stride] = row[2];
-    to += 4 * stride;
+  for (int r = 0; r < 4; ++r) {
+    for (int j = 0; j < 3; ++j) g[j] = columns[j][r];
+    transformThree(g);
+    for (int s = 0; s < 4; ++s, to += stride) {
+      if (count == kLanes) {
+        store(to, g[s]);
+      } else {
+        storeTail(to, g[s], count);
+      }
+    }
   }
 }
+
+// The transformed weight: an out × in matrix for every element of a tile, in the order in which the
+// weight's tap matrices follow one another.
+struct TransformedWeight {
+  const WinogradConvolution& conv;
+  float* data;
+
+  bool outsFollow() const { return conv.outStride == 9; }
+  Matrix of(int e) const {
+    float* const own = data + e * conv.out * conv.in;
+    return outsFollow() ? Matrix{own, 1, conv.out} : Matrix{own, conv.in, 1};
+  }
+  void fill(const float* weight, ThreadPool& pool) const {
+    const int64_t rows = outsFollow() ? conv.in : conv.out;
+    const int64_t width = outsFollow() ? conv.out : conv.in;
+    const int64_t stride = outsFollow() ? conv.inStride : conv.outStride;
+    pool.parallel(rows, [&](int64_t row, int) {
+      for (int64_t i = 0; i < width; i += kLanes)
+        transformTaps(weight + row * stride + 9 * i, std::min<int64_t>(kLanes, width - i),
+                      conv.flipped, data + row * width + i, conv.out * conv.in);
+    });
+  }
+};
 
 // Aᵀ m A + bias of every tile: its four outputs, `count` floats apart.
 static void transformOutputs(const float* from, int64_t fromStride, float bias, int64_t count,
@@ -78,8 +113,58 @@ static void scatterTiles(const float* from, int64_t count, int64_t across, int64
     }
 }
 
+// All tiles of the batch element by element: for weights so large that they are best read once.
+static Run atOnce(Instruction& instruction, const WinogradConvolution& conv, Operand x,
+                  Operand weight, Operand bias, Operand y) {
+  const int64_t own = conv.tilesOfImage(), across = ceilDiv(conv.outWidth(), 2);
+  const int64_t stride = ceilDiv(conv.images * own, kLanes) * kLanes;
+  const int64_t outParts = ceilDiv(conv.out, kOutsPerTask), outs = ceilDiv(conv.out, outParts);
+  const int64_t gemmFloats = static_cast<int64_t>(gemmSerialScratchFloats({outs, stride, conv.in}));
+  const int64_t perThread = std::max(Scratch::padded(gemmFloats),
+                                     kElements * stride + Scratch::padded(conv.paddedFloats()));
+  const int64_t weightFloats = Scratch::padded(kElements * conv.out * conv.in);
+  const int64_t inputFloats = kElements * conv.in * stride;
+  const int64_t productFloats = kElements * conv.out * stride;
+  instruction.scratchBytes =
+      (weightFloats + inputFloats + productFloats + instruction.threads * perThread) *
+      static_cast<int64_t>(sizeof(float));
+
+  return [=](const Step& step) {
+    float* const transformed = reinterpret_cast<float*>(step.scratch);
+    float* const inputs = transformed + weightFloats;
+    float* const products = inputs + inputFloats;
+    float* const threads = products + productFloats;
+    const TransformedWeight taps{conv, transformed};
+    taps.fill(weight.f32(step), step.pool);
+    step.pool.parallel(conv.in, [&](int64_t c, int thread) {
+      float* const gathered = threads + thread * perThread;
+      gatherChannel(conv, x.f32(step) + c * conv.plane(), conv.images, gathered, stride,
+                    gathered + kElements * stride);
+      transformInputs(gathered, stride, inputs + c * stride, conv.in * stride);
+    });
+    step.pool.parallel(kElements * outParts, [&](int64_t task, int thread) {
+      const int64_t e = task / outParts, o = task % outParts * outs;
+      gemmSerial({std::min(outs, conv.out - o), stride, conv.in},
+                 taps.of(static_cast<int>(e)).from(o, 0),
+                 {inputs + e * conv.in * stride, stride, 1},
+                 {products + (e * conv.out + o) * stride, stride}, threads + thread * perThread);
+    });
+    step.pool.parallel(conv.out, [&](int64_t o, int thread) {
+      float* const outputs = threads + thread * perThread;
+      transformOutputs(products + o * stride, conv.out * stride,
+                       bias.id < 0 ? 0.0f : bias.f32(step)[o], stride, outputs);
+      for (int64_t i = 0; i < conv.images; ++i)
+        scatterTiles(outputs + i * own, stride, across, conv.outHeight(), conv.outWidth(),
+                     y.f32(step) + (i * conv.out + o) * conv.outPlane());
+    });
+  };
+}
+
 Run winograd(Instruction& instruction, const WinogradConvolution& conv, Operand x, Operand weight,
              Operand bias, Operand y) {
+  const int64_t all = conv.images * conv.tilesOfImage();
+  if (all <= kMostTiles && kElements * (conv.in + conv.out) * all <= kMostFloats)
+    return atOnce(instruction, conv, x, weight, bias, y);
   const Tiles tiles(conv);
   const int64_t stride = tiles.stride, weights = conv.out * conv.in;
   const int64_t columns = 2 * tiles.across + 2;
@@ -95,13 +180,10 @@ Run winograd(Instruction& instruction, const WinogradConvolution& conv, Operand 
 
   return [=](const Step& step) {
     float* const transformed = reinterpret_cast<float*>(step.scratch);
-    step.pool.parallel(conv.out, [&](int64_t o, int) {
-      for (int64_t c = 0; c < conv.in; ++c)
-        transformTaps(weight.f32(step) + o * conv.outStride + c * conv.inStride, conv.flipped,
-                      transformed + o * conv.in + c, weights);
-    });
+    const TransformedWeight taps{conv, transformed};
+    taps.fill(weight.f32(step), step.pool);
 
-    const int64_t plane = conv.height * conv.width, outPlane = conv.outHeight() * conv.outWidth();
+    const int64_t plane = conv.plane(), outPlane = conv.outPlane();
     const int64_t tasks = ceilDiv(conv.images, tiles.images) * tiles.perImage;
     step.pool.parallel(tasks, [&](int64_t task, int thread) {
       Scratch scratch(transformed + weightFloats + thread * perThread);
@@ -126,7 +208,7 @@ Run winograd(Instruction& instruction, const WinogradConvolution& conv, Operand 
         transformInputs(gathered, stride, inputs + c * stride, conv.in * stride);
       }
       for (int e = 0; e < kElements; ++e)
-        gemmSerial({conv.out, stride, conv.in}, {transformed + e * weights, conv.in, 1},
+        gemmSerial({conv.out, stride, conv.in}, taps.of(e),
                    {inputs + e * conv.in * stride, stride, 1},
                    {products + e * conv.out * stride, stride}, gemmScratch);
       for (int64_t o = 0; o < conv.out; ++o) {

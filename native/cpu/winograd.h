@@ -21,6 +21,13 @@ struct WinogradConvolution {
 
   int64_t outHeight() const { return height + 2 * padY - 2; }
   int64_t outWidth() const { return width + 2 * padX - 2; }
+  int64_t plane() const { return height * width; }
+  int64_t outPlane() const { return outHeight() * outWidth(); }
+  // Of an image with its border, up to whole tiles.
+  int64_t paddedFloats() const {
+    return (2 * ((outHeight() + 1) / 2) + 2) * (2 * ((outWidth() + 1) / 2) + 2);
+  }
+  int64_t tilesOfImage() const { return (outHeight() + 1) / 2 * ((outWidth() + 1) / 2); }
 };
 
 // Whether the tiles' transforms are worth their multiplications.

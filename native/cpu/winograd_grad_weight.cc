@@ -5,7 +5,6 @@ namespace FLATMIN_ISA {
 namespace {
 
 constexpr int64_t kTransformed = 1 << 23;  // floats of the tiles held at a time, wanted
-constexpr int64_t kOutsPerTask = 128;
 
 // The 4 gradients of every tile, an element of all tiles after the other; 0 beyond the image.
 void gatherGradients(const float* dy, int64_t height, int64_t width, int64_t across, float* to,
@@ -35,22 +34,33 @@ void transformGradients(const float* from, int64_t count, float* to, int64_t toS
   }
 }
 
-// Gᵀ e G of one transformed tap matrix, its elements `stride` floats apart.
-void transformTapsBack(const float* e, int64_t stride, float* to) {
-  float rows[3][4];
+// Gᵀ e
+void transformFourBack(const vf (&e)[4], vf (&to)[3]) {
+  const vf half = 0.5f * (e[1] + e[2]);
+  to[0] = e[0] + half;
+  to[1] = 0.5f * (e[1] - e[2]);
+  to[2] = half + e[3];
+}
+
+// Gᵀ e G of up to kLanes transformed tap matrices side by side, their elements `stride` floats
+// apart: tap matrices one after the other.
+void transformTapsBack(const float* e, int64_t count, int64_t stride, float* to) {
+  vf columns[4][3], four[4], three[3];
   for (int s = 0; s < 4; ++s) {
-    const auto at = [=](int r) { return e[(4 * r + s) * stride]; };
-    const float half = 0.5f * (at(1) + at(2));
-    rows[0][s] = at(0) + half;
-    rows[1][s] = 0.5f * (at(1) - at(2));
-    rows[2][s] = half + at(3);
+    for (int r = 0; r < 4; ++r) {
+      const float* const at = e + (4 * r + s) * stride;
+      four[r] = count == kLanes ? load(at) : loadTail(at, count);
+    }
+    transformFourBack(four, columns[s]);
   }
-  for (const auto& row : rows) {
-    const float half = 0.5f * (row[1] + row[2]);
-    *to++ = row[0] + half;
-    *to++ = 0.5f * (row[1] - row[2]);
-    *to++ = half + row[3];
+  float taps[9][kLanes];
+  for (int i = 0; i < 3; ++i) {
+    for (int s = 0; s < 4; ++s) four[s] = columns[s][i];
+    transformFourBack(four, three);
+    for (int j = 0; j < 3; ++j) store(taps[3 * i + j], three[j]);
   }
+  for (int64_t l = 0; l < count; ++l)
+    for (int i = 0; i < 9; ++i) to[9 * l + i] = taps[i][l];
 }
 
 }  // namespace
@@ -58,17 +68,16 @@ void transformTapsBack(const float* e, int64_t stride, float* to) {
 Run winogradGradWeight(Instruction& instruction, const WinogradConvolution& conv, Operand x,
                        Operand dy, Operand dw, Operand db) {
   const int64_t outHeight = conv.outHeight(), outWidth = conv.outWidth();
-  const int64_t across = ceilDiv(outWidth, 2), down = ceilDiv(outHeight, 2), own = across * down;
-  const int64_t columns = 2 * across + 2;
+  const int64_t across = ceilDiv(outWidth, 2), own = conv.tilesOfImage();
   const int64_t perImage = kElements * own * (conv.in + conv.out);
   const int64_t images = std::clamp<int64_t>(kTransformed / perImage, 1, conv.images);
   const int64_t stride = ceilDiv(images * own, kLanes) * kLanes;
-  const int64_t weights = conv.out * conv.in, paddedFloats = (2 * down + 2) * columns;
+  const int64_t weights = conv.out * conv.in;
 
   const int64_t outParts = ceilDiv(conv.out, kOutsPerTask), outs = ceilDiv(conv.out, outParts);
   const int64_t gemmFloats = static_cast<int64_t>(gemmSerialScratchFloats({outs, conv.in, stride}));
-  const int64_t perThread =
-      std::max(Scratch::padded(paddedFloats) + kElements * stride, Scratch::padded(gemmFloats));
+  const int64_t perThread = std::max(Scratch::padded(conv.paddedFloats()) + kElements * stride,
+                                     Scratch::padded(gemmFloats));
   const int64_t inputFloats = kElements * conv.in * stride;
   const int64_t gradientFloats = kElements * conv.out * stride;
   const int64_t sumFloats = Scratch::padded(kElements * weights);
@@ -80,23 +89,19 @@ Run winogradGradWeight(Instruction& instruction, const WinogradConvolution& conv
     float* const inputs = reinterpret_cast<float*>(step.scratch);
     float* const gradients = inputs + inputFloats;
     float* const sums = gradients + gradientFloats;
-    const int64_t plane = conv.height * conv.width, outPlane = outHeight * outWidth;
+    const int64_t outPlane = conv.outPlane();
     for (int64_t first = 0; first < conv.images; first += images) {
       const int64_t count = std::min(images, conv.images - first);
       step.pool.parallel(conv.in + conv.out, [&](int64_t task, int thread) {
         Scratch scratch(sums + sumFloats + thread * perThread);
         float* const gathered = scratch.take(kElements * stride);
-        float* const padded = scratch.take(paddedFloats);
-        std::fill(gathered, gathered + kElements * stride, 0.0f);
         if (task < conv.in) {
-          for (int64_t j = 0; j < count; ++j) {
-            const float* const image = x.f32(step) + ((first + j) * conv.in + task) * plane;
-            padRows(conv, image, 0, 2 * down + 2, columns, padded);
-            gatherTiles(padded, columns, down, across, gathered + j * own, stride);
-          }
+          gatherChannel(conv, x.f32(step) + (first * conv.in + task) * conv.plane(), count,
+                        gathered, stride, scratch.take(conv.paddedFloats()));
           return transformInputs(gathered, stride, inputs + task * stride, conv.in * stride);
         }
         const int64_t o = task - conv.in;
+        std::fill(gathered, gathered + kElements * stride, 0.0f);
         for (int64_t j = 0; j < count; ++j)
           gatherGradients(dy.f32(step) + ((first + j) * conv.out + o) * outPlane, outHeight,
                           outWidth, across, gathered + j * own, stride);
@@ -113,9 +118,9 @@ Run winogradGradWeight(Instruction& instruction, const WinogradConvolution& conv
       });
     }
     step.pool.parallel(conv.out, [&](int64_t o, int) {
-      for (int64_t c = 0; c < conv.in; ++c)
-        transformTapsBack(sums + o * conv.in + c, weights,
-                          dw.f32(step) + o * conv.outStride + c * conv.inStride);
+      for (int64_t c = 0; c < conv.in; c += kLanes)
+        transformTapsBack(sums + o * conv.in + c, std::min<int64_t>(kLanes, conv.in - c), weights,
+                          dw.f32(step) + (o * conv.in + c) * 9);
       if (db.id < 0) return;
       float sum = 0;
       for (int64_t i = 0; i < conv.images; ++i)

@@ -10,7 +10,8 @@
 namespace flatmin {
 namespace FLATMIN_ISA {
 
-inline constexpr int kElements = 16;  // of a transformed tile
+inline constexpr int kElements = 16;          // of a transformed tile
+inline constexpr int64_t kOutsPerTask = 128;  // of a product over all tiles
 
 // Rows `first` … of an image with its border of zeros.
 static inline void padRows(const WinogradConvolution& conv, const float* image, int64_t first,
@@ -39,6 +40,18 @@ static inline void gatherTiles(const float* padded, int64_t columns, int64_t dow
         float* const element = to + (4 * r + s) * stride;
         for (int64_t j = 0; j < across; ++j) element[j] = from[2 * j];
       }
+}
+
+// The tiles of one channel of whole images, image by image; zeros up to the stride. padded:
+// paddedFloats.
+static inline void gatherChannel(const WinogradConvolution& conv, const float* x, int64_t images,
+                                 float* to, int64_t stride, float* padded) {
+  const int64_t across = ceilDiv(conv.outWidth(), 2), down = ceilDiv(conv.outHeight(), 2);
+  std::fill(to, to + kElements * stride, 0.0f);
+  for (int64_t i = 0; i < images; ++i) {
+    padRows(conv, x + i * conv.in * conv.plane(), 0, 2 * down + 2, 2 * across + 2, padded);
+    gatherTiles(padded, 2 * across + 2, down, across, to + i * across * down, stride);
+  }
 }
 
 static inline void transformFour(vf& a, vf& b, vf& c, vf& d) {
