@@ -27,7 +27,7 @@ struct Tiles {
     perImage = ceilDiv(down, rows);
     rows = ceilDiv(down, perImage);
     images = perImage > 1 ? 1 : std::clamp<int64_t>(wanted / own, 1, ceilDiv(conv.images, kTasks));
-    stride = ceilDiv(images * rows * across, kLanes) * kLanes;
+    stride = tileStride(images * rows * across);
   }
 };
 
@@ -117,7 +117,7 @@ static void scatterTiles(const float* from, int64_t count, int64_t across, int64
 static Run atOnce(Instruction& instruction, const WinogradConvolution& conv, Operand x,
                   Operand weight, Operand bias, Operand y) {
   const int64_t own = conv.tilesOfImage(), across = ceilDiv(conv.outWidth(), 2);
-  const int64_t stride = ceilDiv(conv.images * own, kLanes) * kLanes;
+  const int64_t stride = tileStride(conv.images * own);
   const int64_t outParts = ceilDiv(conv.out, kOutsPerTask), outs = ceilDiv(conv.out, outParts);
   const int64_t gemmFloats = static_cast<int64_t>(gemmSerialScratchFloats({outs, stride, conv.in}));
   const int64_t perThread = std::max(Scratch::padded(gemmFloats),

@@ -4,7 +4,8 @@ namespace flatmin {
 namespace FLATMIN_ISA {
 namespace {
 
-constexpr int64_t kTransformed = 1 << 23;  // floats of the tiles held at a time, wanted
+constexpr int64_t kTransformed = 1 << 21;  // floats of the tiles held at a time, wanted,
+constexpr int64_t kFewTiles = 512;         // but enough of them to read and write the sums for
 
 // The 4 gradients of every tile, an element of all tiles after the other; 0 beyond the image.
 void gatherGradients(const float* dy, int64_t height, int64_t width, int64_t across, float* to,
@@ -70,8 +71,9 @@ Run winogradGradWeight(Instruction& instruction, const WinogradConvolution& conv
   const int64_t outHeight = conv.outHeight(), outWidth = conv.outWidth();
   const int64_t across = ceilDiv(outWidth, 2), own = conv.tilesOfImage();
   const int64_t perImage = kElements * own * (conv.in + conv.out);
-  const int64_t images = std::clamp<int64_t>(kTransformed / perImage, 1, conv.images);
-  const int64_t stride = ceilDiv(images * own, kLanes) * kLanes;
+  const int64_t images = std::clamp<int64_t>(
+      std::max(kTransformed / perImage, ceilDiv(kFewTiles, own)), 1, conv.images);
+  const int64_t stride = tileStride(images * own);
   const int64_t weights = conv.out * conv.in;
 
   const int64_t outParts = ceilDiv(conv.out, kOutsPerTask), outs = ceilDiv(conv.out, outParts);

@@ -13,6 +13,10 @@ namespace FLATMIN_ISA {
 inline constexpr int kElements = 16;          // of a transformed tile
 inline constexpr int64_t kOutsPerTask = 128;  // of a product over all tiles
 
+// Floats between two elements of so many tiles: whole vectors, and an odd number of them, since
+// strides of powers of two meet in the same lines of a cache.
+static inline int64_t tileStride(int64_t tiles) { return (ceilDiv(tiles, kLanes) | 1) * kLanes; }
+
 // Rows `first` … of an image with its border of zeros.
 static inline void padRows(const WinogradConvolution& conv, const float* image, int64_t first,
                            int64_t rows, int64_t columns, float* to) {
