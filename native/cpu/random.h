@@ -14,7 +14,9 @@ namespace FLATMIN_ISA {
 
 typedef uint64_t vq
     __attribute__((vector_size(kLanes * 4)));  // kLanes / 2 words in their low halves
-inline constexpr int kBlocksPerRound = kLanes / 2;
+inline constexpr int kBlocksPerVector = kLanes / 2;
+inline constexpr int kVectorsPerRound = kLanes == 16 ? 4 : 2;
+inline constexpr int kBlocksPerRound = kBlocksPerVector * kVectorsPerRound;
 inline constexpr int kWordsPerRound = 4 * kBlocksPerRound;
 
 // A compiler would multiply all 64 bits. (The unmasked AVX-512 form makes GCC 12 warn of its own
@@ -37,9 +39,9 @@ static inline void storePairs(uint32_t* out, vq low, vq high) {
   _mm512_storeu_si512(out, _mm512_maskz_unpacklo_epi64(0xff, (__m512i)low, (__m512i)high));
   _mm512_storeu_si512(out + kLanes, _mm512_maskz_unpackhi_epi64(0xff, (__m512i)low, (__m512i)high));
 #else
-  uint64_t pairs[2 * kBlocksPerRound];
-  for (int l = 0; l < kBlocksPerRound; ++l) {
-    const int block = l / 2 + l % 2 * (kBlocksPerRound / 2);
+  uint64_t pairs[2 * kBlocksPerVector];
+  for (int l = 0; l < kBlocksPerVector; ++l) {
+    const int block = l / 2 + l % 2 * (kBlocksPerVector / 2);
     pairs[2 * block] = low[l];
     pairs[2 * block + 1] = high[l];
   }
@@ -51,28 +53,35 @@ static inline void storePairs(uint32_t* out, vq low, vq high) {
 static inline void randomWords(const formulas::RandomSource& source, uint64_t block,
                                uint32_t* out) {
   static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the low word comes first");
-  vq blocks;  // in the order that storePairs undoes
-  for (int l = 0; l < kBlocksPerRound; ++l)
-    blocks[l] = block + static_cast<uint64_t>(l / 2 + l % 2 * (kBlocksPerRound / 2));
-  vq w[4];
-  formulas::philox(blocks, source, w, lowProduct);
-  storePairs(out, (w[0] & 0xffffffffu) | (w[1] << 32), (w[2] & 0xffffffffu) | (w[3] << 32));
+  vq lanes;  // in the order that storePairs undoes
+  for (int l = 0; l < kBlocksPerVector; ++l)
+    lanes[l] = static_cast<uint64_t>(l / 2 + l % 2 * (kBlocksPerVector / 2));
+  vq blocks[kVectorsPerRound], words[kVectorsPerRound][4];
+  for (int n = 0; n < kVectorsPerRound; ++n)
+    blocks[n] = lanes + (block + static_cast<uint64_t>(n * kBlocksPerVector));
+  formulas::philox(blocks, source, words, lowProduct);
+  for (const vq(&w)[4] : words) {
+    storePairs(out, (w[0] & 0xffffffffu) | (w[1] << 32), (w[2] & 0xffffffffu) | (w[3] << 32));
+    out += 4 * kBlocksPerVector;
+  }
 }
 
 // Normals of the same elements, two from each pair of words.
 static inline void randomNormals(const formulas::RandomSource& source, uint64_t block, float* out) {
   uint32_t words[kWordsPerRound];
   randomWords(source, block, words);
-  vu a, b;
-  for (int l = 0; l < kLanes; ++l) {
-    a[l] = words[2 * l];
-    b[l] = words[2 * l + 1];
-  }
-  vf even, odd;
-  formulas::toNormals<vf, vu>(a, b, even, odd, sqrtOf);
-  for (int l = 0; l < kLanes; ++l) {
-    out[2 * l] = even[l];
-    out[2 * l + 1] = odd[l];
+  for (int i = 0; i < kWordsPerRound; i += 2 * kLanes) {
+    vu a, b;
+    for (int l = 0; l < kLanes; ++l) {
+      a[l] = words[i + 2 * l];
+      b[l] = words[i + 2 * l + 1];
+    }
+    vf even, odd;
+    formulas::toNormals<vf, vu>(a, b, even, odd, sqrtOf);
+    for (int l = 0; l < kLanes; ++l) {
+      out[i + 2 * l] = even[l];
+      out[i + 2 * l + 1] = odd[l];
+    }
   }
 }
 

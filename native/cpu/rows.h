@@ -30,14 +30,19 @@ static inline vf keepLanes(vf v, int64_t n, float rest) {
   return v;
 }
 
+// The larger of two, NaN when either is.
+template <class T>
+static inline T larger(T a, T b) {
+  return a != a ? a : (b <= a ? a : b);
+}
+
 // The largest of a row: NaN when any element is, −∞ of nothing.
 static inline float maxOf(const float* x, int64_t n) {
-  const auto larger = [](auto a, auto b) { return a != a ? a : (b <= a ? a : b); };
   vf top = splat(-__builtin_inff());
   int64_t i = 0;
   for (; i + kLanes <= n; i += kLanes) top = larger(top, load(x + i));
   if (i < n) top = larger(top, keepLanes(loadTail(x + i, n - i), n - i, -__builtin_inff()));
-  return foldLanes(top, larger);
+  return foldLanes(top, [](auto a, auto b) { return larger(a, b); });
 }
 
 }  // namespace FLATMIN_ISA

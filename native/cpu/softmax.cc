@@ -38,18 +38,38 @@ struct Normaliser {
 static Normaliser softmaxRow(const float* x, float* y, int64_t n) {
   constexpr int64_t kFloatRun = 1024;  // elements that are added in float
   const float top = maxOf(x, n);
-  if (n <= kLanes) {
-    const vf e = shiftedExp(loadTail(x, n), top);
-    const double total = sumLanes(keepLanes(e, n, 0));
-    storeTail(y, e * static_cast<float>(1 / total), n);
-    return {top, total};
-  }
   double total = 0;
   for (int64_t at = 0; at < n; at += kFloatRun)
     total += shiftedExp(x + at, y + at, std::min(kFloatRun, n - at), top);
   const float scale = static_cast<float>(1 / total);
   mapRange(y, y, n, [=](vf v) { return v * scale; });
   return {top, total};
+}
+
+constexpr int64_t kShortRow = 16;
+
+// The same of up to kLanes rows of 1 to kShortRow elements, a row a lane.
+struct Normalisers {
+  float top[kLanes], total[kLanes];
+};
+static Normalisers softmaxRows(const float* x, float* y, int64_t rows, int64_t n) {
+  float columns[kShortRow][kLanes] = {};
+  for (int64_t l = 0; l < rows; ++l)
+    for (int64_t j = 0; j < n; ++j) columns[j][l] = x[l * n + j];
+  vf top = load(columns[0]), total = {};
+  for (int64_t j = 1; j < n; ++j) top = larger(top, load(columns[j]));
+  for (int64_t j = 0; j < n; ++j) {
+    const vf e = formulas::exp<vf, vu>(load(columns[j]) - top);
+    total += e;
+    store(columns[j], e);
+  }
+  for (int64_t j = 0; j < n; ++j) store(columns[j], load(columns[j]) / total);
+  for (int64_t l = 0; l < rows; ++l)
+    for (int64_t j = 0; j < n; ++j) y[l * n + j] = columns[j][l];
+  Normalisers result;
+  store(result.top, top);
+  store(result.total, total);
+  return result;
 }
 
 static int64_t lastDim(const Operand& x) { return x.type.shape.back(); }
@@ -62,8 +82,16 @@ Run op_softmax(Instruction& in) {
   const int64_t rows = rowCount(y);
   return [=](const Step& step) {
     forRows(step.pool, rows, length, [&](int64_t begin, int64_t end, int64_t) {
+      const float* const from = x.f32(step);
+      float* const to = y.f32(step);
+      if (length <= kShortRow) {
+        for (int64_t r = begin; r < end; r += kLanes)
+          softmaxRows(from + r * length, to + r * length, std::min<int64_t>(kLanes, end - r),
+                      length);
+        return;
+      }
       for (int64_t at = begin * length; at < end * length; at += length)
-        softmaxRow(x.f32(step) + at, y.f32(step) + at, length);
+        softmaxRow(from + at, to + at, length);
     });
   };
 }
@@ -107,16 +135,31 @@ Run op_crossEntropy(Instruction& in) {
   in.scratchBytes = tasks * static_cast<int64_t>(sizeof(double));
   return [=](const Step& step) {
     double* const partial = reinterpret_cast<double*>(step.scratch);
+    const float* const x = logits.f32(step);
+    float* const p = probabilities.f32(step);
+    const auto logitOfLabel = [&](int64_t row) -> double {
+      const int64_t label = labelAt(labels, step, row);
+      return label >= 0 && label < classes ? x[row * classes + label] : __builtin_nan("");
+    };
     forRows(step.pool, rows, classes, [&](int64_t begin, int64_t end, int64_t task) {
-      double total = 0;
-      for (int64_t r = begin; r < end; ++r) {
-        const float* const x = logits.f32(step) + r * classes;
-        const int64_t label = labelAt(labels, step, r);
-        const double own = label >= 0 && label < classes ? x[label] : __builtin_nan("");
-        const Normaliser n = softmaxRow(x, probabilities.f32(step) + r * classes, classes);
-        total += (n.top - own) + std::log(n.total);
+      double sum = 0;
+      if (classes > kShortRow) {
+        for (int64_t r = begin; r < end; ++r) {
+          const double own = logitOfLabel(r);  // p may be x
+          const Normaliser n = softmaxRow(x + r * classes, p + r * classes, classes);
+          sum += (n.top - own) + std::log(n.total);
+        }
+      } else {
+        for (int64_t r = begin; r < end; r += kLanes) {
+          const int64_t count = std::min<int64_t>(kLanes, end - r);
+          for (int64_t l = 0; l < count; ++l) sum -= logitOfLabel(r + l);
+          const Normalisers n = softmaxRows(x + r * classes, p + r * classes, count, classes);
+          double totals = 1;  // at most kShortRow^kLanes
+          for (int64_t l = 0; l < count; ++l) sum += n.top[l], totals *= n.total[l];
+          sum += std::log(totals);
+        }
       }
-      partial[task] = total;
+      partial[task] = sum;
     });
     double total = 0;
     for (int64_t task = 0; task < tasks; ++task) total += partial[task];

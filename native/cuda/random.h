@@ -31,10 +31,11 @@ struct LowProduct {
 
 // The words of the elements 4 · block … 4 · block + 3.
 __device__ inline uint4 randomBlock(const formulas::RandomSource& source, uint64_t block) {
-  uint64_t w[4];
-  formulas::philox(block, source, w, LowProduct{});
-  return {static_cast<uint32_t>(w[0]), static_cast<uint32_t>(w[1]), static_cast<uint32_t>(w[2]),
-          static_cast<uint32_t>(w[3])};
+  const uint64_t blocks[] = {block};
+  uint64_t words[1][4];
+  formulas::philox(blocks, source, words, LowProduct{});
+  const auto word = [&](int i) { return static_cast<uint32_t>(words[0][i]); };
+  return {word(0), word(1), word(2), word(3)};
 }
 
 }  // namespace cuda

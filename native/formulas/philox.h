@@ -15,38 +15,41 @@ struct RandomSource {
   uint32_t stream, step;
 };
 
-// product(W, uint32_t): the low half of each W times a word, in 64 bits.
-template <class W, class Product>
-FLATMIN_FORMULA void philox(W block, const RandomSource& source, W words[4], Product product) {
-  W c0 = block;
-  W c1 = block >> 32;
-  W c2 = W{} + source.step;
-  W c3 = W{} + source.stream;
+// Words of N blocks at a time, so that their multiplications overlap. product(W, uint32_t): the low
+// half of each W times a word, in 64 bits.
+template <int N, class W, class Product>
+FLATMIN_FORMULA void philox(const W (&blocks)[N], const RandomSource& source, W (&words)[N][4],
+                            Product product) {
+  for (int n = 0; n < N; ++n) {
+    words[n][0] = blocks[n];
+    words[n][1] = blocks[n] >> 32;
+    words[n][2] = W{} + source.step;
+    words[n][3] = W{} + source.stream;
+  }
   uint32_t k0 = static_cast<uint32_t>(source.seed);
   uint32_t k1 = static_cast<uint32_t>(source.seed >> 32);
   for (int round = 0; round < 10; ++round) {
-    const W p0 = product(c0, 0xd2511f53u);
-    const W p1 = product(c2, 0xcd9e8d57u);
-    c0 = (p1 >> 32) ^ c1 ^ static_cast<uint64_t>(k0);
-    c1 = p1;
-    c2 = (p0 >> 32) ^ c3 ^ static_cast<uint64_t>(k1);
-    c3 = p0;
+    for (W(&w)[4] : words) {
+      const W p0 = product(w[0], 0xd2511f53u);
+      const W p1 = product(w[2], 0xcd9e8d57u);
+      w[0] = (p1 >> 32) ^ w[1] ^ static_cast<uint64_t>(k0);
+      w[1] = p1;
+      w[2] = (p0 >> 32) ^ w[3] ^ static_cast<uint64_t>(k1);
+      w[3] = p0;
+    }
     k0 += 0x9e3779b9u;
     k1 += 0xbb67ae85u;
   }
-  words[0] = c0;
-  words[1] = c1;
-  words[2] = c2;
-  words[3] = c3;
 }
 
 // The word of one element.
 FLATMIN_FORMULA uint32_t randomWord(const RandomSource& source, uint64_t element) {
-  uint64_t words[4];
-  philox(element / 4, source, words, [](uint64_t a, uint32_t b) {
+  const uint64_t blocks[] = {element / 4};
+  uint64_t words[1][4];
+  philox(blocks, source, words, [](uint64_t a, uint32_t b) {
     return static_cast<uint64_t>(static_cast<uint32_t>(a)) * b;
   });
-  return static_cast<uint32_t>(words[element % 4]);
+  return static_cast<uint32_t>(words[0][element % 4]);
 }
 
 // In [0, 1), from the upper 24 bits.
