@@ -57,15 +57,16 @@ struct ColumnTile {
 
 // One vector of columns of B, each contiguous in memory, as rows to[p * stride].
 void packTransposed(int64_t k, Matrix b, int64_t columns, float* to, int64_t stride) {
-  int64_t p = 0;
-  for (; p + kLanes <= k; p += kLanes) {
+  for (int64_t p = 0; p < k; p += kLanes) {
+    const int64_t depth = std::min<int64_t>(kLanes, k - p);
     vf block[kLanes];
-    for (int64_t j = 0; j < kLanes; ++j) block[j] = j < columns ? load(b.at(p, j)) : vf{};
+    for (int64_t j = 0; j < kLanes; ++j) {
+      const float* const from = b.at(p, j);
+      block[j] = j >= columns ? vf{} : depth == kLanes ? load(from) : loadTail(from, depth);
+    }
     transpose(block);
-    for (int64_t i = 0; i < kLanes; ++i) store(to + (p + i) * stride, block[i]);
+    for (int64_t i = 0; i < depth; ++i) store(to + (p + i) * stride, block[i]);
   }
-  for (; p < k; ++p)
-    for (int64_t j = 0; j < kLanes; ++j) to[p * stride + j] = j < columns ? *b.at(p, j) : 0;
 }
 
 // A tile's columns of B, row after row; zeros beyond if all columns are less than a vector.
