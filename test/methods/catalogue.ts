@@ -28,10 +28,11 @@ import { adagradOracle } from '../optim/oracles/adagrad.ts';
 import { adamOracle } from '../optim/oracles/adam.ts';
 import { adamwOracle } from '../optim/oracles/adamw.ts';
 import { enimOracle } from '../optim/oracles/enim.ts';
-import { kfacOracle } from '../optim/oracles/kfac.ts';
+import { type Batch, kfacOracle } from '../optim/oracles/kfac.ts';
 import { lionOracle } from '../optim/oracles/lion.ts';
 import { type Direction, directionOracle, GRADIENTS, ofMatrix } from '../optim/oracles/lion-k.ts';
 import { muonOracle } from '../optim/oracles/muon.ts';
+import type { LayerRows } from '../optim/oracles/network.ts';
 import { normDescentOracle } from '../optim/oracles/norm-descent.ts';
 import type { Oracle, Tensors64 } from '../optim/oracles/oracle.ts';
 import { exactFactor } from '../optim/oracles/polar.ts';
@@ -50,6 +51,8 @@ export interface Method {
   readonly reference: () => Reference;
   /** Takes gradients, a closure for several, or gradients and what its layers saw. Default `gradients`. */
   readonly asks?: 'gradients' | 'closure' | 'observations';
+  /** What its layers show on arrays before step t. */
+  readonly shows?: (problem: Problem, params: Tensors64, t: number) => readonly LayerRows[][];
   /** Of the relative error. Default 1e-5. */
   readonly tolerance?: number;
 }
@@ -101,17 +104,31 @@ const sharp = (
   },
 });
 
-const curved = (name: string, options: Omit<KfacOptions, 'lr'>): Method => ({
+/** What K-FAC sees of a problem at these parameters. */
+function batchOf(
+  problem: Problem,
+  params: Tensors64,
+  t: number,
+  { fisher = 'true', lr }: Partial<KfacOptions>,
+): Batch {
+  const data = problem.rows?.(params) ?? [];
+  const rows = {
+    empirical: () => data,
+    exact: () => problem.fisherRows?.(params),
+    true: () => problem.drawnRows?.(params, t),
+  };
+  const curvature = lr === 'model' ? problem.curvature?.(params) : undefined;
+  return { data, fisher: rows[fisher]() ?? [], curvature };
+}
+
+const curved = (name: string, options: Partial<KfacOptions>): Method => ({
   name,
   asks: 'observations',
+  shows: (problem, params, t) => batchOf(problem, params, t, options).fisher,
   make: () => kfac({ lr, ...options }),
   reference: () => {
     const { step } = kfacOracle(options);
-    return (params, problem, lr, t) => {
-      const data = problem.rows?.(params) ?? [];
-      const exact = options.fisher === 'exact';
-      step(params, { data, fisher: exact ? (problem.fisherRows?.(params) ?? []) : data }, lr, t);
-    };
+    return (params, problem, lr, t) => step(params, batchOf(problem, params, t, options), lr, t);
   },
 });
 
@@ -253,6 +270,8 @@ export const METHODS: readonly Method[] = [
   ),
   curved('kfac empirical', { fisher: 'empirical', damping: 0.1, inversesEvery: 3 }),
   curved('kfac exact', { fisher: 'exact', damping: 0.1, statisticsEvery: 2, momentum: 0.5 }),
+  curved('kfac drawn', { fisher: 'true', damping: 0.1, statisticsEvery: 2, ...DECAY }),
+  curved('kfac model', { lr: 'model', fisher: 'empirical', damping: 0.1, ...DECAY }),
   sharp('sam sgd', SGD, () => sgdOracle(DECAY), { rho: 0.05 }, { rho: 0.05 }),
   sharp('sam adamw', ADAMW, () => adamwOracle({ eps: 1e-4 }), {}, { rho: 0.05 }),
   sharp('sam lion', LION, () => lionOracle(DECAY), {}, { rho: 0.05 }),
