@@ -34,8 +34,11 @@ const schema = z
     lr: rateOrModel,
     /** λ, part of the gradient before preconditioning. Default 0. */
     weightDecay: nonNegative.default(0),
-    /** Damping λd: `inverse` splits it between the two factors, `eigen` adds it to their product. Default 1e-3. */
-    damping: positive.default(1e-3),
+    /**
+     * Damping λd: `inverse` splits it between the two factors, `eigen` adds it to their product. Default 1e-3; with
+     * `lr: 'model'`, where no clip holds back a model of a mini-batch that promises too much, 1.
+     */
+    damping: positive.optional(),
     /**
      * `inverse`: U = (G + √λd/π I)⁻¹ V (A + π√λd I)⁻¹, π² = (tr A/dim A)/(tr G/dim G), by Cholesky. `eigen`: with λd on the
      * diagonal of A ⊗ G itself, U = (A ⊗ G + λd I)⁻¹ V = Q_Gᵀ((Q_G V Q_Aᵀ)/(gₒaᵢ + λd))Q_A of the eigenvalues g, a and
@@ -68,8 +71,10 @@ const schema = z
     error:
       "lr 'model' takes the place of klClip and momentum: leave them out, or give a learning rate",
   })
-  .transform(({ lr, klClip = 1e-3, momentum = 0, ...options }) =>
-    lr === 'model' ? { lr, ...options } : { lr, ...options, klClip, momentum },
+  .transform(({ lr, damping, klClip = 1e-3, momentum = 0, ...options }) =>
+    lr === 'model'
+      ? { lr, damping: damping ?? 1, ...options }
+      : { lr, damping: damping ?? 1e-3, ...options, klClip, momentum },
   );
 
 export type KfacOptions = z.input<typeof schema>;

@@ -281,5 +281,6 @@ it('takes the place of momentum and klClip', () => {
   expect(codeOf({ lr: 'model', klClip: 1e-3 })).toBe('FLATMIN_ARGUMENT');
   expect(codeOf({ lr: 'models' as 'model' })).toBe('FLATMIN_ARGUMENT');
   expect(kfac({ lr: 'model' }).options).not.toHaveProperty('momentum');
-  expect(kfac({ lr: 0.1 }).options).toMatchObject({ momentum: 0, klClip: 1e-3 });
+  expect(kfac({ lr: 'model' }).options).toMatchObject({ damping: 1 });
+  expect(kfac({ lr: 0.1 }).options).toMatchObject({ damping: 1e-3, momentum: 0, klClip: 1e-3 });
 });
