@@ -85,7 +85,7 @@ async function stepped(
 
 /** `step`, and `stepAsync` with the same bits. */
 const ownArrays: Door = async (method, device) => {
-  const problem = method.asks === 'observations' ? observed : slopes;
+  const problem = method.shows === undefined ? slopes : observed;
   const params = await stepped(method, problem, 'step', device);
   const other = await stepped(method, problem, 'stepAsync', device);
   if (bytesOf(params) !== bytesOf(other)) return 'step and stepAsync differ';

@@ -30,6 +30,8 @@ export interface Batch {
   readonly data: readonly LayerRows[][];
   /** Labels of the Fisher. */
   readonly fisher: readonly LayerRows[][];
+  /** What is preconditioned, where it is not the data's gradient. */
+  readonly gradient?: Tensors64;
   /** aᵀFb of the quadratic model, a and b a matrix a layer. With it α and μ take the place of the rate. */
   readonly curvature?: (a: readonly Rows[], b: readonly Rows[]) => number;
 }
@@ -156,12 +158,14 @@ export function kfacOracle({
       if ((t - 1) % inversesEvery === 0) {
         Object.assign(state, FORMS[form as keyof typeof FORMS](state.a, state.g, damping));
       }
-      const gradient = of(batch.data, i)
-        .map(({ inputs, grads }) => gram(grads, inputs))
-        .reduce(
-          (sum, g) => combine(sum, 1, g, 1 / batch.data.length),
-          zeros(state.g.length, state.a.length),
-        );
+      const mean = () =>
+        of(batch.data, i)
+          .map(({ inputs, grads }) => gram(grads, inputs))
+          .reduce(
+            (sum, g) => combine(sum, 1, g, 1 / batch.data.length),
+            zeros(fresh.g.length, fresh.a.length),
+          );
+      const gradient = batch.gradient === undefined ? mean() : matrixOf(batch.gradient, name);
       const v = combine(gradient, 1, matrixOf(params, name), weightDecay);
       return { name, state, v, u: state.precondition(v) };
     });
