@@ -74,7 +74,7 @@ const VARIANTS: Variant[] = [
   { form: 'eigen', damping: 0.03, klClip: 1e-3, statisticsEvery: 2, inversesEvery: 3 },
   { form: 'eigen', damping: 0.1, momentum: 0.8, weightDecay: 0.05, fisher: 'empirical' },
 ];
-const STEPS = 24;
+const STEPS = 50;
 
 describe.each(devices)('kfac on $title', ({ device, missing }) => {
   describe.skipIf(missing !== null)('in a network', () => {
