@@ -6,35 +6,48 @@
 namespace flatmin {
 namespace FLATMIN_ISA {
 
-// Σ xy in eight lanes, in an order of the length alone.
-static double innerProduct(const float* x, const float* y, int64_t n) {
-  double lanes[8] = {};
-  for (int64_t i = 0; i < n; ++i) lanes[i % 8] += static_cast<double>(x[i]) * y[i];
-  double total = 0;
-  for (double lane : lanes) total += lane;
-  return total;
-}
+// Inner products of the gradient v, the proposal u and the last update d, in lanes that are added
+// in order.
+struct Products {
+  static constexpr int kWidth = 8;
+  double uu[kWidth], ud[kWidth], dd[kWidth], vu[kWidth], vd[kWidth];
+
+  void add(int64_t lane, double v, double u, double d) {
+    uu[lane] += u * u;
+    ud[lane] += u * d;
+    dd[lane] += d * d;
+    vu[lane] += v * u;
+    vd[lane] += v * d;
+  }
+  void add(const float* v, const float* u, const float* d, int64_t n) {
+    int64_t i = 0;
+    for (; i + kWidth <= n; i += kWidth)
+      for (int64_t lane = 0; lane < kWidth; ++lane)
+        add(lane, v[i + lane], u[i + lane], d[i + lane]);
+    for (int64_t lane = 0; i + lane < n; ++lane) add(lane, v[i + lane], u[i + lane], d[i + lane]);
+  }
+  static double total(const double (&lanes)[kWidth]) {
+    double sum = 0;
+    for (double lane : lanes) sum += lane;
+    return sum;
+  }
+};
 
 Run op_kfacModel(Instruction& in) {
   const std::vector<Operand> inputs = in.inputs;
   const std::vector<Operand> outputs = in.outputs;
   const double weightDecay = in.number("weightDecay");
   return [=](const Step& step) {
-    formulas::QuadraticModel model = {*inputs[0].f32(step), *inputs[1].f32(step),
-                                      *inputs[2].f32(step), 0, 0};
-    const double shift = *inputs[3].f32(step) + weightDecay;
-    for (size_t k = 4; k + 2 < inputs.size(); k += 3) {
-      const float* v = inputs[k].f32(step);
-      const float* u = inputs[k + 1].f32(step);
-      const float* d = inputs[k + 2].f32(step);
-      const int64_t n = inputs[k].size();
-      model.uCu += shift * innerProduct(u, u, n);
-      model.uCd += shift * innerProduct(u, d, n);
-      model.dCd += shift * innerProduct(d, d, n);
-      model.slopeU += innerProduct(v, u, n);
-      model.slopeD += innerProduct(v, d, n);
-    }
-    const formulas::ModelStep best = formulas::solve(model);
+    const auto scalar = [&](size_t k) { return static_cast<double>(*inputs[k].f32(step)); };
+    Products all = {};
+    for (size_t k = 4; k + 2 < inputs.size(); k += 3)
+      all.add(inputs[k].f32(step), inputs[k + 1].f32(step), inputs[k + 2].f32(step),
+              inputs[k].size());
+    const double shift = scalar(3) + weightDecay;
+    const formulas::ModelStep best = formulas::solve(
+        {scalar(0) + shift * Products::total(all.uu), scalar(1) + shift * Products::total(all.ud),
+         scalar(2) + shift * Products::total(all.dd), Products::total(all.vu),
+         Products::total(all.vd)});
     *outputs[0].f32(step) = static_cast<float>(best.alpha);
     *outputs[1].f32(step) = static_cast<float>(best.mu);
     *outputs[2].f32(step) = static_cast<float>(best.change);
