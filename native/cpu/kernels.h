@@ -31,6 +31,7 @@
   KERNEL(expand) \
   KERNEL(max) \
   KERNEL(maxGrad) \
+  KERNEL(takeAlongAxis) \
   KERNEL(softmax) \
   KERNEL(softmaxGrad) \
   KERNEL(crossEntropy) \
@@ -90,6 +91,7 @@
   KERNEL(kfacGradFactor) \
   KERNEL(kfacJoin) \
   KERNEL(kfacSplit) \
+  KERNEL(kfacModel) \
   KERNEL(klClip)
 // clang-format on
 

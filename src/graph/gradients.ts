@@ -17,7 +17,7 @@ export function gradients(loss: Value, wrt: readonly Value[]): (Value | undefine
   return pullback(loss, fill(loss.graph, [], 1), wrt);
 }
 
-/** Traces dyᵀ ∂y/∂x for every x of `wrt`. */
+/** Traces dyᵀ ∂y/∂x for every x of `wrt` (reverse mode). */
 export function pullback(y: Value, dy: Value, wrt: readonly Value[]): (Value | undefined)[] {
   const { graph } = y;
   const dependent = new Set<Value>(wrt);
@@ -40,4 +40,28 @@ export function pullback(y: Value, dy: Value, wrt: readonly Value[]): (Value | u
     });
   }
   return wrt.map((x) => grads.get(x));
+}
+
+/** Traces Σ ∂y/∂x dx over the x of `wrt` and their tangents dx (forward mode), by the values that y was made of. */
+export function pushforward(y: Value, wrt: readonly Value[], dxs: readonly Value[]): Value {
+  const { graph } = y;
+  const traced = [...graph.nodes];
+  const reaching = new Set<Value>([y]);
+  for (const node of [...traced].reverse()) {
+    if (node.outputs.some((out) => reaching.has(out))) for (const x of node.inputs) reaching.add(x);
+  }
+  const tangents = new Map<Value, Value | undefined>(wrt.map((x, i) => [x, dxs[i]]));
+  for (const node of traced) {
+    const given = node.inputs.map((x) => tangents.get(x));
+    if (given.every((dx) => dx === undefined)) continue;
+    if (!node.outputs.some((out) => reaching.has(out))) continue;
+    if (node.op.tangent === undefined) {
+      throw new FlatminError('FLATMIN_ARGUMENT', `Op "${node.op.name}" has no tangent`);
+    }
+    const dys = node.op.tangent(node, given) ?? [];
+    node.outputs.forEach((out, i) => {
+      tangents.set(out, dys[i]);
+    });
+  }
+  return tangents.get(y) ?? fill(graph, y.shape, 0);
 }

@@ -19,8 +19,8 @@ export interface Loss {
    * rows as the gradients of a mean are: the exact Fisher's.
    */
   fisherRoots?(output: Value): Value[];
-  /** [] the mean over rows of dᵀ F d, F the Fisher of a row by the output, d a row of `change`. */
-  fisherProduct?(output: Value, change: Value): Value;
+  /** [] the mean over rows of aᵀ F b, F the Fisher of a row by the output, a and b shaped as the output. */
+  fisherProduct?(output: Value, a: Value, b: Value): Value;
 }
 
 /** Mean of −log softmax(logits)[label] over logits [rows, classes] and one label a row. */
@@ -36,12 +36,12 @@ export const crossEntropy = (): Loss => ({
       return ops.mul(ops.affine(ops.sqrt(own), 1 / logits.shape[0]), ops.sub(p, e));
     });
   },
-  // The variance of d under p.
-  fisherProduct: (logits, change) => {
+  // The covariance of a and b under p.
+  fisherProduct: (logits, a, b) => {
     const p = ops.softmax(logits);
-    const middle = ops.sum(ops.mul(p, change), [1], { keepDims: true });
-    const squares = ops.mul(p, ops.square(ops.sub(change, middle)));
-    return ops.affine(ops.sum(squares), 1 / logits.shape[0]);
+    const centred = (x: Value) => ops.sub(x, ops.sum(ops.mul(p, x), [1], { keepDims: true }));
+    const products = ops.mul(p, ops.mul(centred(a), centred(b)));
+    return ops.affine(ops.sum(products), 1 / logits.shape[0]);
   },
 });
 
@@ -66,7 +66,7 @@ export const squaredError = (): Loss => ({
   sample: (output) => sampleNormal(output),
   fisherRoots: (output) =>
     unitRows(output).map((e) => ops.reshape(ops.affine(e, 1 / output.shape[0]), output.shape)),
-  fisherProduct: (output, change) => ops.affine(ops.sum(ops.square(change)), 1 / output.shape[0]),
+  fisherProduct: (output, a, b) => ops.affine(ops.sum(ops.mul(a, b)), 1 / output.shape[0]),
 });
 
 /** For every output of a row: [rows, outputs] with 1 in its column and 0 elsewhere. */

@@ -1,8 +1,9 @@
 import { FlatminError } from '../errors.ts';
 import type { Value } from '../graph/graph.ts';
 import { type Shape, showType, sizeOf, type TensorType } from '../graph/types.ts';
-import { add, div, mul, sub } from './binary.ts';
+import { add, div, mul, plus, sub } from './binary.ts';
 import { defineOp, expectType, type Numbers, type Operand, shapeError } from './define.ts';
+import { fill } from './fill.ts';
 import { reshape } from './reshape.ts';
 import { standsStill } from './status.ts';
 import { affine, sqrt } from './unary.ts';
@@ -34,6 +35,27 @@ const batchNormOp = defineOp<{ eps: number }>({
       throw new FlatminError('FLATMIN_ARGUMENT', 'Batch statistics have no gradient of their own');
     }
     return dy?.graph.add(batchNormGradOp, [x, weight, mean, variance, dy], attrs);
+  },
+  // The derivative of y by x is symmetric, and y is linear in weight and bias.
+  tangent: (node, [dx, dweight, dbias]) => {
+    const [x, weight] = node.inputs;
+    const [, mean, variance] = node.outputs;
+    const { op, attrs } = node;
+    const { graph } = x;
+    const zero = fill(graph, weight.shape, 0);
+    const scaled =
+      (dweight ?? dbias) && graph.add(op, [x, dweight ?? zero, dbias ?? zero], attrs)[0];
+    if (dx === undefined) return [scaled];
+    // Beside it, Σ dx x̂ and Σ dx of every channel.
+    const given = [x, weight, mean, variance, dx];
+    const [moved, along, total] = graph.add(batchNormGradOp, given, attrs);
+    const count = Math.max(1, countOf(x.type));
+    const deviation = sqrt(affine(variance, 1, attrs.eps));
+    return [
+      plus(moved, scaled),
+      affine(total, 1 / count),
+      affine(mul(along, deviation), 2 / count),
+    ];
   },
   kernel: ({ inputs: [x, weight, bias], outputs: [y, mean, variance], attrs: { eps } }) => {
     const count = Math.max(1, countOf(x));

@@ -1,6 +1,7 @@
 import type { Value } from '../graph/graph.ts';
-import type { Shape } from '../graph/types.ts';
+import { type Shape, sameShape } from '../graph/types.ts';
 import { defineOp, expectType, shapeError } from './define.ts';
+import { fill } from './fill.ts';
 import { sumTo } from './reduce.ts';
 import { neg, square } from './unary.ts';
 
@@ -25,6 +26,11 @@ function binary(
       if (dy === undefined) return [];
       const [da, db] = gradient(a, b, dy);
       return [da && sumTo(da, a.shape), db && sumTo(db, b.shape)];
+    },
+    // The derivatives by a and b are diagonal: a tangent goes the way of dy.
+    tangent: ({ inputs: [a, b], outputs: [y] }, [ta, tb]) => {
+      const dy = plus(ta && gradient(a, b, ta)[0], tb && gradient(a, b, tb)[1]);
+      return [dy && broadcastTo(dy, y.shape)];
     },
     kernel: ({ inputs: [a, b], outputs: [y] }) => {
       const as = broadcastStrides(a.shape, y.shape);
@@ -118,3 +124,11 @@ export const minimum = binary('minimum', Math.min, (a, b, dy) => [
   mul(dy, greaterEqual(b, a)),
   mul(dy, less(b, a)),
 ]);
+
+/** The sum of tangents, of which `undefined` is zero. */
+export const plus = (a: Value | undefined, b: Value | undefined): Value | undefined =>
+  a && b ? add(a, b) : (a ?? b);
+
+/** Repeats `x` as in NumPy. */
+export const broadcastTo = (x: Value, shape: Shape): Value =>
+  sameShape(x.shape, shape) ? x : add(x, fill(x.graph, shape, 0));

@@ -4,7 +4,9 @@ import { fractionBitsOf } from '../graph/precision.ts';
 import { type Shape, showType } from '../graph/types.ts';
 import { gemm } from '../linalg/gemm.ts';
 import { fold, type Unfolding, unfold, unfolding, type Windows } from '../linalg/unfold.ts';
+import { broadcastTo, plus } from './binary.ts';
 import { defineOp, expectType, f32, type Numbers, type Operand, shapeError } from './define.ts';
+import { reshape } from './reshape.ts';
 import { type Pair, pair, windowsOf } from './windows.ts';
 
 type Geometry = Readonly<{ stride: readonly number[]; padding: readonly number[]; groups: number }>;
@@ -96,6 +98,12 @@ const conv2dOp = defineOp<Geometry>({
       bias: bias === undefined ? 0 : 1,
     });
     return [dx, dweight, dbias];
+  },
+  tangent: ({ op, inputs: [x, weight], outputs: [y], attrs }, [tx, tweight, tbias]) => {
+    const apply = (a: Value, b: Value) => a.graph.add(op, [a, b], attrs)[0];
+    const planes = tbias && reshape(tbias, [tbias.size, 1, 1]);
+    const dy = plus(plus(tx && apply(tx, weight), tweight && apply(x, tweight)), planes);
+    return [dy && broadcastTo(dy, y.shape)];
   },
   tap: ({ inputs: [input, weight, bias], outputs: [preActivation], attrs }) => ({
     kind: 'conv2d',

@@ -42,6 +42,11 @@ export interface OpDef<A extends Attrs = Attrs> {
     node: Node<A>,
     dys: readonly (Value | undefined)[],
   ): readonly (Value | undefined)[] | undefined;
+  /** Tangents of the outputs from those of the inputs (`undefined`: zero). */
+  tangent?(
+    node: Node<A>,
+    dxs: readonly (Value | undefined)[],
+  ): readonly (Value | undefined)[] | undefined;
   /** Prepares the TypeScript kernel, the reference for all others. */
   kernel(operands: { inputs: readonly Operand[]; outputs: readonly Operand[]; attrs: A }): Kernel;
   /** The output is the first input under another shape: no instruction. */

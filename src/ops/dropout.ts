@@ -12,6 +12,7 @@ const dropoutOp = defineOp<{ p: number; stream: number; seedSlot: number; stepSl
   inPlace: [[0, 0]],
   // The same draws give the same mask, so none is stored.
   gradient: ({ attrs }, [dy]) => [dy && dropout(dy, attrs)],
+  tangent: ({ attrs }, [dx]) => [dx && dropout(dx, attrs)],
   kernel:
     ({ inputs: [x], outputs: [y], attrs: { p, stream, seedSlot, stepSlot } }) =>
     (row) => {

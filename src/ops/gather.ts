@@ -13,6 +13,7 @@ const gatherOp = defineOp({
     dy?.graph.add(scatterAddOp, [dy, indices], { shape: table.shape })[0],
     undefined,
   ],
+  tangent: ({ inputs: [, indices] }, [dtable]) => [dtable && gather(dtable, indices)],
   kernel: ({ inputs: [table, indices], outputs: [y] }) => {
     const [count] = table.shape;
     const width = sizeOf(table.shape.slice(1));

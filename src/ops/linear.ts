@@ -2,6 +2,7 @@ import type { Value } from '../graph/graph.ts';
 import { fractionBitsOf } from '../graph/precision.ts';
 import { showType } from '../graph/types.ts';
 import { gemm } from '../linalg/gemm.ts';
+import { broadcastTo, plus } from './binary.ts';
 import { defineOp, expectType, type Operand, shapeError } from './define.ts';
 import { sum } from './reduce.ts';
 import { reshape } from './reshape.ts';
@@ -38,6 +39,10 @@ const matmulOp = defineOp<{ transA: number; transB: number }>({
         ? matmul(dy, a, { transA: true, transB: transA === 1 })
         : matmul(a, dy, { transA: transA === 0 }),
     ],
+  tangent: ({ op, inputs: [a, b], attrs }, [ta, tb]) => {
+    const product = (x: Value, y: Value) => x.graph.add(op, [x, y], attrs)[0];
+    return [plus(ta && product(ta, b), tb && product(a, tb))];
+  },
   kernel:
     ({ inputs: [a, b], outputs: [y], attrs }) =>
     () => {
@@ -71,6 +76,11 @@ const linearOp = defineOp({
   },
   gradient: ({ inputs: [x, w, b] }, [dy]) =>
     dy && [matmul(dy, w), matmul(dy, x, { transA: true }), b && sum(dy, [0])],
+  tangent: ({ op, inputs: [x, w], outputs: [y], attrs }, [tx, tw, tb]) => {
+    const apply = (a: Value, b: Value) => a.graph.add(op, [a, b], attrs)[0];
+    const dy = plus(plus(tx && apply(tx, w), tw && apply(x, tw)), tb);
+    return [dy && broadcastTo(dy, y.shape)];
+  },
   tap: ({ inputs: [input, weight, bias], outputs: [preActivation], attrs }) => ({
     kind: 'linear',
     input,

@@ -2,6 +2,8 @@ import type { Value } from '../graph/graph.ts';
 import { type Shape, sizeOf, type TensorType } from '../graph/types.ts';
 import type { Windows } from '../linalg/unfold.ts';
 import { defineOp, expectType, f32, i32, type Numbers, shapeError } from './define.ts';
+import { reshape } from './reshape.ts';
+import { takeAlongAxis } from './take_along_axis.ts';
 import { relu } from './unary.ts';
 import { type Pair, pair, windowsOf } from './windows.ts';
 
@@ -57,6 +59,14 @@ const maxPool2dOp = defineOp<Geometry>({
   gradient: ({ inputs: [x], outputs: [, index], attrs }, [dy]) => [
     dy?.graph.add(maxPool2dGradOp, [dy, index], { ...attrs, shape: x.shape })[0],
   ],
+  tangent: ({ outputs: [y, index] }, [dx]) => {
+    if (dx === undefined) return [];
+    const planes = (v: Value) => {
+      const [n, channels, height, width] = v.shape;
+      return reshape(v, [n * channels, height * width, 1]);
+    };
+    return [reshape(takeAlongAxis(planes(dx), planes(index)), y.shape)];
+  },
   kernel: ({ inputs: [x], outputs: [y, index], attrs }) => {
     const { windows, planes, plane, positions } = layoutOf('maxPool2d', x.shape, attrs);
     return () => {
@@ -107,6 +117,7 @@ const avgPool2dOp = defineOp<Geometry>({
   gradient: ({ inputs: [x], attrs }, [dy]) => [
     dy?.graph.add(avgPool2dGradOp, [dy], { ...attrs, shape: x.shape })[0],
   ],
+  tangent: ({ op, attrs }, [dx]) => [dx?.graph.add(op, [dx], attrs)[0]],
   kernel: ({ inputs: [x], outputs: [y], attrs }) => {
     const { windows, planes, plane, positions } = layoutOf('avgPool2d', x.shape, attrs);
     const scale = 1 / sizeOf(attrs.kernel);

@@ -2,6 +2,7 @@ import type { Value } from '../graph/graph.ts';
 import { type Shape, sameShape, sizeOf } from '../graph/types.ts';
 import { defineOp, expectType, shapeError } from './define.ts';
 import { reshape } from './reshape.ts';
+import { takeAlongAxis } from './take_along_axis.ts';
 import { affine } from './unary.ts';
 
 /** A tensor seen as [outer, length, inner]; reductions run over `length`. */
@@ -14,6 +15,7 @@ const sumOp = defineOp<Axis>({
     return [{ dtype: 'f32', shape: [outer, inner] }];
   },
   gradient: ({ inputs: [x], attrs }, [dy]) => [dy && reshape(expand(dy, attrs), x.shape)],
+  tangent: ({ op, attrs }, [dx]) => [dx?.graph.add(op, [dx], attrs)[0]],
   kernel:
     ({ inputs: [x], outputs: [y], attrs: { outer, length, inner } }) =>
     () => {
@@ -33,6 +35,7 @@ const expandOp = defineOp<Axis>({
   gradient: ({ inputs: [x], attrs }, [dy]) => [
     dy && reshape(dy.graph.add(sumOp, [dy], attrs)[0], x.shape),
   ],
+  tangent: ({ attrs }, [dx]) => [dx && expand(dx, attrs)],
   kernel:
     ({ inputs: [x], outputs: [y], attrs: { outer, length, inner } }) =>
     () => {
@@ -62,6 +65,14 @@ const maxOp = defineOp<Axis>({
   gradient: ({ inputs: [x], outputs: [, index], attrs }, [dy]) => [
     dy && reshape(dy.graph.add(maxGradOp, [dy, index], attrs)[0], x.shape),
   ],
+  tangent: ({ outputs: [y, index], attrs: { outer, length, inner } }, [dx]) => {
+    if (dx === undefined) return [];
+    const taken = takeAlongAxis(
+      reshape(dx, [outer, length, inner]),
+      reshape(index, [outer, 1, inner]),
+    );
+    return [reshape(taken, y.shape)];
+  },
   kernel:
     ({ inputs: [x], outputs: [y, index], attrs: { outer, length, inner } }) =>
     () => {

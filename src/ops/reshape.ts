@@ -12,6 +12,7 @@ const reshapeOp = defineOp<{ shape: readonly number[] }>({
     return [{ dtype: x.dtype, shape }];
   },
   gradient: ({ inputs: [x] }, [dy]) => [dy && reshape(dy, x.shape)],
+  tangent: ({ attrs }, [dx]) => [dx && reshape(dx, attrs.shape)],
   kernel: () => () => {},
 });
 

@@ -1,6 +1,9 @@
 import type { Value } from '../graph/graph.ts';
 import { showType } from '../graph/types.ts';
+import { mul } from './binary.ts';
 import { defineOp, expectSameShape, expectType, type Numbers, shapeError } from './define.ts';
+import { fill } from './fill.ts';
+import { sum } from './reduce.ts';
 
 /** out ← softmax of one row, by the shift with the maximum; returns log Σ exp. */
 function softmaxRow(x: Numbers, out: Numbers, begin: number, length: number): number {
@@ -19,7 +22,9 @@ const softmaxOp = defineOp({
     if (x.shape.length === 0) throw shapeError(`softmax expects at least one dimension, got f32[]`);
     return [x];
   },
-  gradient: ({ outputs: [y] }, [dy]) => [dy && y.graph.add(softmaxGradOp, [y, dy], {})[0]],
+  gradient: ({ outputs: [y] }, [dy]) => [dy && softmaxGrad(y, dy)],
+  // The derivative is symmetric.
+  tangent: ({ outputs: [y] }, [dx]) => [dx && softmaxGrad(y, dx)],
   kernel: ({ inputs: [x], outputs: [y] }) => {
     const length = y.shape[y.shape.length - 1];
     return () => {
@@ -46,6 +51,9 @@ const softmaxGradOp = defineOp({
   },
 });
 
+/** (diag y − yyᵀ) d of every row. */
+const softmaxGrad = (y: Value, d: Value): Value => y.graph.add(softmaxGradOp, [y, d], {})[0];
+
 /** e^x / Σ e^x over the last dimension. */
 export const softmax = (x: Value): Value => x.graph.add(softmaxOp, [x], {})[0];
 
@@ -68,6 +76,12 @@ const crossEntropyOp = defineOp({
     dloss?.graph.add(crossEntropyGradOp, [probabilities, labels, dloss], {})[0],
     undefined,
   ],
+  tangent: ({ inputs: [, labels], outputs: [, probabilities] }, [dx]) => {
+    if (dx === undefined) return [];
+    const one = fill(dx.graph, [], 1);
+    const [gradient] = dx.graph.add(crossEntropyGradOp, [probabilities, labels, one], {});
+    return [sum(mul(gradient, dx)), softmaxGrad(probabilities, dx)];
+  },
   kernel: ({ inputs: [logits, labels], outputs: [loss, probabilities] }) => {
     const [rows, classes] = logits.shape;
     return () => {

@@ -16,6 +16,8 @@ function unary(
     },
     inPlace: [[0, 0]],
     gradient: ({ inputs: [x], outputs: [y] }, [dy]) => [dy && gradient(x, y, dy)],
+    // The derivative is diagonal: a tangent goes the way of dy.
+    tangent: ({ inputs: [x], outputs: [y] }, [dx]) => [dx && gradient(x, y, dx)],
     kernel:
       ({ inputs: [x], outputs: [y] }) =>
       () => {
@@ -84,6 +86,7 @@ const affineOp = defineOp<{ scale: number; shift: number }>({
   },
   inPlace: [[0, 0]],
   gradient: ({ attrs }, [dy]) => [dy && affine(dy, attrs.scale)],
+  tangent: ({ attrs }, [dx]) => [dx && affine(dx, attrs.scale)],
   kernel:
     ({ inputs: [x], outputs: [y], attrs: { scale, shift } }) =>
     () => {

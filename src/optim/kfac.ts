@@ -1,17 +1,16 @@
 import { z } from 'zod';
 import { FlatminError } from '../errors.ts';
 import type { Value } from '../graph/graph.ts';
-import { add, div, greaterEqual, mul, sub } from '../ops/binary.ts';
 import { fill } from '../ops/fill.ts';
 import { inputFactorDim, kfacFactors, kfacJoin, kfacSplit, klClip } from '../ops/kfac.ts';
-import { sum } from '../ops/reduce.ts';
 import { countUpdate } from '../ops/roots.ts';
-import { keep } from '../ops/sam.ts';
 import { sgdOp } from '../ops/sgd.ts';
 import { affine } from '../ops/unary.ts';
 import { checkArray, checkRecord } from './arrays.ts';
 import { BoundOptimizer } from './bound.ts';
+import { adapt } from './kfac-damping.ts';
 import { FORMS, type LayerFactors } from './kfac-forms.ts';
+import { type LayerStep, stepByModel } from './kfac-model.ts';
 import {
   defineOptimizer,
   type OptimizerTrace,
@@ -19,42 +18,62 @@ import {
   rateSlot,
   type TapGradients,
 } from './optimizer.ts';
-import { count, decay, nonNegative, positive, rate } from './options.ts';
+import { count, decay, nonNegative, positive, rateOrModel } from './options.ts';
+import type { Rate } from './schedule.ts';
 
-const schema = z.strictObject({
-  /** Learning rate η, or a schedule. */
-  lr: rate,
-  /** λ, part of the gradient before preconditioning. Default 0. */
-  weightDecay: nonNegative.default(0),
-  /** Damping λd: `inverse` splits it between the two factors, `eigen` adds it to their product. Default 1e-3. */
-  damping: positive.default(1e-3),
-  /**
-   * `inverse`: U = (G + √λd/π I)⁻¹ V (A + π√λd I)⁻¹, π² = (tr A/dim A)/(tr G/dim G), by Cholesky. `eigen`: with λd on the
-   * diagonal of A ⊗ G itself, U = (A ⊗ G + λd I)⁻¹ V = Q_Gᵀ((Q_G V Q_Aᵀ)/(gₒaᵢ + λd))Q_A of the eigenvalues g, a and
-   * eigenvectors Q; twice the products a step. Default `inverse`.
-   */
-  form: z.enum(['inverse', 'eigen']).default('inverse'),
-  /**
-   * Lets `damping` follow the reduction ratio r = (h(θ+δ) − h(θ)) / (M(δ) − M(0)) of every fifth step (Martens & Grosse
-   * 2015, 6.5): λd ← ωλd where r > 3/4, λd/ω where r < 1/4 or is not a number, ω = (19/20)⁵. h is the loss with its
-   * weight decay, M(δ) = gᵀδ + ½δᵀ(F + λd + λ)δ, δᵀFδ that of the change of the outputs. One forward pass more in those
-   * steps; needs a model. State: a number, and a copy of the parameters within a step. Default false.
-   */
-  adaptDamping: z.boolean().default(false),
-  /** κ of the KL clip min(1, √(κ / (η² Σ U·V))). Default 1e-3. */
-  klClip: positive.default(1e-3),
-  /** Momentum μ: v ← μv + νU. Default 0. */
-  momentum: decay.default(0),
-  /**
-   * Labels of the Fisher: drawn from the model's own output (`true`, an extra backward pass), the data's (`empirical`),
-   * or the expectation over all labels (`exact`, a backward pass for each output: for small networks). Default `true`.
-   */
-  fisher: z.enum(['true', 'empirical', 'exact']).default('true'),
-  /** Steps between two updates of the factors. Default 10. */
-  statisticsEvery: count.default(10),
-  /** Steps between two rounds of inverses, or of eigendecompositions. Default 10. */
-  inversesEvery: count.default(10),
-});
+const schema = z
+  .strictObject({
+    /**
+     * Learning rate η, or a schedule; or `'model'`: θ ← θ + δ with δ = −αU + μδ₀, δ₀ the last update, whose α and μ make
+     * M(δ) = Vᵀδ + ½δᵀ(F + λd + λ)δ least (Martens & Grosse 2015, 6.4 and 7). F is the exact Fisher of the batch, through
+     * the derivatives of the outputs along U and δ₀: two forward passes each. It needs a model, all of whose parameters
+     * are in layers that K-FAC covers, and leaves `klClip` and `momentum` no place. State: a copy of the parameters.
+     */
+    lr: rateOrModel,
+    /** λ, part of the gradient before preconditioning. Default 0. */
+    weightDecay: nonNegative.default(0),
+    /**
+     * Damping λd: `inverse` splits it between the two factors, `eigen` adds it to their product. Default 1e-3; with
+     * `lr: 'model'`, where no clip holds back a model of a mini-batch that promises too much, 1.
+     */
+    damping: positive.optional(),
+    /**
+     * `inverse`: U = (G + √λd/π I)⁻¹ V (A + π√λd I)⁻¹, π² = (tr A/dim A)/(tr G/dim G), by Cholesky. `eigen`: with λd on the
+     * diagonal of A ⊗ G itself, U = (A ⊗ G + λd I)⁻¹ V = Q_Gᵀ((Q_G V Q_Aᵀ)/(gₒaᵢ + λd))Q_A of the eigenvalues g, a and
+     * eigenvectors Q; twice the products a step. Default `inverse`.
+     */
+    form: z.enum(['inverse', 'eigen']).default('inverse'),
+    /**
+     * Lets `damping` follow the reduction ratio r = (h(θ+δ) − h(θ)) / (M(δ) − M(0)) of every fifth step (Martens & Grosse
+     * 2015, 6.5): λd ← ωλd where r > 3/4, λd/ω where r < 1/4 or is not a number, ω = (19/20)⁵. h is the loss with its
+     * weight decay, M(δ) = gᵀδ + ½δᵀ(F + λd + λ)δ, δᵀFδ that of the change of the outputs, or with `lr: 'model'` exactly.
+     * One forward pass more in those steps; needs a model. State: a number, and a copy of the parameters within a step.
+     * Default false.
+     */
+    adaptDamping: z.boolean().default(false),
+    /** κ of the KL clip min(1, √(κ / (η² Σ U·V))). Default 1e-3. */
+    klClip: positive.optional(),
+    /** Momentum μ: v ← μv + νU. Default 0. */
+    momentum: decay.optional(),
+    /**
+     * Labels of the Fisher: drawn from the model's own output (`true`, an extra backward pass), the data's (`empirical`),
+     * or the expectation over all labels (`exact`, a backward pass for each output: for small networks). Default `true`.
+     */
+    fisher: z.enum(['true', 'empirical', 'exact']).default('true'),
+    /** Steps between two updates of the factors. Default 10. */
+    statisticsEvery: count.default(10),
+    /** Steps between two rounds of inverses, or of eigendecompositions. Default 10. */
+    inversesEvery: count.default(10),
+  })
+  .refine(({ lr, klClip, momentum }) => lr !== 'model' || (klClip ?? momentum) === undefined, {
+    error:
+      "lr 'model' takes the place of klClip and momentum: leave them out, or give a learning rate",
+  })
+  .transform(({ lr, damping, klClip = 1e-3, momentum = 0, ...options }) =>
+    lr === 'model'
+      ? { lr, damping: damping ?? 1, ...options }
+      : { lr, damping: damping ?? 1e-3, ...options, klClip, momentum },
+  );
 
 export type KfacOptions = z.input<typeof schema>;
 
@@ -131,9 +150,10 @@ function trace(t: OptimizerTrace, options: z.output<typeof schema>): void {
   const every = (period: number) => (step: number) => (step - 1) % period === 0;
   const indexOf = new Map(t.params.map(({ value }, i) => [value, i]));
 
+  const { weightDecay } = options;
   const damping = options.adaptDamping
     ? t.state('damping', { dtype: 'f32', shape: [] }, (data) => data.fill(options.damping))
-    : undefined;
+    : fill(graph, [], options.damping);
   const updates = t.state('updates', { dtype: 'i32', shape: [1] });
   const layers = graph.inSection({ name: STATISTICS, due: every(options.statisticsEvery) }, () => {
     const tapped = eligible(pass.tapGradients(options.fisher), indexOf);
@@ -146,17 +166,33 @@ function trace(t: OptimizerTrace, options: z.output<typeof schema>): void {
   });
   const precondition = graph.inSection(
     { name: 'inverses', due: every(options.inversesEvery) },
-    () => FORMS[options.form](t, layers, damping ?? fill(graph, [], options.damping)),
+    () => FORMS[options.form](t, layers, damping),
   );
   const before = t.params.map(({ value }) => affine(value, 1));
 
-  const lrSlot = rateSlot(graph, options.lr).index;
   const withGrad = (value: Value) => ({ value, grad: pass.grads[indexOf.get(value) as number] });
-  const steps = layers.map(({ tap }, i) => {
+  const steps = layers.map(({ name, tap }, i) => {
     const bias = tap.bias && withGrad(tap.bias);
-    const v = kfacJoin(withGrad(tap.weight), bias, options.weightDecay);
-    return { tap, v, u: precondition(v, i) };
+    const v = kfacJoin(withGrad(tap.weight), bias, weightDecay);
+    return { name, tap, v, u: precondition(v, i) };
   });
+  const promised =
+    options.lr === 'model'
+      ? stepByModel(t, pass, steps, { damping, weightDecay })
+      : stepByRate(t, pass, steps, options);
+  if (options.adaptDamping) adapt(t, pass, { before, damping, weightDecay, promised });
+}
+
+/** θ ← θ − ηv of v ← μv + νU with the KL clip ν; parameters outside the layers by SGD. */
+function stepByRate(
+  t: OptimizerTrace,
+  pass: Pass,
+  steps: readonly LayerStep[],
+  options: { lr: Rate; klClip: number; momentum: number; weightDecay: number },
+): undefined {
+  const { graph, status } = t;
+  const { momentum, weightDecay } = options;
+  const lrSlot = rateSlot(graph, options.lr).index;
   const directions = new Map<Value, Value>();
   if (steps.length > 0) {
     const nu = klClip(steps, options.klClip, lrSlot);
@@ -166,17 +202,17 @@ function trace(t: OptimizerTrace, options: z.output<typeof schema>): void {
       if (tap.bias !== undefined) directions.set(tap.bias, bias);
     }
   }
-  const update = (preconditioned: boolean) => {
-    const chosen = t.params.filter(({ value }) => directions.has(value) === preconditioned);
-    if (chosen.length === 0) return;
-    const { momentum } = options;
+  const all = t.params.map(({ name, value }, i) => ({ name, value, grad: pass.grads[i] }));
+  for (const preconditioned of [true, false]) {
+    const chosen = all.filter(({ value }) => directions.has(value) === preconditioned);
+    if (chosen.length === 0) continue;
     graph.add(
       sgdOp,
       [
         status,
-        ...chosen.flatMap(({ name, value }) => [
+        ...chosen.flatMap(({ name, value, grad }) => [
           value,
-          directions.get(value) ?? withGrad(value).grad,
+          directions.get(value) ?? grad,
           ...(momentum === 0 ? [] : [t.state(`momentum/${name}`, value.type)]),
         ]),
       ],
@@ -185,48 +221,11 @@ function trace(t: OptimizerTrace, options: z.output<typeof schema>): void {
         momentum,
         nesterov: 0,
         // V has its weight decay already.
-        weightDecay: preconditioned ? 0 : options.weightDecay,
+        weightDecay: preconditioned ? 0 : weightDecay,
         decoupled: 0,
       },
     );
-  };
-  update(true);
-  update(false);
-  if (damping !== undefined) adapt(t, pass, before, damping, options.weightDecay);
-}
-
-const ADAPT_EVERY = 5;
-const OMEGA = (19 / 20) ** ADAPT_EVERY;
-
-/** λd by the reduction ratio of the step from `before` to the present parameters. */
-function adapt(
-  t: OptimizerTrace,
-  pass: Pass,
-  before: readonly Value[],
-  damping: Value,
-  weightDecay: number,
-): void {
-  const { graph, status } = t;
-  const due = (step: number) => step % ADAPT_EVERY === 0;
-  graph.inSection({ name: 'damping', due }, () => {
-    const after = t.forward();
-    if (pass.curvature === undefined || pass.loss === undefined) return;
-    const delta = t.params.map(({ value }, i) => sub(value, before[i]));
-    const dot = (xs: readonly Value[]) => xs.map((x, i) => sum(mul(x, delta[i]))).reduce(add);
-    const squares = dot(delta);
-    const decay = affine(dot(before), weightDecay);
-    const half = (x: Value) => affine(x, 0.5);
-    const gained = add(sub(after.loss, pass.loss), add(decay, affine(squares, 0.5 * weightDecay)));
-    const curvature = add(pass.curvature(after), mul(squares, affine(damping, 1, weightDecay)));
-    const model = add(add(dot(pass.grads), decay), half(curvature));
-    const ratio = div(gained, model);
-    // 1 or 0; what is not a number is not at least 1/4.
-    const low = affine(greaterEqual(ratio, fill(graph, [], 1 / 4)), -1, 1);
-    const middle = greaterEqual(fill(graph, [], 3 / 4), ratio);
-    const high = mul(affine(middle, -1, 1), affine(low, -1, 1));
-    const factor = add(affine(high, OMEGA - 1, 1), affine(low, 1 / OMEGA - 1));
-    keep(status, [damping], [mul(damping, factor)]);
-  });
+  }
 }
 
 /** Layers whose weight is trained and used once, without groups: those that the factors are right for. */

@@ -52,6 +52,14 @@ export interface Pass {
   tapGradients(fisher: Fisher): readonly TapGradients[];
   /** δᵀFδ, F the Fisher here, from the change of the outputs along δ; none where the caller computes gradients. */
   curvature?(after: Forward): Value;
+  /**
+   * aᵀFb for every pair of directions, a not after b, by the derivative of the outputs along each: tangents of `params`,
+   * which must stand where they stood in this pass. None where the caller computes gradients.
+   */
+  fisherProducts?(
+    params: readonly Value[],
+    directions: readonly (readonly Value[])[],
+  ): readonly Value[];
 }
 
 /** What an optimizer is traced with. */

@@ -37,16 +37,23 @@ export const count = number('a whole number of at least 1', (v) => Number.isInte
 /** The p of a norm. */
 export const norm = number('a number of at least 1, or Infinity', (v) => v >= 1);
 
-/** A learning rate: required, never guessed. */
-export const rate = z.custom<number | Schedule>(
-  (value) =>
-    typeof value === 'function' ||
-    (typeof value === 'number' && Number.isFinite(value) && value >= 0),
+const isRate = (value: unknown): boolean =>
+  typeof value === 'function' ||
+  (typeof value === 'number' && Number.isFinite(value) && value >= 0);
+
+/** A learning rate, or that of K-FAC's quadratic model. */
+export const rateOrModel = z.custom<number | Schedule | 'model'>(
+  (value) => value === 'model' || isRate(value),
   {
     error: ({ input }) =>
-      `expected a finite number of at least 0 or a schedule, got ${show(input)}`,
+      `expected a finite number of at least 0, a schedule or 'model', got ${show(input)}`,
   },
 );
+
+/** A learning rate: required, never guessed. */
+export const rate = z.custom<number | Schedule>(isRate, {
+  error: ({ input }) => `expected a finite number of at least 0 or a schedule, got ${show(input)}`,
+});
 
 export const betas = z.tuple([decay, decay], {
   error: ({ input }) => `expected two numbers of at least 0 and below 1, got ${show(input)}`,

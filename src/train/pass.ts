@@ -1,5 +1,5 @@
 import { FlatminError } from '../errors.ts';
-import { gradients, pullback } from '../graph/gradients.ts';
+import { gradients, pullback, pushforward } from '../graph/gradients.ts';
 import type { Graph, Value } from '../graph/graph.ts';
 import { type Afterwards, type Layer, Scope } from '../nn/layer.ts';
 import type { Loss } from '../nn/loss.ts';
@@ -64,7 +64,17 @@ export function passes(
       return weight === 1 ? part : weighted(part, weight);
     }, sumOf);
     first = false;
-    return pass;
+    if (whole !== undefined) return pass;
+    // Anew for each micro-batch, whose values are not kept.
+    const fisherProducts: Products = (wrt, directions) =>
+      graph.inPrecision(() =>
+        total(
+          ({ inputs }, scope, weight) =>
+            productsOf(model(inputs, scope), loss, wrt, directions).map((x) => affine(x, weight)),
+          (a, b) => a.map((x, i) => add(x, b[i])),
+        ),
+      );
+    return { ...pass, fisherProducts };
   };
   const forward = () =>
     total<Forward>(
@@ -115,14 +125,10 @@ function tracePass(
       throw new FlatminError('FLATMIN_ARGUMENT', `The loss does not depend on parameter "${name}"`);
     }),
     curvature: ({ outputs: [after] }) => {
-      if (objective.fisherProduct !== undefined) {
-        return objective.fisherProduct(output, sub(after, output));
-      }
-      throw new FlatminError(
-        'FLATMIN_ARGUMENT',
-        `The loss ${objective.name} has no fisherProduct, which the quadratic model needs`,
-      );
+      const change = sub(after, output);
+      return fisherProduct(objective, output, change, change);
     },
+    fisherProducts: (...given) => graph.inPrecision(() => productsOf(output, objective, ...given)),
     tapGradients: (fisher) => {
       const passes = graph.inPrecision(backward[fisher]);
       return taps.flatMap((tap, i) => {
@@ -131,6 +137,27 @@ function tracePass(
       });
     },
   };
+}
+
+type Products = Required<Pass>['fisherProducts'];
+
+function productsOf(
+  output: Value,
+  objective: Loss,
+  ...[params, directions]: Parameters<Products>
+): readonly Value[] {
+  const changes = directions.map((direction) => pushforward(output, params, direction));
+  return changes.flatMap((a, i) =>
+    changes.slice(i).map((b) => fisherProduct(objective, output, a, b)),
+  );
+}
+
+function fisherProduct(objective: Loss, output: Value, a: Value, b: Value): Value {
+  if (objective.fisherProduct !== undefined) return objective.fisherProduct(output, a, b);
+  throw new FlatminError(
+    'FLATMIN_ARGUMENT',
+    `The loss ${objective.name} has no fisherProduct, which the quadratic model needs`,
+  );
 }
 
 const weighted = (pass: Required<Pass>, weight: number): Required<Pass> => ({

@@ -1,13 +1,13 @@
 /**
- * For every case: the TypeScript kernel in doubles agrees with the oracle; its gradient agrees with central
- * differences of the oracle; and every backend agrees with both within the case's tolerance, to the bit for
+ * For every case: the TypeScript kernel in doubles agrees with the oracle; its gradient and its tangent agree with
+ * central differences of the oracle; and every backend agrees with both within the case's tolerance, to the bit for
  * every number of threads, and in place. FLATMIN_CONFORMANCE_TABLE=file.md writes ops × backends.
  */
 import { afterAll, describe, expect, it } from 'vitest';
-import type { Numbers } from '../../src/ops/define.ts';
+import { findOp, type Numbers, opNames } from '../../src/ops/define.ts';
 import { type Backend, backends } from './backends.ts';
 import { collectCases, cpuKernels, cudaKernels, executedOps } from './collect.ts';
-import { checkAgainstDifferences } from './differences.ts';
+import { checkAgainstDifferences, checkTangents } from './differences.ts';
 import {
   type Case,
   compare,
@@ -19,6 +19,7 @@ import {
   type Traced,
   traceForward,
   traceGradient,
+  traceTangent,
 } from './harness.ts';
 import { coverageTable } from './table.ts';
 
@@ -61,7 +62,10 @@ describe.each(ops)('%s', (op) => {
 
   it.each(checked)('$case.name: doubles agree with the oracle', ({ case: c, programs }) => {
     expectClose(inDoubles(programs[0].traced), programs[0].want, DOUBLES);
-    if (c.gradient !== undefined) checkAgainstDifferences(c, programs[1].want);
+    if (c.gradient !== undefined) {
+      checkAgainstDifferences(c, programs[1].want);
+      checkTangents(c, inDoubles(traceTangent(c)));
+    }
   });
 
   for (const backend of backends) {
@@ -105,6 +109,15 @@ describe('coverage', () => {
 
   it('has a case for every op', () => {
     expect(executedOps().filter((name) => !reached.has(name))).toEqual([]);
+  });
+
+  it('has a tangent for every op with a gradient', () => {
+    const without = opNames().filter((name) => {
+      const { gradient, tangent } = findOp(name);
+      return gradient !== undefined && tangent === undefined;
+    });
+    // Labels are drawn after the output that is differentiated.
+    expect(without).toEqual(['sampleNormal']);
   });
 
   it('has a C++ kernel for every op', () => {

@@ -38,3 +38,29 @@ export function checkAgainstDifferences(c: Case, grads: readonly Float64Array[])
     }
   });
 }
+
+/** Compares tangents of the f32 outputs, all inputs moving at once, with central differences of the oracle. */
+export function checkTangents(c: Case, tangents: readonly Float64Array[]): void {
+  const wrt = c.gradient ?? [];
+  if (c.inputs.reduce((n, { data }) => n + data.length, 0) > LARGEST) return; // guard
+  const h = 1e-5;
+  const moved = (along: number) => {
+    const inputs = c.inputs.map(({ data }) => Float64Array.from(data));
+    wrt.forEach((input, i) => {
+      const dx = weightsOf(i, inputs[input].length);
+      inputs[input] = inputs[input].map((x, k) => x + along * dx[k]);
+    });
+    return c.oracle(inputs, c.moments ?? [MOMENT]);
+  };
+  const [above, below] = [moved(h), moved(-h)];
+  tangents.forEach((dy, output) => {
+    dy.forEach((tangent, k) => {
+      const slope = (above[output][k] - below[output][k]) / (2 * h);
+      if (Number.isNaN(slope)) return;
+      const error = Math.abs(tangent - slope) / (1 + Math.abs(slope));
+      expect(error, `output ${output}[${k}]: tangent ${tangent}, slope ${slope}`).toBeLessThan(
+        1e-6,
+      );
+    });
+  });
+}

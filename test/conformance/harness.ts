@@ -9,7 +9,7 @@
  *     inputs: [f32([n], random(n))],               // f32(shape, data), i32(…), u8(…), bf16(shape, bits)
  *     build: ([x]) => [relu(x)],                   // (inputs, graph) → outputs, traced
  *     oracle: ([x]) => [x.map((v) => Math.max(v, 0))], // doubles, independent of the op's own kernel
- *     gradient: [0],                               // inputs whose gradient is checked (default none)
+ *     gradient: [0],                               // inputs whose gradient and tangent are checked (default none)
  *     tolerance: { rel: 1e-6 },                    // of f32 backends; default { rel: 1e-6, abs: 3e-45 }; what is
  *                                                  // kept in bf16 may be off by a unit in the last place, but for rel 0
  *     gradientTolerance: { rel: 1e-5 },            // default { rel: 1e-5, abs: 1e-6 }
@@ -23,7 +23,7 @@
 import type { Store } from '../../src/backend/backend.ts';
 import { JsStore } from '../../src/backend/js/store.ts';
 import { compile } from '../../src/graph/compile.ts';
-import { gradients } from '../../src/graph/gradients.ts';
+import { gradients, pushforward } from '../../src/graph/gradients.ts';
 import { Graph, type Moment, type Value } from '../../src/graph/graph.ts';
 import type { Precision } from '../../src/graph/precision.ts';
 import { Program } from '../../src/graph/program.ts';
@@ -96,6 +96,16 @@ export function traceGradient(c: Case, precision?: Precision): Traced {
   const missing = grads.indexOf(undefined);
   if (missing !== -1) throw new Error(`no gradient reaches input ${c.gradient?.[missing]}`);
   return { ...finish(c, graph, grads as Value[]), isGradient: true };
+}
+
+/** Tangents of the f32 outputs along those of `c.gradient`, number i of which is drawn by `weightsOf(i)`. */
+export function traceTangent(c: Case): Traced {
+  const { graph, inputs } = inputsOf(c);
+  const wrt = (c.gradient ?? []).map((i) => inputs[i]);
+  const outputs = c.build(inputs, graph).filter((y) => y.dtype === 'f32');
+  const dxs = wrt.map((x, i) => graph.stored(`weights.${i}`, x.type));
+  const dys = outputs.map((y) => pushforward(y, wrt, dxs));
+  return finish(c, graph, dys);
 }
 
 export const weightsOf = (output: number, size: number): Float32Array =>

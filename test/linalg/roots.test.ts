@@ -120,6 +120,15 @@ describe.each(devices)('roots on $title', ({ device, missing }) => {
     expect(() => rootOf([1, 0.5, 0, 1], { p: 2 })).toThrow(/symmetric/);
   });
 
+  here.each(device === 'js' ? [64] : [128, 256])('of order %i by Newton’s method', (n) => {
+    const a = matrix(withSpectrum(logSpectrum(n, 1e4)));
+    const { root, converged, residual } = inverseRoot(a, { p: 4, method: 'newton', device });
+    expect(converged).toBe(true);
+    expect(residual).toBeLessThan(0.1);
+    const exact = inverseRoot(a, { p: 4, method: 'eigh', device });
+    expect(relativeError(root.data, exact.root.data)).toBeLessThan(1e-3);
+  });
+
   here.each(device === 'js' ? [128] : [128, 255, 512, 1024])('of order %i', (n) => {
     const { root, converged, residual } = rootOf(secondDifference(n), { p: 4, ridge: 0 });
     expect(converged).toBe(true);

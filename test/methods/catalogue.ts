@@ -29,10 +29,11 @@ import { adamOracle } from '../optim/oracles/adam.ts';
 import { adamwOracle } from '../optim/oracles/adamw.ts';
 import { bf16 } from '../optim/oracles/bf16.ts';
 import { enimOracle } from '../optim/oracles/enim.ts';
-import { kfacOracle } from '../optim/oracles/kfac.ts';
+import { type Batch, kfacOracle } from '../optim/oracles/kfac.ts';
 import { lionOracle } from '../optim/oracles/lion.ts';
 import { type Direction, directionOracle, GRADIENTS, ofMatrix } from '../optim/oracles/lion-k.ts';
 import { muonOracle } from '../optim/oracles/muon.ts';
+import type { LayerRows } from '../optim/oracles/network.ts';
 import { normDescentOracle } from '../optim/oracles/norm-descent.ts';
 import type { Oracle, Tensors64 } from '../optim/oracles/oracle.ts';
 import { exactFactor } from '../optim/oracles/polar.ts';
@@ -49,8 +50,10 @@ export interface Method {
   readonly name: string;
   readonly make: () => Optimizer;
   readonly reference: () => Reference;
-  /** Takes gradients, a closure for several, or gradients and what its layers saw. Default `gradients`. */
-  readonly asks?: 'gradients' | 'closure' | 'observations';
+  /** Takes gradients, or a closure for several. Default `gradients`. */
+  readonly asks?: 'gradients' | 'closure';
+  /** What its layers show on arrays before step t, where they show something. */
+  readonly shows?: (problem: Problem, params: Tensors64, t: number) => readonly LayerRows[][];
   /** Of the relative error. Default 1e-5. */
   readonly tolerance?: number;
 }
@@ -85,36 +88,63 @@ const lionKOf = (
 const sharp = (
   name: string,
   base: Method,
-  oracle: () => Oracle,
-  options: SamOptions,
-  setting: SamSetting,
+  oracle: (problem: Problem) => Oracle,
+  options: SamOptions = {},
+  setting: SamSetting = { rho: 0.05 },
 ): Method => ({
   name,
   asks: 'closure',
+  shows: base.shows,
   make: () => sam(base.make(), options),
   reference: () => {
     const steps = new Map<Problem, ReturnType<typeof samStep>>();
     return (params, problem, lr, t) => {
-      const step = steps.get(problem) ?? samStep(oracle(), setting, problem.gradient);
+      const step = steps.get(problem) ?? samStep(oracle(problem), setting, problem.gradient);
       steps.set(problem, step);
       step(params, lr, t);
     };
   },
 });
 
-const curved = (name: string, options: Omit<KfacOptions, 'lr'>): Method => ({
+/** What K-FAC sees of a problem at these parameters. */
+function batchOf(
+  problem: Problem,
+  params: Tensors64,
+  t: number,
+  { fisher = 'true', lr }: Partial<KfacOptions>,
+): Batch {
+  const data = problem.rows?.(params) ?? [];
+  const rows = {
+    empirical: () => data,
+    exact: () => problem.fisherRows?.(params),
+    true: () => problem.drawnRows?.(params, t),
+  };
+  const curvature = lr === 'model' ? problem.curvature?.(params) : undefined;
+  return { data, fisher: rows[fisher]() ?? [], curvature };
+}
+
+const curved = (name: string, options: Partial<KfacOptions>): Method => ({
   name,
-  asks: 'observations',
+  shows: (problem, params, t) => batchOf(problem, params, t, options).fisher,
   make: () => kfac({ lr, ...options }),
   reference: () => {
     const { step } = kfacOracle(options);
-    return (params, problem, lr, t) => {
-      const data = problem.rows?.(params) ?? [];
-      const exact = options.fisher === 'exact';
-      step(params, { data, fisher: exact ? (problem.fisherRows?.(params) ?? []) : data }, lr, t);
-    };
+    return (params, problem, lr, t) => step(params, batchOf(problem, params, t, options), lr, t);
   },
 });
+
+/** K-FAC of a problem as SAM's base: factors of what its layers show at θ, the gradient given. */
+const curvedBase =
+  (options: Partial<KfacOptions>) =>
+  (problem: Problem): Oracle => {
+    const { step } = kfacOracle(options);
+    return (params, grads, lr, t) => {
+      const gradient = Object.fromEntries(
+        Object.entries(grads).map(([name, data]) => [name, { data, shape: params[name].shape }]),
+      );
+      step(params, { ...batchOf(problem, params, t, options), gradient }, lr, t);
+    };
+  };
 
 /** Each oracle on its own tensors, all others on the rest. */
 const split =
@@ -150,6 +180,13 @@ const LION = plain(
   () => lion({ lr, ...DECAY }),
   () => lionOracle(DECAY),
 );
+const MUON = plain(
+  'muon exact',
+  () => muon({ lr, method: 'exact', ...DECAY }),
+  () => muonOracle({ method: 'exact', ...DECAY }),
+);
+const DRAWN: Partial<KfacOptions> = { fisher: 'true', damping: 0.1, statisticsEvery: 2, ...DECAY };
+const MODEL: Partial<KfacOptions> = { lr: 'model', fisher: 'empirical', damping: 0.1, ...DECAY };
 const roots = { epsilon: 0.1, rootsEvery: 3 };
 const SHAMPOO = plain(
   'shampoo',
@@ -230,7 +267,7 @@ export const METHODS: readonly Method[] = [
       () => normDescentOracle({ norm, momentum: 0.5, ...DECAY }),
     ),
   ),
-  ...(['newton-schulz', 'polar-express', 'exact'] as const).map((method) => ({
+  ...(['newton-schulz', 'polar-express'] as const).map((method) => ({
     ...plain(
       `muon ${method}`,
       () => muon({ lr, method, ...DECAY }),
@@ -239,6 +276,7 @@ export const METHODS: readonly Method[] = [
     // The first factors of Polar Express multiply to 1000, and rounding with them.
     tolerance: method === 'polar-express' ? 1e-4 : undefined,
   })),
+  MUON,
   plain(
     'muonWithAdamW',
     () => muonWithAdamW({ muon: { lr }, adamw: { lr, eps } }),
@@ -259,10 +297,15 @@ export const METHODS: readonly Method[] = [
   ),
   curved('kfac empirical', { fisher: 'empirical', damping: 0.1, inversesEvery: 3 }),
   curved('kfac exact', { fisher: 'exact', damping: 0.1, statisticsEvery: 2, momentum: 0.5 }),
-  sharp('sam sgd', SGD, () => sgdOracle(DECAY), { rho: 0.05 }, { rho: 0.05 }),
-  sharp('sam adamw', ADAMW, () => adamwOracle({ eps: 1e-4 }), {}, { rho: 0.05 }),
-  sharp('sam lion', LION, () => lionOracle(DECAY), {}, { rho: 0.05 }),
-  sharp('sam shampoo', SHAMPOO, () => shampooOracle(roots).step, {}, { rho: 0.05 }),
+  curved('kfac drawn', DRAWN),
+  curved('kfac model', MODEL),
+  sharp('sam sgd', SGD, () => sgdOracle(DECAY), { rho: 0.05 }),
+  sharp('sam adamw', ADAMW, () => adamwOracle({ eps: 1e-4 })),
+  sharp('sam lion', LION, () => lionOracle(DECAY)),
+  sharp('sam shampoo', SHAMPOO, () => shampooOracle(roots).step),
+  sharp('sam muon', MUON, () => muonOracle({ method: 'exact', ...DECAY })),
+  sharp('sam kfac', curved('', DRAWN), curvedBase(DRAWN)),
+  sharp('sam kfac model', curved('', MODEL), curvedBase(MODEL)),
   sharp('sam p = 1', SGD, () => sgdOracle(DECAY), { p: 1 }, { rho: 0.05, p: 1 }),
   sharp('sam p = ∞', SGD, () => sgdOracle(DECAY), { p: Infinity }, { rho: 0.05, p: Infinity }),
   sharp('asam', SGD, () => sgdOracle(DECAY), { adaptive: true }, { rho: 0.5, adaptive: true }),

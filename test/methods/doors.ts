@@ -2,10 +2,20 @@
 import { type DeviceName, FlatminError, fit, type Params, trainStep } from '../../src/index.ts';
 import { BoundOptimizer } from '../../src/optim/bound.ts';
 import { BoundKfac } from '../../src/optim/kfac.ts';
+import type { LayerRows } from '../optim/oracles/network.ts';
 import type { Tensors64 } from '../optim/oracles/oracle.ts';
+import { model } from '../optim/small-network.ts';
 import { bytesOf, doubleParams } from '../optim/tensors.ts';
 import { type Method, rate, STEPS } from './catalogue.ts';
-import { convolutional, images, LEARN, model, observed, type Problem, slopes } from './problems.ts';
+import {
+  convolutional,
+  images,
+  LEARN,
+  observed,
+  type Problem,
+  shuffled,
+  slopes,
+} from './problems.ts';
 
 export type Outcome = number | string;
 
@@ -39,8 +49,7 @@ export function worst(
 const singles = (tensors: Readonly<Record<string, Float64Array>>) =>
   Object.fromEntries(Object.entries(tensors).map(([name, x]) => [name, Float32Array.from(x)]));
 
-function observe(optimizer: BoundKfac, problem: Problem, params: Tensors64): void {
-  const examples = problem.rows?.(params) ?? [];
+function observe(optimizer: BoundKfac, examples: readonly LayerRows[][], params: Tensors64): void {
   examples[0].forEach(({ name }, layer) => {
     const rows = examples.map((example) => example[layer]);
     const width = params[`${name}.weight`].shape[1];
@@ -55,7 +64,7 @@ function observe(optimizer: BoundKfac, problem: Problem, params: Tensors64): voi
 }
 
 async function stepped(
-  { make, asks }: Method,
+  { make, asks, shows }: Method,
   problem: Problem,
   how: 'step' | 'stepAsync',
   device: DeviceName,
@@ -65,7 +74,7 @@ async function stepped(
   const bound = new (optimizer.Bound ?? BoundOptimizer)(optimizer, params, { device });
   for (let t = 1; t <= STEPS; t++) {
     const now = doubleParams(params);
-    if (bound instanceof BoundKfac) observe(bound, problem, now);
+    if (bound instanceof BoundKfac && shows) observe(bound, shows(problem, now, t), now);
     if (asks === 'closure') {
       const closure = () => ({ loss: 0, grads: singles(problem.gradient(doubleParams(params))) });
       await bound[how](closure);
@@ -76,7 +85,7 @@ async function stepped(
 
 /** `step`, and `stepAsync` with the same bits. */
 const ownArrays: Door = async (method, device) => {
-  const problem = method.asks === 'observations' ? observed : slopes;
+  const problem = method.shows === undefined ? slopes : observed;
   const params = await stepped(method, problem, 'step', device);
   const other = await stepped(method, problem, 'stepAsync', device);
   if (bytesOf(params) !== bytesOf(other)) return 'step and stepAsync differ';
@@ -95,7 +104,7 @@ const compiledStep: Door = async (method, device) => {
 const trainer: Door = async (method, device) => {
   const options = { ...LEARN, optimizer: method.make(), epochs: STEPS, device };
   const fitted = await fit(model(), { train: images }, options);
-  return worst(fitted.model.parameters(), reference(method, convolutional, 'network'));
+  return worst(fitted.model.parameters(), reference(method, shuffled, 'epochs'));
 };
 
 const orRefusal =

@@ -1,23 +1,20 @@
 /** What the methods are run on: gradients of the caller's own, and two small networks. */
 import {
-  conv2d,
-  flatten,
-  type Layer,
-  linear,
   type Params,
   type RegressionDataset,
-  sequential,
   sgd,
   squaredError,
-  tanh,
   trainStep,
 } from '../../src/index.ts';
-import { STREAM, uniforms } from '../../src/random/philox.ts';
+import { permutation, STREAM, uniforms } from '../../src/random/philox.ts';
+import { multiply, type Rows, transpose } from '../optim/oracles/matrix.ts';
 import type { LayerRows, LayerSpec } from '../optim/oracles/network.ts';
 import { forward } from '../optim/oracles/network.ts';
 import type { Grads64, Tensors64 } from '../optim/oracles/oracle.ts';
 import { gradient64 } from '../optim/slopes.ts';
+import { IMAGE, model, NET } from '../optim/small-network.ts';
 import { randomParams } from '../optim/tensors.ts';
+import { normal } from '../random/normal.ts';
 
 export interface Problem {
   readonly start: () => Params;
@@ -26,6 +23,10 @@ export interface Problem {
   readonly rows?: (params: Tensors64) => LayerRows[][];
   /** The same for each output of an example, whose mean is the exact Fisher. */
   readonly fisherRows?: (params: Tensors64) => LayerRows[][];
+  /** The same for targets drawn in step t from N(f, I). */
+  readonly drawnRows?: (params: Tensors64, t: number) => LayerRows[][];
+  /** aᵀFb of the exact Fisher, a and b a matrix a layer. */
+  readonly curvature?: (params: Tensors64) => (a: readonly Rows[], b: readonly Rows[]) => number;
 }
 
 /** Tensors of every order; of each gradient's statistics at most one eigenvalue is 0. */
@@ -51,8 +52,13 @@ function examples(shape: number[]): RegressionDataset {
   };
 }
 
-/** Squared error of a network on a batch, example by example. */
-function network(net: readonly LayerSpec[], data: RegressionDataset, start: () => Params): Problem {
+/** Squared error of a network on a batch, example by example; in step t row r of the batch is example order(t)[r]. */
+function network(
+  net: readonly LayerSpec[],
+  data: RegressionDataset,
+  start: () => Params,
+  order: (t: number) => ArrayLike<number> = () => Array.from({ length: ROWS }, (_, r) => r),
+): Problem {
   const { shape } = data.inputs;
   const width = data.inputs.data.length / ROWS;
   const passes = (params: Tensors64) =>
@@ -71,6 +77,31 @@ function network(net: readonly LayerSpec[], data: RegressionDataset, start: () =
       passes(params).flatMap(({ logits, backwardFrom }) =>
         logits.map((_, out) => backwardFrom(logits.map((_, c) => (c === out ? OUT ** 0.5 : 0)))),
       ),
+    drawnRows: (params, t) => {
+      const source = { seed: 0, stream: STREAM.labels, step: t };
+      const examples = passes(params);
+      return Array.from(order(t), (example, row) => {
+        const { logits, backwardFrom } = examples[example];
+        return backwardFrom(logits.map((_, c) => -normal(source, row * OUT + c)));
+      });
+    },
+    curvature: (params) => {
+      const jacobian = passes(params).flatMap(({ logits, backwardFrom }) =>
+        logits.map((_, out) =>
+          backwardFrom(logits.map((_, c) => (c === out ? 1 : 0))).flatMap(({ inputs, grads }) =>
+            multiply(transpose(grads), inputs).flat(),
+          ),
+        ),
+      );
+      const along = (direction: readonly Rows[]) => {
+        const flat = direction.flat(2);
+        return jacobian.map((row) => row.reduce((sum, j, i) => sum + j * flat[i], 0));
+      };
+      return (a, b) => {
+        const [ja, jb] = [along(a), along(b)];
+        return ja.reduce((sum, x, i) => sum + x * jb[i], 0) / ROWS;
+      };
+    },
     gradient: (params) => {
       const grads = Object.fromEntries(
         Object.entries(params).map(([name, { data }]) => [name, new Float64Array(data.length)]),
@@ -92,36 +123,21 @@ function network(net: readonly LayerSpec[], data: RegressionDataset, start: () =
   };
 }
 
-export const images = examples([2, 5, 4]);
-
-/** Smooth, so that no element sits on a kink; with a stride, padding, and a layer without a bias. */
-export const model = (): Layer =>
-  sequential({
-    conv: conv2d(3, [3, 2], { stride: [2, 1], padding: [1, 0] }),
-    act1: tanh(),
-    flatten: flatten(),
-    hidden: linear(4, { bias: false }),
-    act2: tanh(),
-    head: linear(OUT),
-  });
+export const images = examples(IMAGE);
 
 export const LEARN = { loss: squaredError(), batch: ROWS, seed: 0 };
 
-export const convolutional = network(
-  [
-    { kind: 'conv2d', name: 'conv', stride: [2, 1], padding: [1, 0] },
-    { kind: 'tanh' },
-    { kind: 'flatten' },
-    { kind: 'linear', name: 'hidden' },
-    { kind: 'tanh' },
-    { kind: 'linear', name: 'head' },
-  ],
-  images,
-  () => {
-    const optimizer = sgd({ lr: 0 });
-    const input = images.inputs.shape;
-    return trainStep(model(), { ...LEARN, input, optimizer, device: 'js' }).model.parameters();
-  },
+function initialised(): Params {
+  const optimizer = sgd({ lr: 0 });
+  const input = images.inputs.shape;
+  return trainStep(model(), { ...LEARN, input, optimizer, device: 'js' }).model.parameters();
+}
+
+export const convolutional = network(NET, images, initialised);
+
+/** The same where every step is an epoch, with its rows in the epoch's order. */
+export const shuffled = network(NET, images, initialised, (t) =>
+  permutation({ seed: 0, stream: STREAM.shuffle, step: t - 1 }, ROWS),
 );
 
 /** Linear layers alone, which can be observed from outside. */

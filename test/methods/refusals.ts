@@ -9,7 +9,8 @@ import {
   sgd,
   trainStep,
 } from '../../src/index.ts';
-import { images, LEARN, model, observed } from './problems.ts';
+import { model } from '../optim/small-network.ts';
+import { images, LEARN, observed } from './problems.ts';
 
 type Asked = (device: DeviceName) => unknown;
 
@@ -38,6 +39,8 @@ export const REFUSALS: Readonly<Record<string, Asked>> = {
   },
   'kfac on arrays, `adaptDamping`': (device) =>
     kfac(observed.start(), { lr, adaptDamping: true, device }),
+  "kfac on arrays, `lr: 'model'`": (device) => kfac(observed.start(), { lr: 'model', device }),
+  "kfac, `lr: 'model'` with `momentum`": () => kfac({ lr: 'model', momentum: 0.9 }),
   'kfac, `observe` of what is no linear layer': (device) =>
     kfac(vector(), { lr, device }).observe('v', {
       inputs: new Float32Array(2),

@@ -1,99 +1,40 @@
 import { describe, expect, it } from 'vitest';
 import {
-  conv2d,
   cosine,
   type Dataset,
   FlatminError,
   fit,
-  flatten,
   groups,
   type KfacOptions,
   kfac,
   type Layer,
   linear,
   ops,
-  sequential,
   sgd,
-  tanh,
 } from '../../src/index.ts';
-import { permutation, STREAM, uniforms } from '../../src/random/philox.ts';
+import { uniforms } from '../../src/random/philox.ts';
 import { TrainedModel } from '../../src/train/model.ts';
 import { stateKey } from '../../src/train/optimizer-step.ts';
 import { Training } from '../../src/train/training.ts';
 import { devices } from './devices.ts';
 import { factors, kfacOracle } from './oracles/kfac.ts';
 import type { Rows } from './oracles/matrix.ts';
-import { type Forward, forward, type LayerSpec, matrixOf } from './oracles/network.ts';
+import { type Forward, forward, matrixOf } from './oracles/network.ts';
+import {
+  batchOf,
+  CLASSES,
+  drawLabel,
+  IMAGE,
+  images,
+  LAYERS,
+  model,
+  NET,
+  ROWS,
+  SEED,
+} from './small-network.ts';
 import { bytesOf, doubleParams } from './tensors.ts';
 
 type Variant = Omit<KfacOptions, 'lr'>;
-
-const ROWS = 8;
-const CLASSES = 3;
-const SEED = 11;
-const IMAGE = [2, 5, 4];
-
-/** `copies` of the same ROWS examples. */
-function images(copies = 1): Dataset {
-  const width = IMAGE.reduce((n, d) => n * d);
-  const once = uniforms({ seed: 3, stream: 0, step: 0 }, ROWS * width).map((u) => 2 * u - 1);
-  const data = new Float32Array(copies * once.length);
-  for (let i = 0; i < copies; i++) data.set(once, i * once.length);
-  const labels = Int32Array.from({ length: copies * ROWS }, (_, i) => (i % ROWS) % CLASSES);
-  const count = copies * ROWS;
-  return {
-    name: 'images',
-    synthetic: true,
-    inputs: { data, shape: IMAGE },
-    labels,
-    classes: CLASSES,
-    count,
-  };
-}
-
-/** Smooth, so that no element sits on a kink; with a stride, padding, and a layer without a bias. */
-const model = (): Layer =>
-  sequential({
-    conv: conv2d(3, [3, 2], { stride: [2, 1], padding: [1, 0] }),
-    act1: tanh(),
-    flatten: flatten(),
-    hidden: linear(4, { bias: false }),
-    act2: tanh(),
-    head: linear(CLASSES),
-  });
-const NET: LayerSpec[] = [
-  { kind: 'conv2d', name: 'conv', stride: [2, 1], padding: [1, 0] },
-  { kind: 'tanh' },
-  { kind: 'flatten' },
-  { kind: 'linear', name: 'hidden' },
-  { kind: 'tanh' },
-  { kind: 'linear', name: 'head' },
-];
-const LAYERS = ['conv', 'hidden', 'head'];
-
-/** Examples of an epoch, in its order. */
-function batchOf(data: Dataset, epoch: number) {
-  const order = permutation({ seed: SEED, stream: STREAM.shuffle, step: epoch }, data.count);
-  const width = data.inputs.data.length / data.count;
-  return [...order].map((row) => ({
-    image: {
-      shape: data.inputs.shape,
-      data: Array.from(data.inputs.data.subarray(row * width, (row + 1) * width)),
-    },
-    label: data.labels[row],
-  }));
-}
-
-/** The first class whose cumulative probability exceeds uniform(seed, step, row). */
-function drawLabel({ probabilities }: Forward, step: number, row: number): number {
-  const u = uniforms({ seed: SEED, stream: STREAM.labels, step }, row + 1)[row];
-  let cumulative = 0;
-  const label = probabilities.findIndex((p) => {
-    cumulative += p;
-    return cumulative > u;
-  });
-  return label === -1 ? CLASSES - 1 : label;
-}
 
 /** A step is an epoch: the batch is the whole set. */
 const options = (device: 'js' | 'cpu', given: KfacOptions) => ({
@@ -133,7 +74,7 @@ const VARIANTS: Variant[] = [
   { form: 'eigen', damping: 0.03, klClip: 1e-3, statisticsEvery: 2, inversesEvery: 3 },
   { form: 'eigen', damping: 0.1, momentum: 0.8, weightDecay: 0.05, fisher: 'empirical' },
 ];
-const STEPS = 24;
+const STEPS = 50;
 
 describe.each(devices)('kfac on $title', ({ device, missing }) => {
   describe.skipIf(missing !== null)('in a network', () => {

@@ -148,4 +148,43 @@ describe.each(devices)('lionK on $title', ({ device, missing }) => {
       });
     }
   });
+
+  it.skipIf(missing !== null)('never raises its Lyapunov function, in steps near the flow', () => {
+    // γ = α = (1 − β₂)/η, εγ = 1 − β₁; m in the descent sign is −m here.
+    const [lr, lambda, e, betas] = [1e-3, 0.25, 0.3, [0.99, 0.999] as [number, number]];
+    const gamma = (1 - betas[1]) / lr;
+    const epsilon = (1 - betas[0]) / gamma;
+    const curvatures = [10, 4];
+    const targets = [0.5, -0.3];
+    const data = Float32Array.of(-1.8, 1.2);
+    const gradient = () => data.map((x, i) => curvatures[i] * (x - targets[i]));
+    const optimizer = lionK(
+      { w: { data, shape: [2] } },
+      { lr, weightDecay: lambda, betas, K: { kind: 'smooth', e }, device },
+    );
+    const sum = (f: (i: number) => number) => curvatures.reduce((total, _, i) => total + f(i), 0);
+    const lossOf = () => sum((i) => 0.5 * curvatures[i] * (data[i] - targets[i]) ** 2);
+    const lyapunov = () => {
+      const m = Object.values(optimizer.stateDict()).find((x) => x.data.length === data.length);
+      const conjugate = sum((i) => -e * Math.sqrt(Math.max(0, 1 - (lambda * data[i]) ** 2)));
+      const rest = sum((i) => {
+        const descent = -Number(m?.data[i] ?? 0);
+        return Math.hypot(descent, e) - lambda * descent * data[i];
+      });
+      const weight = (1 - epsilon * gamma) / (1 + epsilon * lambda);
+      return gamma * lossOf() + (gamma / lambda) * conjugate + weight * (conjugate + rest);
+    };
+    const [heights, losses]: number[][] = [[], []];
+    for (let t = 0; t < 6000; t++) {
+      optimizer.step({ w: gradient() });
+      if (t % 20 !== 0) continue;
+      heights.push(lyapunov());
+      losses.push(lossOf());
+    }
+    heights.slice(1).forEach((h, i) => {
+      expect(h, `after ${20 * (i + 1)} steps`).toBeLessThan(heights[i]);
+    });
+    // The loss alone does rise.
+    expect(losses.slice(1).some((f, i) => f > losses[i] + 0.01)).toBe(true);
+  });
 });

@@ -148,9 +148,10 @@ describe('options', () => {
     },
   );
 
+  const rates = (name: string) => (name === 'kfac' ? ", a schedule or 'model'" : ' or a schedule');
   it.each(MAKERS)('of %s need a learning rate', (name, make) => {
     expect(refusal(() => make({} as never))).toBe(
-      `${name}: lr: expected a finite number of at least 0 or a schedule, got undefined`,
+      `${name}: lr: expected a finite number of at least 0${rates(name)}, got undefined`,
     );
     refusal(() => make(undefined as never));
     refusal(() => (make as typeof sgd)(params(), {} as never));

@@ -74,6 +74,8 @@ describe.each(present)('micro-batches on %s', (device) => {
     const plain = await run({ optimizer: sgd({ lr: 0.1 }), ...options });
     expect(preconditioned.reports.every(({ loss }) => Number.isFinite(loss))).toBe(true);
     expect(bytesOf(preconditioned.params)).not.toBe(bytesOf(plain.params));
+    const { reports } = await run({ optimizer: kfac({ lr: 'model', damping: 0.1 }), ...options });
+    expect(reports[5].loss).toBeLessThan(0.9 * reports[0].loss);
   });
 
   it('must be a whole number', async () => {

@@ -29,6 +29,11 @@ const METHODS: readonly { name: string; make: () => Optimizer; compared: number 
   { name: 'lion', make: () => lion({ lr: 1e-4 }), compared: STEPS },
   { name: 'sam', make: () => sam(sgd({ lr: 0.03 }), { rho: 0.05 }), compared: STEPS },
   { name: 'kfac', make: () => kfac({ lr: 0.01, weightDecay: 3e-4 }), compared: 10 },
+  {
+    name: 'kfac model',
+    make: () => kfac({ lr: 'model', adaptDamping: true, weightDecay: 1e-4 }),
+    compared: 10,
+  },
   { name: 'shampoo', make: () => shampoo({ lr: 0.1, weightDecay: 1e-4 }), compared: 10 },
 ];
 

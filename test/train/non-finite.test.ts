@@ -26,6 +26,7 @@ const METHODS: readonly { name: string; make: () => Optimizer }[] = [
   { name: 'sam', make: () => sam(adamw({ lr: 0.1 })) },
   { name: 'shampoo', make: () => shampoo({ lr: 0.1, momentum: 0.9 }) },
   { name: 'kfac', make: () => kfac({ lr: 0.1, statisticsEvery: 1, inversesEvery: 1 }) },
+  { name: 'kfac model', make: () => kfac({ lr: 'model', adaptDamping: true }) },
 ];
 
 const ROWS = 5;

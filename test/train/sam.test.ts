@@ -4,8 +4,10 @@ import {
   crossEntropy,
   type Dataset,
   dropout,
+  kfac,
   type Loss,
   linear,
+  muonWithAdamW,
   type Optimizer,
   sam,
   sequential,
@@ -80,8 +82,14 @@ describe.each(devices)('SAM on $title', ({ device, missing }) => {
     }
   });
 
-  it.skipIf(missing !== null)('is its base to the bit when ρ = 0, dropout included', async () => {
-    const base = sgd({ lr: 0.1, momentum: 0.9, weightDecay: 0.01 });
+  it
+    .skipIf(missing !== null)
+    .each([
+      sgd({ lr: 0.1, momentum: 0.9, weightDecay: 0.01 }),
+      kfac({ lr: 0.1, weightDecay: 0.01, statisticsEvery: 2 }),
+      kfac({ lr: 'model', weightDecay: 0.01, statisticsEvery: 2 }),
+      muonWithAdamW({ muon: { lr: 0.1 }, adamw: { lr: 0.01 } }),
+    ])('is its base $name to the bit when ρ = 0, dropout included', async (base) => {
     expect((await train(sam(base, { rho: 0 }))).bytes).toBe((await train(base)).bytes);
     expect((await train(sam(base, { rho: 0.1 }))).bytes).not.toBe((await train(base)).bytes);
   });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { adamw, fit, linear, sam, sequential, trainStep } from '../../src/index.ts';
+import { adamw, fit, kfac, linear, sam, sequential, trainStep } from '../../src/index.ts';
 import { present } from '../optim/devices.ts';
 import { bytesOf } from '../optim/tensors.ts';
 import { circle, network } from './task.ts';
@@ -9,15 +9,12 @@ describe.each(present)('state on %s', (device) => {
   const points = Float32Array.from(inputs.data);
   const answers = Int32Array.from(labels);
 
-  it('of a step carries on to the bit', () => {
+  it.each([
+    sam(adamw({ lr: 0.01 }), { every: 3, between: 'look' }),
+    kfac({ lr: 'model', adaptDamping: true, statisticsEvery: 3, inversesEvery: 4 }),
+  ])('of a step by $name carries on to the bit', (optimizer) => {
     const make = () =>
-      trainStep(network(0.5), {
-        input: [2],
-        batch: 10,
-        seed: 4,
-        device,
-        optimizer: sam(adamw({ lr: 0.01 }), { every: 3, between: 'look' }),
-      });
+      trainStep(network(0.5), { input: [2], batch: 10, seed: 4, device, optimizer });
     const first = make();
     for (let t = 0; t < 5; t++) first(points, answers);
     const second = make();

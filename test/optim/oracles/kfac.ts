@@ -30,6 +30,31 @@ export interface Batch {
   readonly data: readonly LayerRows[][];
   /** Labels of the Fisher. */
   readonly fisher: readonly LayerRows[][];
+  /** What is preconditioned, where it is not the data's gradient. */
+  readonly gradient?: Tensors64;
+  /** aᵀFb of the quadratic model, a and b a matrix a layer. With it α and μ take the place of the rate. */
+  readonly curvature?: (a: readonly Rows[], b: readonly Rows[]) => number;
+}
+
+const product = (a: readonly Rows[], b: readonly Rows[]): number =>
+  a.reduce((sum, x, i) => sum + trace(multiply(x, transpose(b[i]))), 0);
+
+/** The δ in the span of the directions with the least slopeᵀδ + ½δᵀCδ, and that value. */
+function leastOf(
+  directions: readonly (readonly Rows[])[],
+  slope: readonly Rows[],
+  curvature: (a: readonly Rows[], b: readonly Rows[]) => number,
+): { update: Rows[]; change: number } {
+  const system = directions.map((a) => directions.map((b) => curvature(a, b)));
+  const slopes = directions.map((a) => [-product(slope, a)]);
+  const weights = multiply(inverse(system), slopes).flat();
+  const update = slope.map((matrix, layer) =>
+    directions.reduce(
+      (sum, direction, k) => combine(sum, 1, direction[layer], weights[k]),
+      combine(matrix, 0, matrix, 0),
+    ),
+  );
+  return { update, change: product(slope, update) + 0.5 * curvature(update, update) };
 }
 
 const outer = (x: readonly number[], y: readonly number[]): Rows =>
@@ -102,6 +127,8 @@ export function kfacOracle({
   let updates = 0;
   let error = 0;
   const clips: number[] = [];
+  /** M(δ) of each step by the model. */
+  const changes: number[] = [];
 
   function step(params: Tensors64, batch: Batch, lr: number, t: number): void {
     const names = batch.data[0].map(({ name }) => name);
@@ -131,17 +158,37 @@ export function kfacOracle({
       if ((t - 1) % inversesEvery === 0) {
         Object.assign(state, FORMS[form as keyof typeof FORMS](state.a, state.g, damping));
       }
-      const gradient = of(batch.data, i)
-        .map(({ inputs, grads }) => gram(grads, inputs))
-        .reduce(
-          (sum, g) => combine(sum, 1, g, 1 / batch.data.length),
-          zeros(state.g.length, state.a.length),
-        );
+      const mean = () =>
+        of(batch.data, i)
+          .map(({ inputs, grads }) => gram(grads, inputs))
+          .reduce(
+            (sum, g) => combine(sum, 1, g, 1 / batch.data.length),
+            zeros(fresh.g.length, fresh.a.length),
+          );
+      const gradient = batch.gradient === undefined ? mean() : matrixOf(batch.gradient, name);
       const v = combine(gradient, 1, matrixOf(params, name), weightDecay);
       return { name, state, v, u: state.precondition(v) };
     });
 
-    const dot = steps.reduce((sum, { u, v }) => sum + trace(multiply(u, transpose(v))), 0);
+    const slope = steps.map(({ v }) => v);
+    const { curvature } = batch;
+    if (curvature !== undefined) {
+      const proposal = steps.map(({ u }) => combine(u, -1, u, 0));
+      const last = steps.map(({ state }) => state.velocity);
+      const least = leastOf(t === 1 ? [proposal] : [proposal, last], slope, (a, b) => {
+        return curvature(a, b) + (damping + weightDecay) * product(a, b);
+      });
+      steps.forEach(({ name, state }, i) => {
+        state.velocity = least.update[i];
+        writeMatrix(params, name, combine(matrixOf(params, name), 1, state.velocity, 1));
+      });
+      changes.push(least.change);
+      return;
+    }
+    const dot = product(
+      steps.map(({ u }) => u),
+      slope,
+    );
     const nu = Math.min(1, Math.sqrt(klClip / (lr ** 2 * dot)));
     clips.push(nu);
     for (const { name, state, u } of steps) {
@@ -154,7 +201,7 @@ export function kfacOracle({
   const setDamping = (value: number): void => {
     damping = value;
   };
-  return { step, states, clips, setDamping, tolerance: () => error };
+  return { step, states, clips, changes, setDamping, tolerance: () => error };
 }
 
 function conditionOf(a: Rows): number {
