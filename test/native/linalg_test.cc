@@ -143,7 +143,8 @@ RootResult runRoot(const Floats& a, int n, const RootOptions& options, Floats* o
 
 MatrixStatus runCholesky(const Floats& a, int n, double damping, Floats* out) {
   Memory scratch(choleskyInverseScratchBytes(n));
-  return choleskyInverse(a.data(), n, damping, out->data(), scratch.data());
+  ThreadPool pool(1);
+  return choleskyInverse(a.data(), n, damping, out->data(), scratch.data(), pool);
 }
 
 Doubles checkEigh(const Floats& a, int n, const char* what) {

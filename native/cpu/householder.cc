@@ -1,0 +1,179 @@
+// Reduction from the last row up (Golub & Van Loan 8.3.1), one pass over memory a step. On the way
+// back a panel's width of reflectors is applied at once, I - Y^T L Y with them in the rows of Y
+// (compact WY), to one panel of vectors after the other.
+#include "householder.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "dot.h"
+#include "panels.h"
+
+namespace flatmin {
+namespace FLATMIN_ISA {
+namespace {
+
+constexpr int kWidth = kPanel<double>;
+constexpr int64_t kBlock = kWidth;  // reflectors applied at once
+constexpr double kNegligible =
+    1e-200;  // squared, relative to a matrix scaled to 1: dropped before it underflows
+
+// Of vectors padded to a whole number of panels.
+double paddedDot(const double* a, const double* b, int64_t size) {
+  vd sum0 = {}, sum1 = {};
+  for (int64_t j = 0; j < size; j += kWidth) {
+    sum0 += load(a + j) * load(b + j);
+    sum1 += load(a + j + kLanesF64) * load(b + j + kLanesF64);
+  }
+  return sumLanes(sum0 + sum1);
+}
+
+// A -= v w^T + w v^T on the first `rows` rows, then p = A x, in one pass over the lower triangle.
+// Diagonal blocks of kWidth are kept whole. v, w, x are zero from their length on, so rows past it
+// do not change.
+void updateAndMultiply(double* a, int64_t size, int64_t rows, const double* v, const double* w,
+                       const double* x, double* p) {
+  constexpr int kRows = kLanes == 16 ? 4 : 2;
+  std::memset(p, 0, sizeof(double) * static_cast<size_t>(size));
+  for (int64_t r = 0; r < rows; r += kRows) {
+    const int64_t block = r / kWidth * kWidth;
+    double vr[kRows], wr[kRows], xr[kRows];
+    vd sum[kRows] = {};
+    for (int q = 0; q < kRows; ++q) vr[q] = v[r + q], wr[q] = w[r + q], xr[q] = x[r + q];
+    double* row = a + r * size;
+    for (int64_t j = 0; j < block; j += kLanesF64) {
+      const vd vj = load(v + j), wj = load(w + j), xj = load(x + j);
+      vd pj = load(p + j);
+      for (int q = 0; q < kRows; ++q) {
+        const vd y = load(row + q * size + j) - vr[q] * wj - wr[q] * vj;
+        store(row + q * size + j, y);
+        sum[q] += y * xj;
+        pj += xr[q] * y;
+      }
+      store(p + j, pj);
+    }
+    for (int64_t j = block; j < block + kWidth; j += kLanesF64) {
+      const vd vj = load(v + j), wj = load(w + j), xj = load(x + j);
+      for (int q = 0; q < kRows; ++q) {
+        const vd y = load(row + q * size + j) - vr[q] * wj - wr[q] * vj;
+        store(row + q * size + j, y);
+        sum[q] += y * xj;
+      }
+    }
+    for (int q = 0; q < kRows; ++q) p[r + q] += sumLanes(sum[q]);
+  }
+}
+
+}  // namespace
+
+// Reduces a to tridiagonal form: diagonal d, e[i] beside d[i] and d[i + 1]. Row i of a is left
+// holding v of the reflector I - tau[i] v v^T that acts on the first i coordinates, zero from i on.
+void tridiagonalise(double* a, int64_t n, int64_t size, double* d, double* e, double* tau,
+                    double* columns) {
+  double *v = columns, *w = columns + size, *x = columns + 2 * size, *p = columns + 3 * size;
+  std::memset(columns, 0, sizeof(double) * static_cast<size_t>(4 * size));
+  for (int64_t i = n - 1; i >= 0; --i) {
+    double* row = a + i * size;
+    const double vi = v[i], wi = w[i];
+    for (int64_t j = 0; j <= i; ++j) row[j] -= vi * w[j] + wi * v[j];
+    d[i] = row[i];
+    tau[i] = 0;
+    std::memset(x, 0, sizeof(double) * static_cast<size_t>(size));
+    if (i > 0) {
+      const double alpha = row[i - 1];
+      e[i - 1] = alpha;
+      std::memcpy(x, row, sizeof(double) * static_cast<size_t>(i - 1));
+      const double rest = paddedDot(x, x, size);
+      if (rest > kNegligible) {
+        const double beta = std::copysign(std::sqrt(alpha * alpha + rest), -alpha);
+        e[i - 1] = beta;
+        tau[i] = (beta - alpha) / beta;
+        const double inverse = 1 / (alpha - beta);
+        for (int64_t j = 0; j < i - 1; ++j) x[j] *= inverse;
+        x[i - 1] = 1;
+      } else {
+        std::memset(x, 0, sizeof(double) * static_cast<size_t>(size));
+      }
+    }
+    updateAndMultiply(a, size, i, v, w, x, p);
+    for (int64_t j = i; j < size; ++j) p[j] = 0;
+    const double half = 0.5 * tau[i] * tau[i] * paddedDot(p, x, size);
+    for (int64_t j = 0; j < size; ++j) w[j] = tau[i] * p[j] - half * x[j];
+    std::memcpy(row, x, sizeof(double) * static_cast<size_t>(size));
+    double* const last = v;
+    v = x, x = last;
+  }
+}
+
+namespace {
+
+// c[i] (+)= sum over k of a(k, i) b[k] for kBlock rows i, where a(k, i) is a[k * kStride + i *
+// iStride]; b, c: rows of a panel.
+template <bool kSubtract>
+void multiplyRows(const double* a, int64_t kStride, int64_t iStride, const double* b, int64_t count,
+                  double* c) {
+  constexpr int kRows = kLanes == 16 ? 8 : 4;
+  for (int64_t i0 = 0; i0 < kBlock; i0 += kRows, a += kRows * iStride, c += kRows * kWidth) {
+    vd sum[kRows][2] = {};
+    for (int64_t k = 0; k < count; ++k) {
+      const vd b0 = load(b + k * kWidth), b1 = load(b + k * kWidth + kLanesF64);
+      for (int i = 0; i < kRows; ++i) {
+        const double x = a[k * kStride + i * iStride];
+        sum[i][0] += x * b0, sum[i][1] += x * b1;
+      }
+    }
+    for (int i = 0; i < kRows; ++i) {
+      double* row = c + i * kWidth;
+      if (kSubtract) {
+        sum[i][0] = load(row) - sum[i][0], sum[i][1] = load(row + kLanesF64) - sum[i][1];
+      }
+      store(row, sum[i][0]), store(row + kLanesF64, sum[i][1]);
+    }
+  }
+}
+
+// L of H(m + kBlock - 1) ... H(m) = I - Y^T L Y, lower triangular: row i is tau_i (e_i - v_i Y^T
+// L), of the rows above it.
+void blockFactor(const double* y, const double* tau, int64_t size, double* factor) {
+  std::fill(factor, factor + kBlock * kBlock, 0.0);
+  for (int64_t i = 0; i < kBlock; ++i) {
+    double* row = factor + i * kBlock;
+    if (tau[i] == 0) continue;
+    for (int64_t k = 0; k < i; ++k) {
+      const double along = tau[i] * paddedDot(y + i * size, y + k * size, size);
+      for (int64_t j = 0; j <= k; ++j) row[j] -= along * factor[k * kBlock + j];
+    }
+    row[i] = tau[i];
+  }
+}
+
+}  // namespace
+
+void applyReflectors(const double* reflectors, const double* tau, int64_t n, int64_t size,
+                     double* rows, double* panels, double* factors, ThreadPool& pool) {
+  const int64_t blocks = (n + kBlock - 1) / kBlock;
+  pool.parallel(blocks, [=](int64_t block, int) {
+    blockFactor(reflectors + block * kBlock * size, tau + block * kBlock, size,
+                factors + block * kBlock * kBlock);
+  });
+  pool.parallel(size / kWidth, [=](int64_t index, int) {
+    double* const panel = panels + index * size * kWidth;  // the vectors in its columns
+    for (int64_t c = 0; c < size / kWidth; ++c)
+      transposeTile(tile(rows, size, index, c), panel + c * kWidth * kWidth);
+    double along[kBlock * kWidth], turned[kBlock * kWidth];
+    for (int64_t block = 0; block < blocks; ++block) {
+      const double* y = reflectors + block * kBlock * size;
+      const int64_t length = std::min(n, (block + 1) * kBlock);
+      multiplyRows<false>(y, 1, size, panel, length, along);
+      multiplyRows<false>(factors + block * kBlock * kBlock, 1, kBlock, along, kBlock, turned);
+      for (int64_t c = 0; c < length; c += kBlock)
+        multiplyRows<true>(y + c, size, 1, turned, kBlock, panel + c * kWidth);
+    }
+    for (int64_t c = 0; c < size / kWidth; ++c)
+      transposeTile(panel + c * kWidth * kWidth, tile(rows, size, index, c));
+  });
+}
+
+}  // namespace FLATMIN_ISA
+}  // namespace flatmin
