@@ -15,7 +15,7 @@ namespace FLATMIN_ISA {
 namespace {
 
 constexpr int kWidth = kPanel<double>;
-constexpr int64_t kBlock = kWidth;  // reflectors applied at once
+constexpr int kBlock = kWidth;  // reflectors applied at once
 constexpr double kNegligible =
     1e-200;  // squared, relative to a matrix scaled to 1: dropped before it underflows
 
@@ -108,31 +108,6 @@ void tridiagonalise(double* a, int64_t n, int64_t size, double* d, double* e, do
 
 namespace {
 
-// c[i] (+)= sum over k of a(k, i) b[k] for kBlock rows i, where a(k, i) is a[k * kStride + i *
-// iStride]; b, c: rows of a panel.
-template <bool kSubtract>
-void multiplyRows(const double* a, int64_t kStride, int64_t iStride, const double* b, int64_t count,
-                  double* c) {
-  constexpr int kRows = kLanes == 16 ? 8 : 4;
-  for (int64_t i0 = 0; i0 < kBlock; i0 += kRows, a += kRows * iStride, c += kRows * kWidth) {
-    vd sum[kRows][2] = {};
-    for (int64_t k = 0; k < count; ++k) {
-      const vd b0 = load(b + k * kWidth), b1 = load(b + k * kWidth + kLanesF64);
-      for (int i = 0; i < kRows; ++i) {
-        const double x = a[k * kStride + i * iStride];
-        sum[i][0] += x * b0, sum[i][1] += x * b1;
-      }
-    }
-    for (int i = 0; i < kRows; ++i) {
-      double* row = c + i * kWidth;
-      if (kSubtract) {
-        sum[i][0] = load(row) - sum[i][0], sum[i][1] = load(row + kLanesF64) - sum[i][1];
-      }
-      store(row, sum[i][0]), store(row + kLanesF64, sum[i][1]);
-    }
-  }
-}
-
 // L of H(m + kBlock - 1) ... H(m) = I - Y^T L Y, lower triangular: row i is tau_i (e_i - v_i Y^T
 // L), of the rows above it.
 void blockFactor(const double* y, const double* tau, int64_t size, double* factor) {
@@ -164,11 +139,12 @@ void applyReflectors(const double* reflectors, const double* tau, int64_t n, int
     double along[kBlock * kWidth], turned[kBlock * kWidth];
     for (int64_t block = 0; block < blocks; ++block) {
       const double* y = reflectors + block * kBlock * size;
-      const int64_t length = std::min(n, (block + 1) * kBlock);
-      multiplyRows<false>(y, 1, size, panel, length, along);
-      multiplyRows<false>(factors + block * kBlock * kBlock, 1, kBlock, along, kBlock, turned);
+      const int64_t length = std::min<int64_t>(n, (block + 1) * kBlock);
+      multiplyRows<kBlock>(y, 1, size, panel, length, along, kWidth);
+      multiplyRows<kBlock>(factors + block * kBlock * kBlock, 1, kBlock, along, kBlock, turned,
+                           kWidth);
       for (int64_t c = 0; c < length; c += kBlock)
-        multiplyRows<true>(y + c, size, 1, turned, kBlock, panel + c * kWidth);
+        multiplyRows<kBlock, true>(y + c, size, 1, turned, kBlock, panel + c * kWidth, kWidth);
     }
     for (int64_t c = 0; c < size / kWidth; ++c)
       transposeTile(panel + c * kWidth * kWidth, tile(rows, size, index, c));

@@ -75,6 +75,31 @@ inline void multiplyTile(const T* a, const T* b, int64_t k0, int64_t k1, T* c) {
   }
 }
 
+// c[i] = sum over k of a(k, i) b[k], or c[i] less that, for kRows rows, where a(k, i) is a[k *
+// kStride + i * iStride] and b panel rows. Of c rows of a panel's width begin cStride apart.
+template <int kRows, bool kSubtract = false>
+inline void multiplyRows(const double* a, int64_t kStride, int64_t iStride, const double* b,
+                         int64_t count, double* c, int64_t cStride) {
+  constexpr int W = kPanel<double>, L = kLanesF64;
+  constexpr int kAtOnce = kLanes == 16 ? 8 : 4;
+  for (int i0 = 0; i0 < kRows; i0 += kAtOnce, a += kAtOnce * iStride, c += kAtOnce * cStride) {
+    vd sum[kAtOnce][2] = {};
+    for (int64_t k = 0; k < count; ++k) {
+      const vd b0 = load(b + k * W), b1 = load(b + k * W + L);
+      for (int i = 0; i < kAtOnce; ++i) {
+        const double x = a[k * kStride + i * iStride];
+        sum[i][0] += x * b0;
+        sum[i][1] += x * b1;
+      }
+    }
+    for (int i = 0; i < kAtOnce; ++i) {
+      double* row = c + i * cStride;
+      store(row, kSubtract ? load(row) - sum[i][0] : sum[i][0]);
+      store(row + L, kSubtract ? load(row + L) - sum[i][1] : sum[i][1]);
+    }
+  }
+}
+
 template <class T>
 inline void transposeTile(const T* from, T* to) {
   for (int r = 0; r < kPanel<T>; ++r)

@@ -1,110 +1,144 @@
-// Every step fits a pole at either end of the interval, c + s / (d_left - x) + t / (d_right - x),
-// to the values and slopes of the sums over the poles at and left of the root, and at and right of
-// it; where that leaves the bracket, it is halved.
+// A root in every lane. Every step fits a pole at either end of the interval, c + s / (d_left - x)
+// + t / (d_right - x), to the values and slopes of the sums over the poles at and left of the root,
+// and at and right of it; where that leaves the bracket, it is halved.
 #include "secular.h"
 
+#include <algorithm>
 #include <cfloat>
 #include <cmath>
 
-#include "dot.h"
+#include "simd.h"
 
 namespace flatmin {
 namespace FLATMIN_ISA {
 namespace {
 
-constexpr int kMaxIterations = 100;  // four or five are usual
+constexpr int kMaxIterations = 100;  // three or four are usual
+// Of the distance to the nearest pole: a step as small as this leaves an error of its square.
+constexpr double kLastStep = 4e-9;
 
-// Of the poles below and from `split` on, at x = origin + offset.
+vd splat(double x) { return x - vd{}; }
+vd absolute(vd x) { return x < 0.0 ? -x : x; }
+vd lesserOf(vd a, vd b) { return a < b ? a : b; }
+
+vd squareRoot(vd x) {
+  double lanes[kLanesF64];
+  store(lanes, x);
+  for (double& lane : lanes) lane = std::sqrt(lane);
+  return load(lanes);
+}
+
+template <class Mask>
+bool all(Mask mask) {
+  bool every = true;
+  for (int lane = 0; lane < kLanesF64; ++lane) every &= mask[lane] != 0;
+  return every;
+}
+
+// Of the poles up to `left` and of those from the next on, at origin + offset.
 struct Sums {
-  double below, belowSlope, above, aboveSlope;
+  vd below, belowSlope, above, aboveSlope;
 };
 
-Sums sumsAt(const double* d, const double* w, int64_t count, int64_t split, double origin,
-            double offset) {
-  vd below = {}, belowSlope = {}, above = {}, aboveSlope = {};
-  const auto add = [&](int64_t i, vd* sum, vd* slope) {
-    const vd inverse = 1.0 / ((load(d + i) - origin) - offset);
-    const vd term = load(w + i) * inverse;
-    *sum += term;
-    *slope += term * inverse;
-  };
-  const int64_t whole = split / kLanesF64 * kLanesF64;
-  int64_t i = 0;
-  for (; i < whole; i += kLanesF64) add(i, &below, &belowSlope);
-  Sums sums = {};
-  if (whole < split) {
-    vd term = {}, slope = {};
-    add(i, &term, &slope);
-    for (int lane = 0; lane < kLanesF64; ++lane) {
-      const bool isBelow = i + lane < split;
-      (isBelow ? sums.below : sums.above) += term[lane];
-      (isBelow ? sums.belowSlope : sums.aboveSlope) += slope[lane];
-    }
-    i += kLanesF64;
-  }
-  for (; i < count; i += kLanesF64) add(i, &above, &aboveSlope);
-  sums.below += sumLanes(below), sums.belowSlope += sumLanes(belowSlope);
-  sums.above += sumLanes(above), sums.aboveSlope += sumLanes(aboveSlope);
-  return sums;
-}
+struct Poles {
+  const double *d, *w;
+  int64_t count, firstLeft, lastLeft;
+  vd left;
 
-// The roots (a - r) / 2c and (a + r) / 2c of c x^2 - a x + b, r the root of a^2 - 4bc.
-double lesser(double a, double b, double c) {
-  const double r = std::sqrt(std::fmax(a * a - 4 * b * c, 0));
-  return a > 0 ? 2 * b / (a + r) : (a - r) / (2 * c);
-}
-double greater(double a, double b, double c) {
-  const double r = std::sqrt(std::fmax(a * a - 4 * b * c, 0));
-  return a < 0 ? 2 * b / (a - r) : (a + r) / (2 * c);
+  Sums sumsAt(vd origin, vd offset) const {
+    Sums sums = {};
+    const auto term = [&](int64_t i, vd* slope) {
+      const vd inverse = 1.0 / ((d[i] - origin) - offset);
+      const vd value = w[i] * inverse;
+      *slope = value * inverse;
+      return value;
+    };
+    int64_t i = 0;
+    vd slope;
+    for (; i <= firstLeft; ++i) sums.below += term(i, &slope), sums.belowSlope += slope;
+    for (; i <= lastLeft; ++i) {
+      const auto isBelow = left >= static_cast<double>(i);
+      const vd value = term(i, &slope), zero = {};
+      sums.below += isBelow ? value : zero, sums.belowSlope += isBelow ? slope : zero;
+      sums.above += isBelow ? zero : value, sums.aboveSlope += isBelow ? zero : slope;
+    }
+    for (; i < count; ++i) sums.above += term(i, &slope), sums.aboveSlope += slope;
+    return sums;
+  }
+};
+
+// Of c x^2 - a x + b the root (a - r) / 2c, r the root of a^2 - 4bc; where `other`, (a + r) / 2c.
+template <class Mask>
+vd quadratic(vd a, vd b, vd c, Mask other) {
+  const vd square = a * a - 4 * b * c;
+  const vd root = squareRoot(square > 0.0 ? square : vd{});
+  const vd r = other ? -root : root, way = other ? -a : a;
+  return (way > 0.0 ? 2 * b : a - r) / (way > 0.0 ? a + r : 2 * c);
 }
 
 }  // namespace
 
-bool secularRoot(const double* d, const double* w, int64_t count, int64_t j, SecularRoot* root) {
+bool secularRoots(const double* d, const double* w, int64_t count, int64_t j, double* origins,
+                  double* offsets) {
   if (count == 1) {
-    *root = {0, w[0]};
+    store(origins, splat(d[0])), store(offsets, splat(w[0]));
     return true;
   }
-  const bool last = j + 1 == count;
-  const int64_t left = last ? j - 1 : j, right = left + 1;
-  double low = 0, high = 0, x = 0;
-  root->origin = right;
-  if (last) {
-    for (int64_t i = 0; i < count; ++i) high += w[i];
-    high *= 1 + DBL_EPSILON * static_cast<double>(count);
-    x = 0.5 * high;
-  } else {
-    const double gap = d[right] - d[left];
-    const Sums middle = sumsAt(d, w, count, right, d[left], 0.5 * gap);
-    const double f = 1 + middle.below + middle.above;
-    const double rest = f + 2 * (w[left] - w[right]) / gap;  // f without these two poles
-    if (f >= 0) {
-      root->origin = left;
-      high = 0.5 * gap;
-      x = lesser(rest * gap + w[left] + w[right], w[left] * gap, rest);
-    } else {
-      low = -0.5 * gap;
-      x = lesser(w[left] + w[right] - rest * gap, -w[right] * gap, rest);
-    }
+  double total = 0;
+  for (int64_t i = 0; i < count; ++i) total += w[i];
+  Poles poles = {d, w, count, std::min(j, count - 2), std::min(j + kLanesF64 - 1, count - 2), {}};
+  vd dLeft, dRight, wLeft, wRight, number;
+  for (int lane = 0; lane < kLanesF64; ++lane) {
+    const int64_t left = std::min(j + lane, count - 2);
+    poles.left[lane] = static_cast<double>(left);
+    number[lane] = static_cast<double>(j + lane);
+    dLeft[lane] = d[left], dRight[lane] = d[left + 1];
+    wLeft[lane] = w[left], wRight[lane] = w[left + 1];
   }
-  const double origin = d[root->origin];
+  const auto last = number > poles.left;
+  const vd half = 0.5 * (dRight - dLeft), zero = {};
+
+  // The side of the middle decides on the origin; a first guess by these two poles alone.
+  const Sums middle = poles.sumsAt(dLeft, half);
+  const vd f = 1 + middle.below + middle.above;
+  const vd rest = f + (wLeft - wRight) / half;
+  const auto nearLeft = (f >= 0.0) & ~last;
+  const vd origin = nearLeft ? dLeft : dRight;
+  const vd bend = 2 * half * rest;
+  vd x = quadratic(wLeft + wRight + (nearLeft ? bend : -bend),
+                   2 * half * (nearLeft ? wLeft : -wRight), rest, last & ~last);
+  const vd end = splat(total * (1 + DBL_EPSILON * static_cast<double>(count)));
+  vd low = nearLeft | last ? zero : -half, high = nearLeft ? half : last ? end : zero;
+  x = last ? 0.5 * end : x;
+
+  auto done = last & ~last;
+  vd offset = {};
   for (int iteration = 0; iteration < kMaxIterations; ++iteration) {
-    if (!(x > low && x < high)) x = low + 0.5 * (high - low);
-    root->offset = x;
-    const Sums sums = sumsAt(d, w, count, right, origin, x);
-    const double f = 1 + sums.below + sums.above, slope = sums.belowSlope + sums.aboveSlope;
-    if (std::isnan(f)) return false;
-    const double size = 1 + std::fabs(sums.below) + std::fabs(sums.above);
-    if (std::fabs(f) <= DBL_EPSILON * (8 * size + std::fabs(x) * slope)) return true;
-    (f < 0 ? low : high) = x;
-    if (high - low <= 2 * DBL_EPSILON * std::fmax(std::fabs(low), std::fabs(high))) return true;
-    const double toLeft = (d[left] - origin) - x, toRight = (d[right] - origin) - x;
-    const double c = f - sums.belowSlope * toLeft - sums.aboveSlope * toRight;
-    const double a = (toLeft + toRight) * f - toLeft * toRight * slope, b = toLeft * toRight * f;
-    if (last && c <= 0)
-      x = high;  // no such root: the bracket is halved
-    else
-      x += last ? greater(a, b, c) : lesser(a, b, c);
+    x = (x > low) & (x < high) ? x : low + 0.5 * (high - low);
+    const Sums sums = poles.sumsAt(origin, x);
+    const vd value = 1 + sums.below + sums.above, slope = sums.belowSlope + sums.aboveSlope;
+    if (!all(value == value)) return false;
+    offset = done ? offset : x;
+    const vd size = 1 + absolute(sums.below) + absolute(sums.above);
+    done |= absolute(value) <= DBL_EPSILON * (8 * size + absolute(x) * slope);
+    low = value < 0.0 ? x : low;
+    high = value < 0.0 ? high : x;
+    done |= high - low <= 2 * DBL_EPSILON * (-low > high ? -low : high);
+
+    const vd toLeft = (dLeft - origin) - x, toRight = (dRight - origin) - x;
+    const vd c = value - sums.belowSlope * toLeft - sums.aboveSlope * toRight;
+    const vd a = (toLeft + toRight) * value - toLeft * toRight * slope;
+    const vd step = quadratic(a, toLeft * toRight * value, c, last);
+    x = last & (c <= 0.0) ? high : x + step;  // no such root there: the bracket is halved
+    const auto small =
+        (absolute(step) <= kLastStep * lesserOf(absolute(toLeft), absolute(toRight))) & (x > low) &
+        (x < high) & ~done;
+    offset = small ? x : offset;
+    done |= small;
+    if (all(done)) {
+      store(origins, origin), store(offsets, offset);
+      return true;
+    }
   }
   return false;
 }

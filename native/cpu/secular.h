@@ -7,17 +7,13 @@
 namespace flatmin {
 namespace FLATMIN_ISA {
 
-// x = d[origin] + offset, from the nearer of the two d around it, so that every d_i - x has full
-// relative accuracy.
-struct SecularRoot {
-  int64_t origin;
-  double offset;
-};
-
-// The root above d[j], below d[j + 1] or, for the last j, at most the sum of w above. d is strictly
-// ascending and w positive; both are padded to whole vectors, w with zeros, d with finite numbers
-// above all roots. False when the iteration does not converge.
-bool secularRoot(const double* d, const double* w, int64_t count, int64_t j, SecularRoot* root);
+// Roots j to j + kLanesF64 - 1, j < count; those past the last are the last once more. Root j lies
+// above d[j], below d[j + 1] or, for the last, at most the sum of w above. It is origins[j] +
+// offsets[j], where the origin is the nearer of the two d around it, so that every d_i - x has full
+// relative accuracy. d is strictly ascending and w positive. False when the iteration does not
+// converge.
+bool secularRoots(const double* d, const double* w, int64_t count, int64_t j, double* origins,
+                  double* offsets);
 
 }  // namespace FLATMIN_ISA
 }  // namespace flatmin

@@ -14,7 +14,8 @@ namespace {
 
 constexpr int W = kPanel<double>;
 
-int64_t middle(int64_t low, int64_t high) { return low + ((high - low) / 2 + 15) / 16 * 16; }
+// The multiple of 16 nearest to half of it; at least 16, as kMaxQl is 24.
+int64_t middle(int64_t low, int64_t high) { return low + ((high - low) / 2 + 8) / 16 * 16; }
 
 // The merges of [0, n), those of a level side by side and the last level at the end; what stands
 // beside the diagonal at their middles is taken out.

@@ -105,11 +105,15 @@ class Merging {
   // The roots of panel p, and d_i - root for every row i.
   bool solve(int64_t p) {
     const int64_t count = merge_.count;
+    for (int64_t j = p * W; j < (p + 1) * W; j += kLanesF64)
+      if (!secularRoots(sorted_, weights_, count, std::min(j, count - 1), origins_ + j,
+                        offsets_ + j))
+        return false;
     for (int64_t j = p * W; j < (p + 1) * W; ++j) {
-      SecularRoot root = {j, 0};  // past the last: of no effect
-      if (j < count && !secularRoot(sorted_, weights_, count, j, &root)) return false;
-      origins_[j] = sorted_[root.origin], offsets_[j] = root.offset;
-      if (j < count) values_[j] = origins_[j] + offsets_[j];
+      if (j < count)
+        values_[j] = origins_[j] + offsets_[j];
+      else  // past the last: of no effect
+        origins_[j] = sorted_[j], offsets_[j] = 0;
     }
     double* const panel = coefficients_ + p * count * W;
     for (int half = 0; half < 2; ++half) {
@@ -201,7 +205,7 @@ class Merging {
       weights_[i] = rho * z_[order_[i]] * z_[order_[i]];
     }
     const double above = sorted_[count - 1] + 2 * rho + std::fabs(sorted_[count - 1]);
-    for (int64_t i = count; i < panels() * W; ++i) sorted_[i] = above, weights_[i] = 0;
+    for (int64_t i = count; i < panels() * W; ++i) sorted_[i] = above;
     for (int64_t i = 0; i < rows_; ++i) typed_[i] = values_[source_[i]];
     for (int64_t i = 0; i < count; ++i) offsets_[i] = z_[source_[i]];
     std::copy(offsets_, offsets_ + count, z_);

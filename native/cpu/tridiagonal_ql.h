@@ -6,7 +6,7 @@
 namespace flatmin {
 namespace FLATMIN_ISA {
 
-inline constexpr int64_t kMaxQl = 48;
+inline constexpr int64_t kMaxQl = 24;
 
 // Eigenvalues of the tridiagonal matrix of order n <= kMaxQl into d, not sorted; e is destroyed.
 // Entries are of order 1 or less. rows: the first n rows of panels of `size` rows, turned along, so

@@ -195,8 +195,7 @@ void checkSecular(Doubles d, Doubles w, const char* name) {
   const int64_t count = static_cast<int64_t>(d.size());
   double total = 0;
   for (const double x : w) total += x;
-  const double above = d.back() + 2 * total + std::fabs(d.back());
-  for (int i = 0; i < kLanesF64; ++i) d.push_back(above), w.push_back(0);
+  Doubles origins(count + kLanesF64), offsets(count + kLanesF64);
   const auto f = [&](double origin, long double offset) {
     long double sum = 1;
     for (int64_t i = 0; i < count; ++i)
@@ -204,17 +203,18 @@ void checkSecular(Doubles d, Doubles w, const char* name) {
     return sum;
   };
   for (int64_t j = 0; j < count; ++j) {
-    SecularRoot root;
-    expect(secularRoot(d.data(), w.data(), count, j, &root), name, static_cast<double>(j), 0);
-    const double origin = d[root.origin];
-    const long double x = root.offset;
-    expect(x > static_cast<long double>(d[j]) - origin, name, static_cast<double>(j), root.offset);
+    if (j % kLanesF64 == 0)
+      expect(secularRoots(d.data(), w.data(), count, j, &origins[j], &offsets[j]), name,
+             static_cast<double>(j), 0);
+    const double origin = origins[j];
+    const long double x = offsets[j];
+    expect(x > static_cast<long double>(d[j]) - origin, name, static_cast<double>(j), offsets[j]);
     expect(j + 1 == count ? x <= total * (1 + 1e-12L)
                           : x < static_cast<long double>(d[j + 1]) - origin,
-           name, static_cast<double>(j), root.offset);
+           name, static_cast<double>(j), offsets[j]);
     const long double step = 1e-12L * std::fabs(x);
     expect(f(origin, x - step) <= 0 && f(origin, x + step) >= 0, name, static_cast<double>(j),
-           root.offset);
+           offsets[j]);
   }
 }
 
@@ -230,16 +230,16 @@ void testSecular() {
     for (int i = 0; i < count; ++i) d[i] = i + 0.4 * noise(i), w[i] = std::pow(noise(3 * i), 2);
     checkSecular(d, w, "secular equation, noise");
   }
-  Doubles d(2 * kLanesF64, 9.0), w(2 * kLanesF64);
-  d[0] = 0, d[1] = 1, w[0] = std::numeric_limits<double>::quiet_NaN(), w[1] = 1;
-  SecularRoot root;
-  expect(!secularRoot(d.data(), w.data(), 2, 0, &root), "a secular equation without root", 2, 0);
+  const Doubles d = {0, 1}, w = {std::numeric_limits<double>::quiet_NaN(), 1};
+  Doubles origins(kLanesF64), offsets(kLanesF64);
+  expect(!secularRoots(d.data(), w.data(), 2, 0, origins.data(), offsets.data()),
+         "a secular equation without root", 2, 0);
 }
 
 // The verdict on a root is the same from random directions as from the powers, and what they show
 // of |A X^p - I|_F is no less than a third of max|A X^p - I|.
 void testSampled() {
-  for (const int n : {47, 48, 49, 130})
+  for (const int n : {31, 32, 33, 130})
     for (const double condition : {1e2, 1e6, 1e10, 1e14, 1e16})
       for (const double p : {1.0, 2.0, 4.0, 6.0, 8.0, 9.0, 1.5}) {
         RootOptions exact;
@@ -257,7 +257,7 @@ void testSampled() {
         expect(one == other, "root judged by random directions", p, condition);
         expect(second.residual >= first.residual / 3, "residual in random directions",
                first.residual, second.residual);
-        const bool judged = n >= 48 && p <= 8 && p != 1.5 && condition <= 1e6;
+        const bool judged = n >= 32 && p <= 8 && p != 1.5 && condition <= 1e6;
         expect((first.residual == second.residual) == !judged || !(condition <= 1e6),
                "residual in random directions, where it is", p, second.residual);
       }
