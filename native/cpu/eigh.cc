@@ -18,7 +18,7 @@ EighWork takeEighWork(int64_t n, Scratch* scratch) {
   work.matrix = scratch->take<double>(size * size);
   work.e = scratch->take<double>(size);
   work.tau = scratch->take<double>(size);
-  work.columns = scratch->take<double>(4 * size);
+  work.columns = scratch->take<double>(kReductionColumns * size);
   work.largest = scratch->take<float>(1);
   TridiagonalWork& t = work.tridiagonal;
   for (double** matrix : {&t.vectors, &t.packed, &t.coefficients})
@@ -37,6 +37,11 @@ static int exponentOf(const EighWork& work) {
   return exponent;
 }
 
+static void reduce(int64_t n, const EighWork& work, ThreadPool& pool) {
+  tridiagonalise(work.matrix, n, paddedSize<double>(n), work.tridiagonal.values, work.e, work.tau,
+                 work.columns, pool);
+}
+
 void beginPanels(const float* a, int64_t n, const EighWork& work) {
   constexpr int64_t W = kPanel<double>;
   const int64_t size = paddedSize<double>(n);
@@ -51,12 +56,16 @@ void beginPanels(const float* a, int64_t n, const EighWork& work) {
     for (int64_t c = r / W * W; c < length; ++c) work.matrix[c * size + r] = row[c];
   }
   std::fill(work.tau, work.tau + size, 0.0);
-  tridiagonalise(work.matrix, n, size, work.tridiagonal.values, work.e, work.tau, work.columns);
+  if (n >= kManyThreads) return;
+  ThreadPool alone(1);
+  reduce(n, work, alone);
 }
 
 bool finishPanels(int64_t n, const EighWork& work, ThreadPool& pool) {
   const TridiagonalWork& t = work.tridiagonal;
-  if (!std::isfinite(*work.largest) || !tridiagonalEigen(work.e, n, t, pool)) return false;
+  if (!std::isfinite(*work.largest)) return false;
+  if (n >= kManyThreads) reduce(n, work, pool);
+  if (!tridiagonalEigen(work.e, n, t, pool)) return false;
   applyReflectors(work.matrix, work.tau, n, paddedSize<double>(n), t.vectors, t.packed,
                   t.coefficients, pool);
   for (int64_t i = 0; i < n; ++i) t.values[i] = std::ldexp(t.values[i], exponentOf(work));

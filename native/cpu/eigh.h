@@ -18,7 +18,8 @@ size_t eighScratchBytes(int64_t n);
 bool eigh(const float* a, int64_t n, double* values, double* vectors, void* scratch,
           ThreadPool& pool);
 
-// The same in two parts: the reduction to a tridiagonal matrix, by one thread, and the rest.
+// The same in two parts: what one thread does, the reduction to a tridiagonal matrix unless it is
+// large, and the rest.
 void beginEigh(const float* a, int64_t n, void* scratch);
 bool finishEigh(int64_t n, double* values, double* vectors, void* scratch, ThreadPool& pool);
 

@@ -15,7 +15,10 @@ namespace FLATMIN_ISA {
 namespace {
 
 constexpr int kWidth = kPanel<double>;
-constexpr int kBlock = kWidth;  // reflectors applied at once
+constexpr int kBlock = kWidth;      // reflectors applied at once
+constexpr int64_t kManyRows = 384;  // below, threads would wait longer than they work
+constexpr int64_t kParts = 4;
+static_assert(kReductionColumns == 3 + kParts);
 constexpr double kNegligible =
     1e-200;  // squared, relative to a matrix scaled to 1: dropped before it underflows
 
@@ -29,14 +32,13 @@ double paddedDot(const double* a, const double* b, int64_t size) {
   return sumLanes(sum0 + sum1);
 }
 
-// A -= v w^T + w v^T on the first `rows` rows, then p = A x, in one pass over the lower triangle.
-// Diagonal blocks of kWidth are kept whole. v, w, x are zero from their length on, so rows past it
-// do not change.
-void updateAndMultiply(double* a, int64_t size, int64_t rows, const double* v, const double* w,
-                       const double* x, double* p) {
+// Rows [begin, end) of A -= v w^T + w v^T, and what they and their mirror image add to p = A x, in
+// one pass over the lower triangle. Diagonal blocks of kWidth are kept whole. v, w, x are zero from
+// their length on, so rows past it do not change.
+void updateAndMultiply(double* a, int64_t size, int64_t begin, int64_t end, const double* v,
+                       const double* w, const double* x, double* p) {
   constexpr int kRows = kLanes == 16 ? 4 : 2;
-  std::memset(p, 0, sizeof(double) * static_cast<size_t>(size));
-  for (int64_t r = 0; r < rows; r += kRows) {
+  for (int64_t r = begin; r < end; r += kRows) {
     const int64_t block = r / kWidth * kWidth;
     double vr[kRows], wr[kRows], xr[kRows];
     vd sum[kRows] = {};
@@ -65,14 +67,33 @@ void updateAndMultiply(double* a, int64_t size, int64_t rows, const double* v, c
   }
 }
 
+// The same for the first `rows` rows: where there are many, in parts of equal area, each with a p
+// of its own, added up in the first.
+void updateAndMultiply(double* a, int64_t size, int64_t rows, const double* v, const double* w,
+                       const double* x, double* p, ThreadPool& pool) {
+  if (rows < kManyRows) {
+    std::memset(p, 0, sizeof(double) * static_cast<size_t>(size));
+    return updateAndMultiply(a, size, 0, rows, v, w, x, p);
+  }
+  const auto end = [=](int64_t parts) {
+    const double share = std::sqrt(static_cast<double>(parts) / kParts);
+    const int64_t row = static_cast<int64_t>(share * static_cast<double>(rows));
+    return parts == kParts ? rows : row / kWidth * kWidth;
+  };
+  pool.parallel(kParts, [=](int64_t part, int) {
+    std::memset(p + part * size, 0, sizeof(double) * static_cast<size_t>(size));
+    updateAndMultiply(a, size, end(part), end(part + 1), v, w, x, p + part * size);
+  });
+  for (int64_t part = 1; part < kParts; ++part)
+    for (int64_t j = 0; j < rows; ++j) p[j] += p[part * size + j];
+}
+
 }  // namespace
 
-// Reduces a to tridiagonal form: diagonal d, e[i] beside d[i] and d[i + 1]. Row i of a is left
-// holding v of the reflector I - tau[i] v v^T that acts on the first i coordinates, zero from i on.
 void tridiagonalise(double* a, int64_t n, int64_t size, double* d, double* e, double* tau,
-                    double* columns) {
+                    double* columns, ThreadPool& pool) {
   double *v = columns, *w = columns + size, *x = columns + 2 * size, *p = columns + 3 * size;
-  std::memset(columns, 0, sizeof(double) * static_cast<size_t>(4 * size));
+  std::memset(columns, 0, sizeof(double) * static_cast<size_t>(kReductionColumns * size));
   for (int64_t i = n - 1; i >= 0; --i) {
     double* row = a + i * size;
     const double vi = v[i], wi = w[i];
@@ -96,7 +117,7 @@ void tridiagonalise(double* a, int64_t n, int64_t size, double* d, double* e, do
         std::memset(x, 0, sizeof(double) * static_cast<size_t>(size));
       }
     }
-    updateAndMultiply(a, size, i, v, w, x, p);
+    updateAndMultiply(a, size, i, v, w, x, p, pool);
     for (int64_t j = i; j < size; ++j) p[j] = 0;
     const double half = 0.5 * tau[i] * tau[i] * paddedDot(p, x, size);
     for (int64_t j = 0; j < size; ++j) w[j] = tau[i] * p[j] - half * x[j];

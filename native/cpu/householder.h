@@ -8,12 +8,16 @@
 namespace flatmin {
 namespace FLATMIN_ISA {
 
+inline constexpr int64_t kReductionColumns = 7;
+// From this order on the reduction gains by more threads.
+inline constexpr int64_t kManyThreads = 512;
+
 // a: rows of length size = paddedSize<double>(n), the lower triangle and zeros around, but blocks
 // of kPanel on the diagonal whole. Leaves the diagonal d and e, e[i] beside d[i] and d[i + 1]. Row
 // i of a is left holding v of the reflector I - tau[i] v v^T that acts on the first i coordinates,
-// zero from i on. columns: 4 size. tau: size.
+// zero from i on. columns: kReductionColumns size. tau: size.
 void tridiagonalise(double* a, int64_t n, int64_t size, double* d, double* e, double* tau,
-                    double* columns);
+                    double* columns, ThreadPool& pool);
 
 // rows <- rows H(1) H(2) ... H(n - 1): from vectors of the tridiagonal matrix to those of the first
 // one. rows: panels. panels, factors: working space of size^2 and kPanel size.

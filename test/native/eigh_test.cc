@@ -189,6 +189,16 @@ void testEigh() {
     }
 }
 
+// Large enough for the reduction to be shared by threads.
+void testLarge() {
+  const int n = 515;
+  const Floats a = symmetric(n, [](int r, int c) { return noise(331 * r + c); });
+  const Eigen eigen = solve(a, n, 1), together = solve(a, n, 3);
+  checkVectors(a, eigen, n, "noise");
+  expect(eigen.values == together.values && eigen.vectors == together.vectors,
+         "three threads, to the bit", n, 0);
+}
+
 // The roots interlace with d, and are where f changes its sign: f in long double one part in 1e12
 // of the offset before and after.
 void checkSecular(Doubles d, Doubles w, const char* name) {
@@ -267,6 +277,7 @@ void testSampled() {
 
 int main() {
   testEigh();
+  testLarge();
   testSecular();
   testSampled();
   std::printf("%d passed, %d failed\n", passed, failed);

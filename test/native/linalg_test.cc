@@ -336,6 +336,11 @@ void testThreads() {
            "root on three threads", n, second.residual);
     expect(alone == together, "root on three threads, to the bit", n, 0);
   }
+  Floats alone(n * n), together(n * n);
+  Memory scratch(choleskyInverseScratchBytes(n));
+  choleskyInverse(a.data(), n, 1e-3, alone.data(), scratch.data(), one);
+  choleskyInverse(a.data(), n, 1e-3, together.data(), scratch.data(), three);
+  expect(alone[0] > 0 && alone == together, "inverse on three threads, to the bit", n, 0);
 }
 
 void testCholesky() {
