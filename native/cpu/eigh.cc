@@ -15,10 +15,10 @@ namespace FLATMIN_ISA {
 EighWork takeEighWork(int64_t n, Scratch* scratch) {
   const int64_t size = paddedSize<double>(n);
   EighWork work;
-  work.matrix = scratch->take<double>(size * size);
+  work.matrix = scratch->take<double>(size * rowStride(size));
   work.e = scratch->take<double>(size);
   work.tau = scratch->take<double>(size);
-  work.columns = scratch->take<double>(kReductionColumns * size);
+  work.columns = scratch->take<double>(kReductionColumns * rowStride(size));
   work.largest = scratch->take<float>(1);
   TridiagonalWork& t = work.tridiagonal;
   for (double** matrix : {&t.vectors, &t.packed, &t.coefficients})
@@ -44,16 +44,16 @@ static void reduce(int64_t n, const EighWork& work, ThreadPool& pool) {
 
 void beginPanels(const float* a, int64_t n, const EighWork& work) {
   constexpr int64_t W = kPanel<double>;
-  const int64_t size = paddedSize<double>(n);
+  const int64_t size = paddedSize<double>(n), stride = rowStride(size);
   *work.largest = largestOfLower(a, n);
   if (!std::isfinite(*work.largest)) return;
   const double scale = std::ldexp(1.0, -exponentOf(work));
   for (int64_t r = 0; r < size; ++r) {
-    double* row = work.matrix + r * size;
+    double* row = work.matrix + r * stride;
     const int64_t length = r < n ? r + 1 : 0;
     for (int64_t c = 0; c < length; ++c) row[c] = scale * a[r * n + c];
     std::fill(row + length, row + size, 0.0);
-    for (int64_t c = r / W * W; c < length; ++c) work.matrix[c * size + r] = row[c];
+    for (int64_t c = r / W * W; c < length; ++c) work.matrix[c * stride + r] = row[c];
   }
   std::fill(work.tau, work.tau + size, 0.0);
   if (n >= kManyThreads) return;

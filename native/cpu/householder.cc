@@ -35,7 +35,7 @@ double paddedDot(const double* a, const double* b, int64_t size) {
 // Rows [begin, end) of A -= v w^T + w v^T, and what they and their mirror image add to p = A x, in
 // one pass over the lower triangle. Diagonal blocks of kWidth are kept whole. v, w, x are zero from
 // their length on, so rows past it do not change.
-void updateAndMultiply(double* a, int64_t size, int64_t begin, int64_t end, const double* v,
+void updateAndMultiply(double* a, int64_t stride, int64_t begin, int64_t end, const double* v,
                        const double* w, const double* x, double* p) {
   constexpr int kRows = kLanes == 16 ? 4 : 2;
   for (int64_t r = begin; r < end; r += kRows) {
@@ -43,13 +43,13 @@ void updateAndMultiply(double* a, int64_t size, int64_t begin, int64_t end, cons
     double vr[kRows], wr[kRows], xr[kRows];
     vd sum[kRows] = {};
     for (int q = 0; q < kRows; ++q) vr[q] = v[r + q], wr[q] = w[r + q], xr[q] = x[r + q];
-    double* row = a + r * size;
+    double* row = a + r * stride;
     for (int64_t j = 0; j < block; j += kLanesF64) {
       const vd vj = load(v + j), wj = load(w + j), xj = load(x + j);
       vd pj = load(p + j);
       for (int q = 0; q < kRows; ++q) {
-        const vd y = load(row + q * size + j) - vr[q] * wj - wr[q] * vj;
-        store(row + q * size + j, y);
+        const vd y = load(row + q * stride + j) - vr[q] * wj - wr[q] * vj;
+        store(row + q * stride + j, y);
         sum[q] += y * xj;
         pj += xr[q] * y;
       }
@@ -58,8 +58,8 @@ void updateAndMultiply(double* a, int64_t size, int64_t begin, int64_t end, cons
     for (int64_t j = block; j < block + kWidth; j += kLanesF64) {
       const vd vj = load(v + j), wj = load(w + j), xj = load(x + j);
       for (int q = 0; q < kRows; ++q) {
-        const vd y = load(row + q * size + j) - vr[q] * wj - wr[q] * vj;
-        store(row + q * size + j, y);
+        const vd y = load(row + q * stride + j) - vr[q] * wj - wr[q] * vj;
+        store(row + q * stride + j, y);
         sum[q] += y * xj;
       }
     }
@@ -71,9 +71,10 @@ void updateAndMultiply(double* a, int64_t size, int64_t begin, int64_t end, cons
 // of its own, added up in the first.
 void updateAndMultiply(double* a, int64_t size, int64_t rows, const double* v, const double* w,
                        const double* x, double* p, ThreadPool& pool) {
+  const int64_t stride = rowStride(size);
   if (rows < kManyRows) {
     std::memset(p, 0, sizeof(double) * static_cast<size_t>(size));
-    return updateAndMultiply(a, size, 0, rows, v, w, x, p);
+    return updateAndMultiply(a, stride, 0, rows, v, w, x, p);
   }
   const auto end = [=](int64_t parts) {
     const double share = std::sqrt(static_cast<double>(parts) / kParts);
@@ -81,21 +82,22 @@ void updateAndMultiply(double* a, int64_t size, int64_t rows, const double* v, c
     return parts == kParts ? rows : row / kWidth * kWidth;
   };
   pool.parallel(kParts, [=](int64_t part, int) {
-    std::memset(p + part * size, 0, sizeof(double) * static_cast<size_t>(size));
-    updateAndMultiply(a, size, end(part), end(part + 1), v, w, x, p + part * size);
+    std::memset(p + part * stride, 0, sizeof(double) * static_cast<size_t>(size));
+    updateAndMultiply(a, stride, end(part), end(part + 1), v, w, x, p + part * stride);
   });
   for (int64_t part = 1; part < kParts; ++part)
-    for (int64_t j = 0; j < rows; ++j) p[j] += p[part * size + j];
+    for (int64_t j = 0; j < rows; ++j) p[j] += p[part * stride + j];
 }
 
 }  // namespace
 
 void tridiagonalise(double* a, int64_t n, int64_t size, double* d, double* e, double* tau,
                     double* columns, ThreadPool& pool) {
-  double *v = columns, *w = columns + size, *x = columns + 2 * size, *p = columns + 3 * size;
-  std::memset(columns, 0, sizeof(double) * static_cast<size_t>(kReductionColumns * size));
+  const int64_t stride = rowStride(size);
+  double *v = columns, *w = v + stride, *x = w + stride, *p = x + stride;
+  std::memset(columns, 0, sizeof(double) * static_cast<size_t>(kReductionColumns * stride));
   for (int64_t i = n - 1; i >= 0; --i) {
-    double* row = a + i * size;
+    double* row = a + i * stride;
     const double vi = v[i], wi = w[i];
     for (int64_t j = 0; j <= i; ++j) row[j] -= vi * w[j] + wi * v[j];
     d[i] = row[i];
@@ -132,12 +134,13 @@ namespace {
 // L of H(m + kBlock - 1) ... H(m) = I - Y^T L Y, lower triangular: row i is tau_i (e_i - v_i Y^T
 // L), of the rows above it.
 void blockFactor(const double* y, const double* tau, int64_t size, double* factor) {
+  const int64_t stride = rowStride(size);
   std::fill(factor, factor + kBlock * kBlock, 0.0);
   for (int64_t i = 0; i < kBlock; ++i) {
     double* row = factor + i * kBlock;
     if (tau[i] == 0) continue;
     for (int64_t k = 0; k < i; ++k) {
-      const double along = tau[i] * paddedDot(y + i * size, y + k * size, size);
+      const double along = tau[i] * paddedDot(y + i * stride, y + k * stride, size);
       for (int64_t j = 0; j <= k; ++j) row[j] -= along * factor[k * kBlock + j];
     }
     row[i] = tau[i];
@@ -148,9 +151,9 @@ void blockFactor(const double* y, const double* tau, int64_t size, double* facto
 
 void applyReflectors(const double* reflectors, const double* tau, int64_t n, int64_t size,
                      double* rows, double* panels, double* factors, ThreadPool& pool) {
-  const int64_t blocks = (n + kBlock - 1) / kBlock;
+  const int64_t blocks = (n + kBlock - 1) / kBlock, stride = rowStride(size);
   pool.parallel(blocks, [=](int64_t block, int) {
-    blockFactor(reflectors + block * kBlock * size, tau + block * kBlock, size,
+    blockFactor(reflectors + block * kBlock * stride, tau + block * kBlock, size,
                 factors + block * kBlock * kBlock);
   });
   pool.parallel(size / kWidth, [=](int64_t index, int) {
@@ -159,13 +162,13 @@ void applyReflectors(const double* reflectors, const double* tau, int64_t n, int
       transposeTile(tile(rows, size, index, c), panel + c * kWidth * kWidth);
     double along[kBlock * kWidth], turned[kBlock * kWidth];
     for (int64_t block = 0; block < blocks; ++block) {
-      const double* y = reflectors + block * kBlock * size;
+      const double* y = reflectors + block * kBlock * stride;
       const int64_t length = std::min<int64_t>(n, (block + 1) * kBlock);
-      multiplyRows<kBlock>(y, 1, size, panel, length, along, kWidth);
+      multiplyRows<kBlock>(y, 1, stride, panel, length, along, kWidth);
       multiplyRows<kBlock>(factors + block * kBlock * kBlock, 1, kBlock, along, kBlock, turned,
                            kWidth);
       for (int64_t c = 0; c < length; c += kBlock)
-        multiplyRows<kBlock, true>(y + c, size, 1, turned, kBlock, panel + c * kWidth, kWidth);
+        multiplyRows<kBlock, true>(y + c, stride, 1, turned, kBlock, panel + c * kWidth, kWidth);
     }
     for (int64_t c = 0; c < size / kWidth; ++c)
       transposeTile(panel + c * kWidth * kWidth, tile(rows, size, index, c));

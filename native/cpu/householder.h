@@ -12,10 +12,13 @@ inline constexpr int64_t kReductionColumns = 7;
 // From this order on the reduction gains by more threads.
 inline constexpr int64_t kManyThreads = 512;
 
-// a: rows of length size = paddedSize<double>(n), the lower triangle and zeros around, but blocks
-// of kPanel on the diagonal whole. Leaves the diagonal d and e, e[i] beside d[i] and d[i + 1]. Row
-// i of a is left holding v of the reflector I - tau[i] v v^T that acts on the first i coordinates,
-// zero from i on. columns: kReductionColumns size. tau: size.
+// Of the rows that are reduced. A power of two would bring them all to the same lines of the cache.
+inline int64_t rowStride(int64_t size) { return size % 256 == 0 ? size + 16 : size; }
+
+// a: rows rowStride(size) apart, size = paddedSize<double>(n), the lower triangle and zeros around,
+// but blocks of kPanel on the diagonal whole. Leaves the diagonal d and e, e[i] beside d[i] and d[i
+// + 1]. Row i of a is left holding v of the reflector I - tau[i] v v^T that acts on the first i
+// coordinates, zero from i on. columns: kReductionColumns rowStride(size). tau: size.
 void tridiagonalise(double* a, int64_t n, int64_t size, double* d, double* e, double* tau,
                     double* columns, ThreadPool& pool);
 

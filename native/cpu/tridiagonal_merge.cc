@@ -131,10 +131,10 @@ class Merging {
     const int64_t count = merge_.count, end = std::min(count, (chunk + 1) * kRowsOfTask);
     for (int64_t i = chunk * kRowsOfTask; i < end; ++i) {
       vd product = 1.0 - vd{};
-      for (int64_t j = 0; j < panels() * W; j += kLanesF64) {
-        const vd gap = typed_[i] - load(sorted_ + j);
-        const vd toRoot = load(coefficients_ + (j / W * count + i) * W + j % W);
-        product *= toRoot / (gap == 0.0 ? -1.0 - vd{} : gap);
+      for (int64_t p = 0; p < panels(); ++p) {
+        const double* toRoots = coefficients_ + (p * count + i) * W;
+        product *=
+            load(toRoots) * load(toRoots + kLanesF64) / (gap(i, p * W) * gap(i, p * W + kLanesF64));
       }
       double all = 1;
       for (int lane = 0; lane < kLanesF64; ++lane) all *= product[lane];
@@ -149,7 +149,8 @@ class Merging {
     vd square0 = {}, square1 = {};
     for (int64_t i = 0; i < count; ++i) {
       double* row = panel + i * W;
-      const vd y0 = z_[i] / load(row), y1 = z_[i] / load(row + kLanesF64);
+      const vd x0 = load(row), x1 = load(row + kLanesF64), quotient = z_[i] / (x0 * x1);
+      const vd y0 = x1 * quotient, y1 = x0 * quotient;  // a division for two
       store(row, y0), store(row + kLanesF64, y1);
       square0 += y0 * y0, square1 += y1 * y1;
     }
@@ -174,6 +175,12 @@ class Merging {
   }
 
  private:
+  // d_i - d_j in lanes, -1 where they are the same.
+  vd gap(int64_t i, int64_t j) const {
+    const vd difference = typed_[i] - load(sorted_ + j);
+    return difference == 0.0 ? vd{} - 1.0 : difference;
+  }
+
   // (last, row) <- (c last + s row, c row - s last), with the values that belong to them.
   void rotate(int64_t last, int64_t row, double cosine, double sine) {
     for (int64_t c = 0; c < ceilDiv(rows_, W); ++c) {
