@@ -53,10 +53,6 @@ void solveTile(const double* u, double* t) {
   }
 }
 
-void subtract(double* t, const double* product) {
-  for (int i = 0; i < W * W; ++i) t[i] -= product[i];
-}
-
 }  // namespace
 
 size_t choleskyInverseScratchBytes(int64_t n) {
@@ -65,46 +61,44 @@ size_t choleskyInverseScratchBytes(int64_t n) {
   return scratch.bytes();
 }
 
-MatrixStatus choleskyInverse(const float* a, int64_t n, double damping, float* out, void* memory) {
+MatrixStatus choleskyInverse(const float* a, int64_t n, double damping, float* out, void* memory,
+                             ThreadPool& pool) {
   if (!lowerIsFinite(a, n)) return MatrixStatus::notFinite;
   Scratch scratch(memory);
   const Work work = takeWork(n, &scratch);
   const int64_t size = paddedSize<double>(n), tiles = size / W;
   double *u = work.u, *s = work.s;
-  double product[W * W];
 
-  fillSymmetric(a, n, 1.0, damping, u);
+  fillSymmetric(a, n, 1.0, damping, u, pool);
   for (int64_t i = n; i < size; ++i) at(u, size, i, i) = 1;
-  for (int64_t k = 0; k < tiles; ++k)
-    for (int64_t j = k; j < tiles; ++j) {
-      double* t = tile(u, size, k, j);
-      multiplyTile(tile(u, size, 0, k), tile(u, size, 0, j), 0, k * W, product);
-      subtract(t, product);
-      if (j > k)
-        solveTile(tile(u, size, k, k), t);
-      else if (!factorTile(t))
-        return MatrixStatus::notPositive;
-    }
-
-  std::memset(s, 0, sizeof(double) * static_cast<size_t>(size * size));
-  for (int64_t j = 0; j < tiles; ++j)
-    for (int64_t k = j; k < tiles; ++k) {
-      double* t = tile(s, size, k, j);
-      if (k == j)
-        for (int i = 0; i < W; ++i) t[i * W + i] = 1;
-      multiplyTile(tile(u, size, 0, k), tile(s, size, 0, j), j * W, k * W, product);
-      subtract(t, product);
-      solveTile(tile(u, size, k, k), t);
-    }
-
-  for (int64_t j = 0; j < tiles; ++j)
+  // Tile (k, j) of a factor, from the rows [begin, k) above it.
+  const auto reduce = [=](double* factor, int64_t begin, int64_t k, int64_t j) {
+    double product[W * W];
+    double* t = tile(factor, size, k, j);
+    multiplyTile(tile(u, size, 0, k), tile(factor, size, 0, j), begin * W, k * W, product);
+    for (int i = 0; i < W * W; ++i) t[i] -= product[i];
+    return t;
+  };
+  for (int64_t k = 0; k < tiles; ++k) {
+    if (!factorTile(reduce(u, 0, k, k))) return MatrixStatus::notPositive;
+    pool.parallel(tiles - k - 1, [=](int64_t index, int) {
+      solveTile(tile(u, size, k, k), reduce(u, 0, k, k + 1 + index));
+    });
+  }
+  pool.parallel(tiles, [=](int64_t j, int) {
+    double* const panel = tile(s, size, 0, j);
+    std::memset(panel, 0, sizeof(double) * static_cast<size_t>(size * W));
+    for (int i = 0; i < W; ++i) panel[(j * W + i) * W + i] = 1;
+    for (int64_t k = j; k < tiles; ++k) solveTile(tile(u, size, k, k), reduce(s, j, k, j));
+  });
+  pool.parallel(tiles, [=](int64_t j, int) {
     for (int64_t i = j; i < tiles; ++i) {
       double* t = tile(work.inverse, size, i, j);
       multiplyTile(tile(s, size, 0, i), tile(s, size, 0, j), i * W, size, t);
-      transposeTile(t, product);
-      std::memcpy(tile(work.inverse, size, j, i), product, sizeof product);
+      if (i != j) transposeTile(t, tile(work.inverse, size, j, i));
     }
-  return writeSymmetric(work.inverse, n, out) ? MatrixStatus::ok : MatrixStatus::notFinite;
+  });
+  return writeSymmetric(work.inverse, n, out, pool) ? MatrixStatus::ok : MatrixStatus::notFinite;
 }
 
 }  // namespace FLATMIN_ISA

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "../program/thread_pool.h"
 #include "matrix_status.h"
 
 namespace flatmin {
@@ -12,9 +13,10 @@ namespace FLATMIN_ISA {
 
 size_t choleskyInverseScratchBytes(int64_t n);
 
-// out = (A + damping I)^-1. a, out: n x n, row-major; out may be a. out is symmetric to the bit and
-// written only when the status is ok. notPositive: a pivot <= 0.
-MatrixStatus choleskyInverse(const float* a, int64_t n, double damping, float* out, void* scratch);
+// out = (A + damping I)^-1. a, out: n x n, row-major; out may be a. out is symmetric to the bit,
+// the same on any pool, and written only when the status is ok. notPositive: a pivot <= 0.
+MatrixStatus choleskyInverse(const float* a, int64_t n, double damping, float* out, void* scratch,
+                             ThreadPool& pool);
 
 }  // namespace FLATMIN_ISA
 }  // namespace flatmin

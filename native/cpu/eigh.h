@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "panels.h"
+#include "tridiagonal_merge.h"
 
 namespace flatmin {
 namespace FLATMIN_ISA {
@@ -17,15 +18,21 @@ size_t eighScratchBytes(int64_t n);
 bool eigh(const float* a, int64_t n, double* values, double* vectors, void* scratch,
           ThreadPool& pool);
 
-// The same for callers that go on in panels: values unsorted, row i of the panels (width
-// kPanel<double>) the vector of values[i]. work: eighPanelsWork. Both matrices:
-// paddedSize<double>(n) squared.
+// The same in two parts: what one thread does, the reduction to a tridiagonal matrix unless it is
+// large, and the rest.
+void beginEigh(const float* a, int64_t n, void* scratch);
+bool finishEigh(int64_t n, double* values, double* vectors, void* scratch, ThreadPool& pool);
+
+// And for callers that go on in panels: values unsorted, row i of tridiagonal.vectors the vector of
+// tridiagonal.values[i]. The other matrices, each of paddedSize<double>(n) squared, are free then.
 struct EighWork {
-  double *matrix, *panels, *vectors, *e, *tau, *columns, *rotations;
-  int64_t* sweeps;
+  double *matrix, *e, *tau, *columns;
+  float* largest;  // |a_ij|, infinite where one is not finite
+  TridiagonalWork tridiagonal;
 };
 EighWork takeEighWork(int64_t n, Scratch* scratch);
-bool eighPanels(const float* a, int64_t n, double* values, const EighWork& work, ThreadPool& pool);
+void beginPanels(const float* a, int64_t n, const EighWork& work);
+bool finishPanels(int64_t n, const EighWork& work, ThreadPool& pool);
 
 }  // namespace FLATMIN_ISA
 }  // namespace flatmin

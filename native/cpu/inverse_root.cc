@@ -10,6 +10,7 @@
 #include "newton_root.h"
 #include "panels.h"
 #include "root_residual.h"
+#include "sampled_residual.h"
 
 namespace flatmin {
 namespace FLATMIN_ISA {
@@ -17,53 +18,47 @@ namespace {
 
 bool isInteger(double p) { return p >= 1 && p <= 1 << 30 && p == std::floor(p); }
 
-struct Work {
-  EighWork eigh;
-  double *values, *root, *matrix;
-};
-
-Work takeWork(int64_t n, Scratch* scratch) {
-  const int64_t size = paddedSize<double>(n);
-  Work work;
-  work.eigh = takeEighWork(n, scratch);
-  work.values = scratch->take<double>(size);
-  work.root = scratch->take<double>(size * size);
-  work.matrix = scratch->take<double>(size * size);
-  return work;
-}
+bool byNewton(const RootOptions& options) { return options.newton && isInteger(options.p); }
 
 // Multiplies row i of the panels by mu[i]^exponent.
-void scaleRows(double* rows, const double* mu, double exponent, int64_t n) {
-  constexpr int W = kPanel<double>;
+void scaleRows(double* rows, const double* mu, double exponent, int64_t n, double* factors,
+               ThreadPool& pool) {
+  constexpr int64_t W = kPanel<double>;
   const int64_t size = paddedSize<double>(n);
-  for (int64_t i = 0; i < n; ++i) {
-    const double factor = std::pow(mu[i], exponent);
-    for (int64_t j = 0; j < size / W; ++j) {
-      double* part = rows + j * size * W + i * W;
-      for (int c = 0; c < W; ++c) part[c] *= factor;
-    }
-  }
+  for (int64_t i = 0; i < n; ++i) factors[i] = std::pow(mu[i], exponent);
+  pool.parallel(size / W, [=](int64_t j, int) {
+    double* row = rows + j * size * W;
+    for (int64_t i = 0; i < n; ++i, row += W)
+      for (int64_t c = 0; c < W; ++c) row[c] *= factors[i];
+  });
 }
 
 }  // namespace
 
 size_t inverseRootScratchBytes(int64_t n, const RootOptions& options) {
-  if (options.newton && isInteger(options.p)) return newtonRootScratchBytes(n);
+  if (byNewton(options)) return newtonRootScratchBytes(n);
   Scratch scratch(nullptr);
-  takeWork(n, &scratch);
+  takeEighWork(n, &scratch);
   return scratch.bytes();
 }
 
-RootResult inverseRoot(const float* a, int64_t n, const RootOptions& options, float* out,
-                       void* memory, ThreadPool& pool) {
+void beginInverseRoot(const float* a, int64_t n, const RootOptions& options, void* memory) {
+  if (n == 0 || byNewton(options)) return;
+  Scratch scratch(memory);
+  beginPanels(a, n, takeEighWork(n, &scratch));
+}
+
+RootResult finishInverseRoot(const float* a, int64_t n, const RootOptions& options, float* out,
+                             void* memory, ThreadPool& pool) {
   if (n == 0) return {0, MatrixStatus::ok, 0};
-  if (options.newton && isInteger(options.p)) return newtonRoot(a, n, options, out, memory, pool);
+  if (byNewton(options)) return newtonRoot(a, n, options, out, memory, pool);
 
   Scratch scratch(memory);
-  const Work work = takeWork(n, &scratch);
+  const EighWork work = takeEighWork(n, &scratch);
   const int64_t size = paddedSize<double>(n);
-  double* mu = work.values;
-  if (!eighPanels(a, n, mu, work.eigh, pool)) return {HUGE_VAL, MatrixStatus::notFinite, 0};
+  const TridiagonalWork& t = work.tridiagonal;
+  double *mu = t.values, *rows = t.vectors, *root = t.coefficients;
+  if (!finishPanels(n, work, pool)) return {HUGE_VAL, MatrixStatus::notFinite, 0};
   double largest = -HUGE_VAL, smallest = HUGE_VAL;
   for (int64_t i = 0; i < n; ++i) {
     largest = std::fmax(largest, mu[i] + options.epsilon);
@@ -74,24 +69,32 @@ RootResult inverseRoot(const float* a, int64_t n, const RootOptions& options, fl
   const double shift = options.epsilon + options.ridge * largest + lift;
   for (int64_t i = 0; i < n; ++i) mu[i] = std::fmax(mu[i] + shift, DBL_EPSILON * largest);
 
-  double* rows = work.eigh.vectors;
   const double p = options.p;
-  scaleRows(rows, mu, -0.5 / p, n);
-  symmetricProduct(rows, rows, size, n, work.root, pool);
-  fillSymmetric(a, n, 1.0, shift, work.matrix);
-  const double* power;
-  if (isInteger(p)) {
-    power =
-        symmetricPower(work.root, static_cast<int64_t>(p), size, n, rows, work.eigh.panels, pool);
-  } else {  // X^p from the same eigenvectors
-    scaleRows(rows, mu, 0.5 / p - 0.5, n);
-    symmetricProduct(rows, rows, size, n, work.eigh.panels, pool);
-    power = work.eigh.panels;
+  scaleRows(rows, mu, -0.5 / p, n, t.offsets, pool);
+  symmetricProduct(rows, rows, size, n, root, pool);
+  fillSymmetric(a, n, 1.0, shift, work.matrix, pool);
+  double residual = HUGE_VAL;
+  if (options.sampled && canSample(n, p))
+    residual = sampledResidual(work.matrix, root, static_cast<int>(p), n, t.packed, pool);
+  if (!(residual <= kUndoubted * kRootTolerance)) {
+    const double* power = t.packed;
+    if (isInteger(p)) {
+      power = symmetricPower(root, static_cast<int64_t>(p), size, n, rows, t.packed, pool);
+    } else {  // X^p from the same eigenvectors
+      scaleRows(rows, mu, 0.5 / p - 0.5, n, t.offsets, pool);
+      symmetricProduct(rows, rows, size, n, t.packed, pool);
+    }
+    residual = residualFromIdentity(work.matrix, power, n, pool);
   }
-  const double residual = residualFromIdentity(work.matrix, power, n, pool);
   if (!(residual <= kRootTolerance)) return {residual, MatrixStatus::residual, 0};
-  if (!writeSymmetric(work.root, n, out)) return {residual, MatrixStatus::notFinite, 0};
+  if (!writeSymmetric(root, n, out, pool)) return {residual, MatrixStatus::notFinite, 0};
   return {residual, MatrixStatus::ok, 0};
+}
+
+RootResult inverseRoot(const float* a, int64_t n, const RootOptions& options, float* out,
+                       void* memory, ThreadPool& pool) {
+  beginInverseRoot(a, n, options, memory);
+  return finishInverseRoot(a, n, options, out, memory, pool);
 }
 
 }  // namespace FLATMIN_ISA

@@ -4,16 +4,18 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "matrix_status.h"
 #include "../program/thread_pool.h"
+#include "matrix_status.h"
 
 namespace flatmin {
 
 struct RootOptions {
-  double p = 4;         // > 0, real
-  double ridge = 1e-6;  // relative: ridge * lambda_max I is added
-  double epsilon = 0;   // absolute: epsilon I is added first
-  bool newton = false;  // coupled Newton where p is an integer; else by eigendecomposition
+  double p = 4;          // > 0, real
+  double ridge = 1e-6;   // relative: ridge * lambda_max I is added
+  double epsilon = 0;    // absolute: epsilon I is added first
+  bool newton = false;   // coupled Newton where p is an integer; else by eigendecomposition
+  bool sampled = false;  // eigendecomposition: where random directions leave no doubt that the root
+                         // is good, residual is |A X^p - I|_F as they show it
 };
 
 struct RootResult {
@@ -37,6 +39,11 @@ size_t inverseRootScratchBytes(int64_t n, const RootOptions& options);
 // written only when the status is ok.
 RootResult inverseRoot(const float* a, int64_t n, const RootOptions& options, float* out,
                        void* scratch, ThreadPool& pool);
+
+// The same in two parts: what one thread does, and the rest.
+void beginInverseRoot(const float* a, int64_t n, const RootOptions& options, void* scratch);
+RootResult finishInverseRoot(const float* a, int64_t n, const RootOptions& options, float* out,
+                             void* scratch, ThreadPool& pool);
 
 }  // namespace FLATMIN_ISA
 }  // namespace flatmin

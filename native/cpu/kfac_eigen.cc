@@ -48,8 +48,8 @@ Run op_kfacEigen(Instruction& in) {
   const int64_t stepSlot = in.integer("stepSlot");
   std::vector<Factor> factors;  // A and G of a layer, then of the next
   std::vector<Layer> layers;
-  std::vector<int64_t> orders;
-  int64_t doubles = 0, perThread = 0;
+  std::vector<int64_t> orders, bytes;
+  int64_t doubles = 0;
   for (size_t l = 0; l < in.list("tensors").size(); ++l) {
     for (size_t side = 0; side < 2; ++side) {
       const Operand &matrix = in.inputs.at(3 + 5 * l + side),
@@ -58,24 +58,27 @@ Run op_kfacEigen(Instruction& in) {
       factors.push_back({matrix, basis, n, doubles, doubles + n});
       orders.push_back(n);
       doubles += n + n * n;
-      perThread = std::max(perThread, static_cast<int64_t>(eighScratchBytes(n) + 63) / 64 * 64);
+      bytes.push_back(static_cast<int64_t>(eighScratchBytes(n)));
     }
     layers.push_back({in.inputs.at(7 + 5 * l), in.list("tensors")[l]});
   }
   const int64_t outcomes = doubles * static_cast<int64_t>(sizeof(double));
   const int64_t header = (outcomes + static_cast<int64_t>(factors.size()) + 63) / 64 * 64;
-  in.scratchBytes = header + perThread * in.threads;
-  const MatrixTasks forMatrices(orders, in.threads);
+  const MatrixTasks forMatrices(orders, bytes, in.threads);
+  in.scratchBytes = header + forMatrices.scratchBytes();
   return [=](const Step& step) {
     int32_t* const words = status.i32(step);
     if (standsStill(words)) return;
     double* const numbers = reinterpret_cast<double*>(step.scratch);
     char* const good = step.scratch + outcomes;
-    forMatrices(step, [&](size_t t, int thread, ThreadPool& pool) {
+    const auto begin = [&](size_t t, char* scratch) {
+      beginEigh(factors[t].matrix.f32(step), factors[t].n, scratch);
+    };
+    const auto finish = [&](size_t t, char* scratch, ThreadPool& pool) {
       const Factor& f = factors[t];
-      good[t] = eigh(f.matrix.f32(step), f.n, numbers + f.values, numbers + f.vectors,
-                     step.scratch + header + thread * perThread, pool);
-    });
+      good[t] = finishEigh(f.n, numbers + f.values, numbers + f.vectors, scratch, pool);
+    };
+    forMatrices(step, step.scratch + header, begin, finish);
     for (size_t l = 0; l < layers.size(); ++l) {
       const Factor &a = factors[2 * l], &g = factors[2 * l + 1];
       MatrixStatus result = MatrixStatus::notFinite;

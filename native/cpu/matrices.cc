@@ -25,24 +25,34 @@ Run op_eigh(Instruction& in) {
   };
   Scratch dry(nullptr);
   take(&dry);
-  const int64_t perThread = static_cast<int64_t>(dry.bytes() + 63) / 64 * 64;
-  in.scratchBytes = perThread * in.threads;
-  const MatrixTasks forMatrices(std::vector<int64_t>(static_cast<size_t>(count), n), in.threads);
+  const size_t matrixCount = static_cast<size_t>(count);
+  const MatrixTasks forMatrices(
+      std::vector<int64_t>(matrixCount, n),
+      std::vector<int64_t>(matrixCount, static_cast<int64_t>(dry.bytes())), in.threads);
+  in.scratchBytes = forMatrices.scratchBytes();
   return [=](const Step& step) {
-    forMatrices(step, [&](size_t index, int thread, ThreadPool& pool) {
+    const auto workIn = [&](char* memory) {
+      Scratch scratch(memory);
+      return take(&scratch);
+    };
+    const auto begin = [&](size_t index, char* scratch) {
       const int64_t i = static_cast<int64_t>(index);
-      Scratch scratch(step.scratch + thread * perThread);
-      const Work work = take(&scratch);
+      beginEigh(matrices.f32(step) + i * n * n, n, workIn(scratch).eigh);
+    };
+    const auto finish = [&](size_t index, char* scratch, ThreadPool& pool) {
+      const int64_t i = static_cast<int64_t>(index);
+      const Work work = workIn(scratch);
       float* value = values.f32(step) + i * n;
       float* vector = vectors.f32(step) + i * n * n;
-      if (eigh(matrices.f32(step) + i * n * n, n, work.values, work.vectors, work.eigh, pool)) {
+      if (finishEigh(n, work.values, work.vectors, work.eigh, pool)) {
         std::copy_n(work.values, n, value);
         std::copy_n(work.vectors, n * n, vector);
       } else {
         std::fill_n(value, n, NAN);
         std::fill_n(vector, n * n, NAN);
       }
-    });
+    };
+    forMatrices(step, step.scratch, begin, finish);
   };
 }
 
@@ -57,22 +67,29 @@ Run op_inverseRoot(Instruction& in) {
   options.ridge = in.number("ridge");
   options.epsilon = in.number("epsilon");
   options.newton = in.integer("newton") != 0;
-  const int64_t perThread =
-      static_cast<int64_t>(inverseRootScratchBytes(n, options) + 63) / 64 * 64;
-  in.scratchBytes = perThread * in.threads;
-  const MatrixTasks forMatrices(std::vector<int64_t>(static_cast<size_t>(count), n), in.threads);
+  const size_t matrixCount = static_cast<size_t>(count);
+  const MatrixTasks forMatrices(
+      std::vector<int64_t>(matrixCount, n),
+      std::vector<int64_t>(matrixCount, static_cast<int64_t>(inverseRootScratchBytes(n, options))),
+      in.threads);
+  in.scratchBytes = forMatrices.scratchBytes();
   return [=](const Step& step) {
-    forMatrices(step, [&](size_t index, int thread, ThreadPool& pool) {
+    const auto begin = [&](size_t index, char* scratch) {
+      const int64_t i = static_cast<int64_t>(index);
+      beginInverseRoot(matrices.f32(step) + i * n * n, n, options, scratch);
+    };
+    const auto finish = [&](size_t index, char* scratch, ThreadPool& pool) {
       const int64_t i = static_cast<int64_t>(index);
       float* root = roots.f32(step) + i * n * n;
-      const RootResult result = inverseRoot(matrices.f32(step) + i * n * n, n, options, root,
-                                            step.scratch + thread * perThread, pool);
+      const RootResult result =
+          finishInverseRoot(matrices.f32(step) + i * n * n, n, options, root, scratch, pool);
       const bool converged = result.status == MatrixStatus::ok;
       if (!converged) std::fill_n(root, n * n, NAN);
       residuals.f32(step)[i] = static_cast<float>(result.residual);
       outcomes.i32(step)[2 * i] = result.iterations;
       outcomes.i32(step)[2 * i + 1] = converged;
-    });
+    };
+    forMatrices(step, step.scratch, begin, finish);
   };
 }
 

@@ -91,7 +91,7 @@ int iterate(const float* a, int64_t n, int64_t p, double shift, double z, const 
   for (int i = 0; i < kBuffers; ++i) buffers[i] = reinterpret_cast<T*>(work.buffers[i]);
   T *x = buffers[0], *nextX = buffers[1], *m = buffers[2], *t = buffers[3], *power = buffers[4],
     *spare = buffers[5];
-  fillSymmetric(a, n, z, shift, m);
+  fillSymmetric(a, n, z, shift, m, pool);
   std::memset(x, 0, sizeof(T) * static_cast<size_t>(size * size));
   const T start = static_cast<T>(std::pow(z, 1.0 / static_cast<double>(p)));
   for (int64_t i = 0; i < n; ++i) at(x, size, i, i) = start;
@@ -153,7 +153,7 @@ RootResult newtonRoot(const float* a, int64_t n, const RootOptions& options, flo
   Scratch scratch(memory);
   const Work work = takeWork(n, &scratch);
   const int64_t size = paddedSize<double>(n);
-  fillSymmetric(a, n, 1.0, options.epsilon, work.matrix);
+  fillSymmetric(a, n, 1.0, options.epsilon, work.matrix, pool);
   const double largest = largestEigenvalue(work.matrix, n, work.buffers[0], work.buffers[1]);
   if (!(largest > 0)) return {HUGE_VAL, MatrixStatus::notPositive, 0};
   const double ridge = options.ridge * largest;
@@ -170,7 +170,7 @@ RootResult newtonRoot(const float* a, int64_t n, const RootOptions& options, flo
     result = attempt<double>(a, n, p, shift, z, work, pool);
     result.iterations += wasted;
   }
-  if (result.status == MatrixStatus::ok && !writeSymmetric(work.buffers[0], n, out))
+  if (result.status == MatrixStatus::ok && !writeSymmetric(work.buffers[0], n, out, pool))
     result.status = MatrixStatus::notFinite;
   return result;
 }

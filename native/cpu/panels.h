@@ -4,6 +4,8 @@
 // in registers; for symmetric A it is A B.
 #pragma once
 
+#include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -73,6 +75,31 @@ inline void multiplyTile(const T* a, const T* b, int64_t k0, int64_t k1, T* c) {
   }
 }
 
+// c[i] = sum over k of a(k, i) b[k], or c[i] less that, for kRows rows, where a(k, i) is a[k *
+// kStride + i * iStride] and b panel rows. Of c rows of a panel's width begin cStride apart.
+template <int kRows, bool kSubtract = false>
+inline void multiplyRows(const double* a, int64_t kStride, int64_t iStride, const double* b,
+                         int64_t count, double* c, int64_t cStride) {
+  constexpr int W = kPanel<double>, L = kLanesF64;
+  constexpr int kAtOnce = kLanes == 16 ? 8 : 4;
+  for (int i0 = 0; i0 < kRows; i0 += kAtOnce, a += kAtOnce * iStride, c += kAtOnce * cStride) {
+    vd sum[kAtOnce][2] = {};
+    for (int64_t k = 0; k < count; ++k) {
+      const vd b0 = load(b + k * W), b1 = load(b + k * W + L);
+      for (int i = 0; i < kAtOnce; ++i) {
+        const double x = a[k * kStride + i * iStride];
+        sum[i][0] += x * b0;
+        sum[i][1] += x * b1;
+      }
+    }
+    for (int i = 0; i < kAtOnce; ++i) {
+      double* row = c + i * cStride;
+      store(row, kSubtract ? load(row) - sum[i][0] : sum[i][0]);
+      store(row + L, kSubtract ? load(row + L) - sum[i][1] : sum[i][1]);
+    }
+  }
+}
+
 template <class T>
 inline void transposeTile(const T* from, T* to) {
   for (int r = 0; r < kPanel<T>; ++r)
@@ -119,37 +146,70 @@ inline const T* symmetricPower(const T* x, int64_t p, int64_t size, int64_t k, T
   return power;
 }
 
-// The panels of scale * (A + shift I), A the symmetric matrix whose lower triangle is that of a.
+// Panel j of scale * (A + shift I), A the symmetric matrix whose lower triangle is that of a.
 template <class T>
-inline void fillSymmetric(const float* a, int64_t n, double scale, double shift, T* m) {
+inline void fillPanel(const float* a, int64_t n, double scale, double shift, int64_t j, T* m) {
+  constexpr int64_t W = kPanel<T>;
   const int64_t size = paddedSize<T>(n);
-  std::memset(m, 0, sizeof(T) * static_cast<size_t>(size * size));
+  const int64_t columns = std::min(W, n - j * W);
+  T* to = tile(m, size, 0, j);
+  std::memset(to, 0, sizeof(T) * static_cast<size_t>(size * W));
+  for (int64_t c = 0; c < columns; ++c) {  // above the diagonal: rows of a
+    const float* row = a + (j * W + c) * n;
+    for (int64_t r = 0; r < j * W + c; ++r) to[r * W + c] = static_cast<T>(scale * row[r]);
+    to[(j * W + c) * W + c] = static_cast<T>(scale * (row[j * W + c] + shift));
+  }
+  for (int64_t r = j * W + 1; r < n; ++r)
+    for (int64_t c = 0; c < std::min(columns, r - j * W); ++c)
+      to[r * W + c] = static_cast<T>(scale * a[r * n + j * W + c]);
+}
+
+template <class T>
+inline void fillSymmetric(const float* a, int64_t n, double scale, double shift, T* m,
+                          ThreadPool& pool) {
+  pool.parallel(paddedSize<T>(n) / kPanel<T>,
+                [=](int64_t j, int) { fillPanel(a, n, scale, shift, j, m); });
+}
+
+// The largest |a_ij| of the lower triangle; infinite where one is not finite.
+inline float largestOfLower(const float* a, int64_t n) {
+  constexpr int32_t kInfinite = 0x7f800000;
+  int32_t largest = 0;  // the bits of floats without sign are in their order, those of NaN last
   for (int64_t r = 0; r < n; ++r)
     for (int64_t c = 0; c <= r; ++c) {
-      const double x = a[r * n + c] + (r == c ? shift : 0.0);
-      at(m, size, r, c) = at(m, size, c, r) = static_cast<T>(scale * x);
+      int32_t bits;
+      std::memcpy(&bits, a + r * n + c, sizeof bits);
+      largest = std::max(largest, bits & 0x7fffffff);
     }
+  largest = std::min(largest, kInfinite);
+  float x;
+  std::memcpy(&x, &largest, sizeof x);
+  return x;
 }
 
-inline bool lowerIsFinite(const float* a, int64_t n) {
-  for (int64_t r = 0; r < n; ++r) {
-    float bad = 0;  // x * 0 is 0 or NaN
-    for (int64_t c = 0; c <= r; ++c) bad += a[r * n + c] * 0.0f;
-    if (bad != 0.0f) return false;
-  }
-  return true;
-}
+inline bool lowerIsFinite(const float* a, int64_t n) { return std::isfinite(largestOfLower(a, n)); }
 
-// Writes the n x n result as float32, row-major, symmetric to the bit; false, and nothing written,
+// Writes the n x n result, symmetric to the bit, as float32, row-major; false, and nothing written,
 // where an entry does not fit.
 template <class T>
-inline bool writeSymmetric(const T* m, int64_t n, float* out) {
+inline bool writeSymmetric(const T* m, int64_t n, float* out, ThreadPool& pool) {
+  constexpr int64_t W = kPanel<T>;
   const int64_t size = paddedSize<T>(n);
-  for (int64_t i = 0; i < size * size; ++i)
-    if (!std::isfinite(static_cast<float>(m[i]))) return false;
-  for (int64_t r = 0; r < n; ++r)
-    for (int64_t c = 0; c <= r; ++c)
-      out[r * n + c] = out[c * n + r] = static_cast<float>(at(m, size, r, c));
+  std::atomic<bool> fits{true};
+  pool.parallel(size / W, [&](int64_t j, int) {
+    const T* panel = tile(m, size, 0, j);
+    float bad = 0;  // x * 0 is 0 or NaN
+    for (int64_t i = 0; i < size * W; ++i) bad += static_cast<float>(panel[i]) * 0.0f;
+    if (bad != 0.0f) fits = false;
+  });
+  if (!fits) return false;
+  pool.parallel(size / W, [=](int64_t j, int) {
+    const T* panel = tile(m, size, 0, j);
+    const int64_t columns = std::min(W, n - j * W);
+    for (int64_t r = 0; r < n; ++r)
+      for (int64_t c = 0; c < columns; ++c)
+        out[r * n + j * W + c] = static_cast<float>(panel[r * W + c]);
+  });
   return true;
 }
 

@@ -37,6 +37,7 @@ std::vector<RootTask> rootTasks(const Instruction& in) {
     options.ridge = in.number("ridge");
     options.epsilon = in.number("epsilon");
     options.newton = in.integer("newton") != 0;
+    options.sampled = true;
     const Operand &statistics = in.inputs.at(3 + 2 * i), &roots = in.inputs.at(4 + 2 * i);
     const int64_t n = statistics.dim(1);
     for (int64_t k = 0; k < statistics.dim(0); ++k)
@@ -45,18 +46,13 @@ std::vector<RootTask> rootTasks(const Instruction& in) {
   return tasks;
 }
 
-MatrixStatus takeRoot(const RootTask& task, double correction, const Step& step, char* scratch,
-                      ThreadPool& pool) {
+// The statistic, or in the scratch what it is without its bias towards the zero it began at.
+const float* corrected(const RootTask& task, double correction, const Step& step, char* scratch) {
   const float* a = task.statistics.f32(step) + task.offset;
-  if (correction != 1) {
-    float* const corrected = reinterpret_cast<float*>(scratch);
-    for (int64_t j = 0; j < task.n * task.n; ++j)
-      corrected[j] = static_cast<float>(a[j] * correction);
-    a = corrected;
-  }
-  return inverseRoot(a, task.n, task.options, task.roots.f32(step) + task.offset,
-                     scratch + task.correctedBytes(), pool)
-      .status;
+  if (correction == 1) return a;
+  float* const out = reinterpret_cast<float*>(scratch);
+  for (int64_t j = 0; j < task.n * task.n; ++j) out[j] = static_cast<float>(a[j] * correction);
+  return out;
 }
 
 }  // namespace
@@ -68,25 +64,34 @@ Run op_inverseRoots(Instruction& in) {
   const std::vector<RootTask> tasks = rootTasks(in);
   const double beta = in.number("beta");
   const int64_t stepSlot = in.integer("stepSlot");
-  // Results wait in front of the threads' scratch.
+  // Results wait in front of the scratch of the matrices.
   const int64_t header = align64(static_cast<int64_t>(tasks.size() * sizeof(MatrixStatus)));
-  int64_t perThread = 0;
-  std::vector<int64_t> orders;
+  std::vector<int64_t> orders, bytes;
   for (const RootTask& task : tasks) {
     orders.push_back(task.n);
-    perThread = std::max(perThread, task.scratchBytes());
+    bytes.push_back(task.scratchBytes());
   }
-  in.scratchBytes = header + perThread * in.threads;
-  const MatrixTasks forMatrices(orders, in.threads);
+  const MatrixTasks forMatrices(orders, bytes, in.threads);
+  in.scratchBytes = header + forMatrices.scratchBytes();
   return [=](const Step& step) {
     int32_t* words = status.i32(step);
     if (standsStill(words) || *updates.i32(step) == 0) return;
     const double correction = beta == 1 ? 1 : 1 / (1 - std::pow(beta, *updates.i32(step)));
     MatrixStatus* results = reinterpret_cast<MatrixStatus*>(step.scratch);
-    forMatrices(step, [&](size_t t, int thread, ThreadPool& pool) {
-      char* const scratch = step.scratch + header + thread * perThread;
-      results[t] = takeRoot(tasks[t], correction, step, scratch, pool);
-    });
+    const auto begin = [&](size_t t, char* scratch) {
+      const RootTask& task = tasks[t];
+      const float* a = corrected(task, correction, step, scratch);
+      beginInverseRoot(a, task.n, task.options, scratch + task.correctedBytes());
+    };
+    const auto finish = [&](size_t t, char* scratch, ThreadPool& pool) {
+      const RootTask& task = tasks[t];
+      const float* a = correction == 1 ? task.statistics.f32(step) + task.offset
+                                       : reinterpret_cast<const float*>(scratch);
+      results[t] = finishInverseRoot(a, task.n, task.options, task.roots.f32(step) + task.offset,
+                                     scratch + task.correctedBytes(), pool)
+                       .status;
+    };
+    forMatrices(step, step.scratch + header, begin, finish);
     for (size_t t = 0; t < tasks.size(); ++t)
       settle(words, failures.i32(step)[t], results[t], tasks[t].tensor, step.row[stepSlot]);
   };
@@ -111,20 +116,18 @@ Run op_kfacInverses(Instruction& in) {
   const std::vector<double> tensors = in.list("tensors");
   const int64_t stepSlot = in.integer("stepSlot");
   const int64_t header = align64(static_cast<int64_t>(factors.size() * sizeof(MatrixStatus)));
-  int64_t perThread = 0;
-  for (const Operand& factor : factors)
-    perThread = std::max(perThread,
-                         align64(static_cast<int64_t>(choleskyInverseScratchBytes(factor.dim(0)))));
-  in.scratchBytes = header + perThread * in.threads;
-  std::vector<int64_t> orders;
-  for (const Operand& factor : factors) orders.push_back(factor.dim(0));
-  const std::vector<size_t> order = bySize(orders);
+  std::vector<int64_t> orders, bytes;
+  for (const Operand& factor : factors) {
+    orders.push_back(factor.dim(0));
+    bytes.push_back(static_cast<int64_t>(choleskyInverseScratchBytes(factor.dim(0))));
+  }
+  const MatrixTasks forMatrices(orders, bytes, in.threads);
+  in.scratchBytes = header + forMatrices.scratchBytes();
   return [=](const Step& step) {
     int32_t* words = status.i32(step);
     if (standsStill(words)) return;
     MatrixStatus* results = reinterpret_cast<MatrixStatus*>(step.scratch);
-    step.pool.parallel(static_cast<int64_t>(order.size()), [&](int64_t task, int thread) {
-      const size_t i = order[static_cast<size_t>(task)];
+    const auto invert = [&](size_t i, char* scratch, ThreadPool& pool) {
       const size_t a = i / 2 * 2, g = a + 1;
       const double ratio = meanTrace(factors[a].f32(step), factors[a].dim(0)) /
                            meanTrace(factors[g].f32(step), factors[g].dim(0));
@@ -132,8 +135,10 @@ Run op_kfacInverses(Instruction& in) {
       const double root = std::sqrt(static_cast<double>(*damping.f32(step)));
       results[i] =
           choleskyInverse(factors[i].f32(step), factors[i].dim(0), i == a ? pi * root : root / pi,
-                          inverses[i].f32(step), step.scratch + header + thread * perThread);
-    });
+                          inverses[i].f32(step), scratch, pool);
+    };
+    forMatrices(
+        step, step.scratch + header, [](size_t, char*) {}, invert);
     for (size_t i = 0; i < factors.size(); ++i) {
       const int64_t counter =
           2 * static_cast<int64_t>(tensors[i / 2]) + static_cast<int64_t>(i % 2);

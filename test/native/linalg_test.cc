@@ -143,7 +143,8 @@ RootResult runRoot(const Floats& a, int n, const RootOptions& options, Floats* o
 
 MatrixStatus runCholesky(const Floats& a, int n, double damping, Floats* out) {
   Memory scratch(choleskyInverseScratchBytes(n));
-  return choleskyInverse(a.data(), n, damping, out->data(), scratch.data());
+  ThreadPool pool(1);
+  return choleskyInverse(a.data(), n, damping, out->data(), scratch.data(), pool);
 }
 
 Doubles checkEigh(const Floats& a, int n, const char* what) {
@@ -335,6 +336,11 @@ void testThreads() {
            "root on three threads", n, second.residual);
     expect(alone == together, "root on three threads, to the bit", n, 0);
   }
+  Floats alone(n * n), together(n * n);
+  Memory scratch(choleskyInverseScratchBytes(n));
+  choleskyInverse(a.data(), n, 1e-3, alone.data(), scratch.data(), one);
+  choleskyInverse(a.data(), n, 1e-3, together.data(), scratch.data(), three);
+  expect(alone[0] > 0 && alone == together, "inverse on three threads, to the bit", n, 0);
 }
 
 void testCholesky() {

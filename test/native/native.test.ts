@@ -23,18 +23,25 @@ interface Program {
   readonly short?: readonly string[];
 }
 
+const LINALG = [
+  'cpu/eigh.cc',
+  'cpu/householder.cc',
+  'cpu/tridiagonal.cc',
+  'cpu/tridiagonal_merge.cc',
+  'cpu/tridiagonal_ql.cc',
+  'cpu/secular.cc',
+  'cpu/inverse_root.cc',
+  'cpu/sampled_residual.cc',
+  'cpu/newton_root.cc',
+  'cpu/cholesky.cc',
+  'program/thread_pool.cc',
+];
+
 const PROGRAMS: Readonly<Record<string, Program>> = {
   gemm_test: { sources: ['cpu/gemm.cc', 'program/thread_pool.cc'], short: ['--short'] },
   philox_test: { sources: [] },
-  linalg_test: {
-    sources: [
-      'cpu/eigh.cc',
-      'cpu/inverse_root.cc',
-      'cpu/newton_root.cc',
-      'cpu/cholesky.cc',
-      'program/thread_pool.cc',
-    ],
-  },
+  eigh_test: { sources: LINALG },
+  linalg_test: { sources: LINALG },
   thread_pool_test: { sources: ['program/thread_pool.cc'], sanitizer: 'thread' },
 };
 
