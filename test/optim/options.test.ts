@@ -221,6 +221,7 @@ describe('options', () => {
       lr: 1e-4,
       betas: [0.9, 0.99],
       weightDecay: 0,
+      momentumDtype: 'float32',
       angularNoise: false,
     });
     expect(sam(lion({ lr: 1e-4 })).options).toMatchObject({ rho: 0.05, base: { name: 'lion' } });
