@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "kernels.h"
+#include "pieces.h"
 #include "rows.h"
 
 namespace flatmin {
@@ -15,27 +16,57 @@ static int64_t rowWidth(const TensorType& table) {
 }
 
 // A row outside the table is NaN, or 0 for integers.
-Run op_gather(Instruction& in) {
+template <class T, class Copy>
+static Run gatherRows(const Instruction& in, T outside, Copy copy) {
   const Operand table = in.inputs.at(0);
   const Operand indices = in.inputs.at(1);
   const Operand y = in.outputs.at(0);
   const int64_t count = table.dim(0);
   const int64_t width = rowWidth(table.type);
-  const size_t bytes = static_cast<size_t>(width * bytesPer(table.type.dtype));
   return [=](const Step& step) {
     forRows(step.pool, indices.size(), width, [&](int64_t begin, int64_t end, int64_t) {
+      const int32_t* const at = indices.i32(step);
+      const T* const from = table.data<T>(step);
+      T* const to = y.data<T>(step);
       for (int64_t r = begin; r < end; ++r) {
-        const int64_t index = indices.i32(step)[r];
-        char* const row = y.data<char>(step) + static_cast<size_t>(r) * bytes;
-        if (index >= 0 && index < count)
-          std::memcpy(row, table.data<char>(step) + static_cast<size_t>(index) * bytes, bytes);
-        else if (table.type.dtype == DType::f32)
-          std::fill_n(y.f32(step) + r * width, width, __builtin_nanf(""));
-        else
-          std::memset(row, 0, bytes);
+        const int64_t index = at[r];
+        if (index >= 0 && index < count) {
+          copy(to + r * width, from + index * width, width);
+        } else {
+          std::fill_n(to + r * width, width, outside);
+        }
       }
     });
   };
+}
+
+template <class T>
+static Run gatherIntegers(const Instruction& in) {
+  if (rowWidth(in.inputs.at(0).type) == 1)  // labels
+    return gatherRows(in, T{0}, [](T* to, const T* from, int64_t) { *to = *from; });
+  return gatherRows(in, T{0}, [](T* to, const T* from, int64_t n) { std::copy_n(from, n, to); });
+}
+
+Run op_gather(Instruction& in) {
+  const Operand table = in.inputs.at(0);
+  switch (table.type.dtype) {
+    case DType::f32: {
+      Run run = [](const Step&) {};
+      withWidth(rowWidth(table.type), [&](auto piece) {
+        run = gatherRows(in, __builtin_nanf(""), [](float* to, const float* from, int64_t n) {
+          copyRow<decltype(piece)::value>(to, from, n);
+        });
+      });
+      return run;
+    }
+    case DType::i32:
+      return gatherIntegers<int32_t>(in);
+    case DType::bf16:
+      return gatherIntegers<uint16_t>(in);
+    case DType::u8:
+      return gatherIntegers<uint8_t>(in);
+  }
+  __builtin_unreachable();
 }
 
 // A task owns a range of the table's rows and reads all indices, so that equal ones are added in
@@ -70,9 +101,12 @@ Run op_batchIndices(Instruction& in) {
   const int64_t offsetSlot = in.integer("offsetSlot");
   return [=](const Step& step) {
     const int64_t offset = static_cast<int64_t>(step.row[offsetSlot]);
+    const int64_t count = order.size();
+    const int32_t* const from = order.i32(step);
+    int32_t* const to = y.i32(step);
     for (int64_t r = 0; r < y.size(); ++r) {
       const int64_t at = offset + r;
-      y.i32(step)[r] = at >= 0 && at < order.size() ? order.i32(step)[at] : -1;
+      to[r] = at >= 0 && at < count ? from[at] : -1;
     }
   };
 }

@@ -4,10 +4,11 @@
 #include <cmath>
 #include <cstring>
 
+#include "dot.h"
 #include "gemm.h"
 #include "kernels.h"
-#include "status.h"
-#include "unfold.h"
+#include "update.h"
+#include "window_gram.h"
 
 namespace flatmin {
 namespace FLATMIN_ISA {
@@ -22,17 +23,18 @@ static int64_t examplesAtOnce(int64_t dim, int64_t columns, int64_t examples) {
   return std::max<int64_t>(1, std::min(examples, kGathered / std::max<int64_t>(1, dim * columns)));
 }
 
-// factor ← decay · factor + (1 − decay) · scale · X Xᵀ, X of dim × (examples · columns) gathered
-// part by part: gather(example, to, ld) writes the columns of one example to to[row * ld + column].
-// Without `first` the past has been weighted already.
-template <class Gather>
-static void updateFactor(float* factor, int64_t dim, int64_t examples, int64_t columns,
-                         double scale, int32_t updates, bool first, float* gathered, float* scratch,
-                         ThreadPool& pool, Gather gather) {
+// Of factor ← decay · factor + (1 − decay) · scale · X Xᵀ.
+static GemmOut blended(float* factor, int64_t dim, double scale, int32_t updates) {
   const double decay = factorDecay(updates);
+  return {factor, dim, static_cast<float>((1 - decay) * scale), static_cast<float>(decay)};
+}
+
+// X of dim × (examples · columns) gathered part by part: gather(example, to, ld) writes the columns
+// of one example to to[row * ld + column].
+template <class Gather>
+static void updateFactor(int64_t dim, int64_t examples, int64_t columns, GemmOut out,
+                         float* gathered, float* scratch, ThreadPool& pool, Gather gather) {
   const int64_t part = examplesAtOnce(dim, columns, examples);
-  GemmOut out{factor, dim, static_cast<float>((1 - decay) * scale),
-              first ? static_cast<float>(decay) : 1.0f};
   for (int64_t begin = 0; begin < examples; begin += part) {
     const int64_t count = std::min(part, examples - begin);
     const int64_t ld = count * columns;
@@ -68,6 +70,21 @@ Run op_kfacInputFactor(Instruction& in) {
   }
   const int64_t columns = convolution ? windows.positions() : 1;
   const int64_t exampleSize = examples == 0 ? 0 : x.size() / examples;
+  const double scale = 1.0 / static_cast<double>(examples);
+  const WindowGram gram(windows, bias);
+  if (convolution && gram.pays()) {
+    const int64_t part = examplesAtOnce(windows.channels, windows.height * windows.width, examples);
+    in.scratchBytes = gram.scratchFloats(part, in.threads) * static_cast<int64_t>(sizeof(float));
+    return [=](const Step& step) {
+      if (standsStill(status.i32(step)) || examples == 0) return;
+      GemmOut out = blended(factor.f32(step), dim, scale, *updates.i32(step));
+      for (int64_t begin = 0; begin < examples; begin += part) {
+        gram.add(x.f32(step) + begin * exampleSize, std::min(part, examples - begin), out,
+                 reinterpret_cast<float*>(step.scratch), step.pool);
+        out.beta = 1;
+      }
+    };
+  }
   const int64_t gathered = gatheredFloats(dim, examples, columns);
   const int64_t padded = convolution ? (paddedFloats(windows) + 15) / 16 * 16 : 0;
   const GemmShape product{dim, dim, examplesAtOnce(dim, columns, examples) * columns};
@@ -89,8 +106,8 @@ Run op_kfacInputFactor(Instruction& in) {
       }
       if (bias) std::fill(to + (dim - 1) * ld, to + (dim - 1) * ld + columns, 1.0f);
     };
-    updateFactor(factor.f32(step), dim, examples, columns, 1.0 / static_cast<double>(examples),
-                 *updates.i32(step), true, columnsOf, scratch, step.pool, gather);
+    updateFactor(dim, examples, columns, blended(factor.f32(step), dim, scale, *updates.i32(step)),
+                 columnsOf, scratch, step.pool, gather);
   };
 }
 
@@ -111,6 +128,7 @@ Run op_kfacGradFactor(Instruction& in) {
     float* columnsOf = reinterpret_cast<float*>(step.scratch);
     // s′ = examples · dy: the batch mean put 1/examples into every row.
     const double scale = static_cast<double>(examples) / static_cast<double>(columns);
+    GemmOut out = blended(factor.f32(step), dim, scale, *updates.i32(step));
     for (const Operand& dy : gradients) {
       auto gather = [&](int64_t example, float* to, int64_t ld, int) {
         const float* from = dy.f32(step) + example * dim * columns;
@@ -118,8 +136,8 @@ Run op_kfacGradFactor(Instruction& in) {
           std::memcpy(to + o * ld, from + o * columns,
                       static_cast<size_t>(columns) * sizeof(float));
       };
-      updateFactor(factor.f32(step), dim, examples, columns, scale, *updates.i32(step),
-                   &dy == &gradients[0], columnsOf, columnsOf + gathered, step.pool, gather);
+      updateFactor(dim, examples, columns, out, columnsOf, columnsOf + gathered, step.pool, gather);
+      out.beta = 1;
     }
   };
 }
@@ -164,17 +182,17 @@ Run op_klClip(Instruction& in) {
   const Operand nu = in.outputs.at(0);
   const double kappa = in.number("kappa");
   const int64_t lrSlot = in.integer("lrSlot");
+  TensorChunks chunks;
+  for (size_t k = 0; k < pairs.size(); k += 2) chunks.add(static_cast<int>(k), pairs[k].size());
+  in.scratchBytes = chunks.count() * static_cast<int64_t>(sizeof(double));
   return [=](const Step& step) {
-    double dot = 0;
-    for (size_t k = 0; k + 1 < pairs.size(); k += 2) {
-      const float* u = pairs[k].f32(step);
-      const float* v = pairs[k + 1].f32(step);
-      double lanes[8] = {};
-      const int64_t n = pairs[k].size();
-      for (int64_t i = 0; i < n; ++i) lanes[i % 8] += static_cast<double>(u[i]) * v[i];
-      for (double lane : lanes) dot += lane;
-    }
-    const double size = step.row[lrSlot] * step.row[lrSlot] * dot;
+    double* const partial = reinterpret_cast<double*>(step.scratch);
+    const double dots = sumChunks(step, chunks, partial, [&](TensorChunks::Chunk chunk) {
+      const size_t k = static_cast<size_t>(chunk.tensor);
+      return dot(pairs[k].f32(step) + chunk.begin, pairs[k + 1].f32(step) + chunk.begin,
+                 chunk.end - chunk.begin);
+    });
+    const double size = step.row[lrSlot] * step.row[lrSlot] * dots;
     *nu.f32(step) = size > kappa ? static_cast<float>(std::sqrt(kappa / size)) : 1.0f;
   };
 }

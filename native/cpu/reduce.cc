@@ -36,21 +36,32 @@ static double sumRun(const float* x, int64_t n) {
   return total;
 }
 
-// totals[c] ← Σ over rows of x[row * stride + c], c < columns <= kColumns.
-static void sumRows(const float* x, int64_t rows, int64_t stride, int64_t columns, double* totals) {
-  std::fill(totals, totals + columns, 0.0);
-  const int64_t whole = columns / kLanes;
-  const int64_t rest = columns % kLanes;
+// totals[c] ← Σ over rows of x[row * stride + c] for V vectors of columns, `last` lanes of the
+// last.
+template <int V>
+static void sumRows(const float* x, int64_t rows, int64_t stride, int64_t last, double* totals) {
+  std::fill_n(totals, V * kLanes, 0.0);
   for (int64_t first = 0; first < rows; first += kFloatRun) {
-    const int64_t last = std::min(rows, first + kFloatRun);
-    vf sums[kVectors] = {};
-    for (int64_t r = first; r < last; ++r) {
+    const int64_t end = std::min(rows, first + kFloatRun);
+    vf sums[V] = {};
+    for (int64_t r = first; r < end; ++r) {
       const float* const row = x + r * stride;
-      for (int64_t v = 0; v < whole; ++v) sums[v] += load(row + v * kLanes);
-      if (rest > 0) sums[whole] += loadTail(row + whole * kLanes, rest);
+      for (int v = 0; v < V - 1; ++v) sums[v] += load(row + v * kLanes);
+      sums[V - 1] += loadTail(row + (V - 1) * kLanes, last);
     }
-    for (int64_t c = 0; c < columns; ++c) totals[c] += sums[c / kLanes][c % kLanes];
+    float columns[V * kLanes];
+    for (int v = 0; v < V; ++v) store(columns + v * kLanes, sums[v]);
+    for (int c = 0; c < V * kLanes; ++c) totals[c] += columns[c];
   }
+}
+
+// The same of 1 <= columns <= kColumns; totals has room for kColumns.
+static void sumRows(const float* x, int64_t rows, int64_t stride, int64_t columns, double* totals) {
+  using SumRows = void (*)(const float*, int64_t, int64_t, int64_t, double*);
+  static constexpr SumRows table[] = {sumRows<1>, sumRows<2>, sumRows<3>, sumRows<4>};
+  static_assert(std::size(table) == kVectors, "one for each number of vectors");
+  const int64_t vectors = (columns + kLanes - 1) / kLanes;
+  table[vectors - 1](x, rows, stride, columns - (vectors - 1) * kLanes, totals);
 }
 
 // Rows of one element each: whole rows to a task, or pieces of a long row, whose sums are added in

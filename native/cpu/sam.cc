@@ -3,23 +3,12 @@
 #include <cmath>
 #include <cstring>
 
+#include "dot.h"
 #include "kernels.h"
 #include "update.h"
 
 namespace flatmin {
 namespace FLATMIN_ISA {
-
-// Σ x² in double, lane by lane: exact enough for any float32 gradient, and free of overflow.
-static double sumSquares(const float* x, int64_t n) {
-  double lanes[kLanes] = {};
-  int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes)
-    for (int k = 0; k < kLanes; ++k) lanes[k] += static_cast<double>(x[i + k]) * x[i + k];
-  for (; i < n; ++i) lanes[0] += static_cast<double>(x[i]) * x[i];
-  double sum = 0;
-  for (double lane : lanes) sum += lane;
-  return sum;
-}
 
 Run op_globalNorm(Instruction& in) {
   const std::vector<Operand> tensors = in.inputs;
@@ -28,15 +17,12 @@ Run op_globalNorm(Instruction& in) {
   for (size_t t = 0; t < tensors.size(); ++t) chunks.add(static_cast<int>(t), tensors[t].size());
   in.scratchBytes = chunks.count() * static_cast<int64_t>(sizeof(double));
   return [=](const Step& step) {
-    double* partial = reinterpret_cast<double*>(step.scratch);
-    step.pool.parallel(chunks.count(), [&](int64_t i, int) {
-      const auto chunk = chunks[i];
-      partial[i] = sumSquares(tensors[static_cast<size_t>(chunk.tensor)].f32(step) + chunk.begin,
-                              chunk.end - chunk.begin);
+    double* const partial = reinterpret_cast<double*>(step.scratch);
+    const double squares = sumChunks(step, chunks, partial, [&](TensorChunks::Chunk chunk) {
+      const float* const x = tensors[static_cast<size_t>(chunk.tensor)].f32(step) + chunk.begin;
+      return dot(x, x, chunk.end - chunk.begin);
     });
-    double total = 0;
-    for (int64_t i = 0; i < chunks.count(); ++i) total += partial[i];
-    *norm.f32(step) = static_cast<float>(std::sqrt(total));
+    *norm.f32(step) = static_cast<float>(std::sqrt(squares));
   };
 }
 

@@ -29,6 +29,15 @@ class TensorChunks {
   std::vector<Chunk> chunks_;
 };
 
+// Σ of(chunk), added in the chunks' order; `partial` has room for one of each.
+template <class Of>
+double sumChunks(const Step& step, const TensorChunks& chunks, double* partial, Of of) {
+  step.pool.parallel(chunks.count(), [&](int64_t i, int) { partial[i] = of(chunks[i]); });
+  double total = 0;
+  for (int64_t i = 0; i < chunks.count(); ++i) total += partial[i];
+  return total;
+}
+
 // Inputs: the status block, then groups of kWidth buffers: parameter, gradient, state.
 template <int kWidth>
 struct UpdateList {

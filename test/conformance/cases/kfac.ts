@@ -285,6 +285,22 @@ export const cases: Case[] = [
     weight: [6, 1, 5, 5],
     image: [32, 32],
   }),
+  // Windows that are not unfolded on the CPU, at the borders of what that takes, and beyond.
+  ...(
+    [
+      { examples: 18, weight: [2, 3, 5, 5], image: [9, 11], padding: [2, 0] },
+      { examples: 33, weight: [2, 2, 4, 3], image: [8, 9], padding: [0, 1] },
+      { examples: 3, weight: [1, 2, 7, 7], image: [13, 12], bias: false },
+      { examples: 16, weight: [2, 2, 3, 5], image: [4, 8] },
+      { examples: 16, weight: [2, 2, 5, 3], image: [7, 6] },
+      { examples: 9, weight: [2, 5, 3, 3], image: [5, 5], padding: [1, 1], bias: false },
+    ] satisfies Partial<Layer>[]
+  ).flatMap((layer) =>
+    layerCases(`conv2d [${layer.weight}] on ${layer.image}, padding ${layer.padding ?? 0}`, {
+      bias: true,
+      ...layer,
+    } as Layer),
+  ),
   ...[
     [4, 6],
     [3, 2, 3, 2],
