@@ -2,6 +2,7 @@
 
 torch_peer.py THREADS WORK [JSON]
 """
+import itertools
 import json
 import statistics
 import sys
@@ -68,13 +69,18 @@ def update(method, sizes):
     return timed(lion)
 
 
-def training(model, inputs, classes, momentum):
-    labels = torch.randint(classes, (inputs.shape[0],))
+def training(model, inputs, classes, momentum, batch):
+    """Steps through the data in a random order, as an epoch does."""
+    count = inputs.shape[0]
+    labels = torch.randint(classes, (count,))
+    batches = torch.randperm(count).split(batch)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=momentum)
+    at = itertools.cycle(batches)
 
     def step():
+        rows = next(at)
         optimizer.zero_grad(set_to_none=True)
-        F.cross_entropy(model(inputs), labels).backward()
+        F.cross_entropy(model(inputs[rows]), labels[rows]).backward()
         optimizer.step()
 
     return timed(step)
@@ -84,12 +90,12 @@ def lenet5(batch):
     layers = [nn.Conv2d(1, 6, 5), nn.ReLU(), nn.MaxPool2d(2)]
     layers += [nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2)]
     layers += [nn.Flatten(), nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10)]
-    return training(nn.Sequential(*layers), noise(batch, 1, 32, 32), 10, 0)
+    return training(nn.Sequential(*layers), noise(60 * batch, 1, 32, 32), 10, 0, batch)
 
 
 def mlp(batch):
     model = nn.Sequential(nn.Linear(10, 64), nn.ReLU(), nn.Dropout(0.1), nn.Linear(64, 2))
-    return training(model, noise(batch, 10), 2, 0.9)
+    return training(model, noise(2000 * batch, 10), 2, 0.9, batch)
 
 
 def convolution(image, out, kernel, padding):

@@ -15,6 +15,8 @@ static int64_t rowWidth(const TensorType& table) {
   return width;
 }
 
+static constexpr int64_t kAhead = 16;  // rows fetched ahead: they lie anywhere
+
 // A row outside the table is NaN, or 0 for integers.
 template <class T, class Copy>
 static Run gatherRows(const Instruction& in, T outside, Copy copy) {
@@ -30,6 +32,7 @@ static Run gatherRows(const Instruction& in, T outside, Copy copy) {
       T* const to = y.data<T>(step);
       for (int64_t r = begin; r < end; ++r) {
         const int64_t index = at[r];
+        __builtin_prefetch(from + at[std::min(r + kAhead, end - 1)] * width);
         if (index >= 0 && index < count) {
           copy(to + r * width, from + index * width, width);
         } else {

@@ -15,8 +15,8 @@ constexpr int64_t kBlockVectors = 24;            // which with this width stays 
 constexpr int64_t kRowsInPlace = 4 * kTileRows;  // B is read in place for so few rows of A,
 constexpr int64_t kInPlace = 4096;               // or if it has so few elements
 constexpr int64_t kDotDepth = 1024;              // k of a block of inner products
-constexpr double kSmallTask = 1 << 20;           // m n k of a task, for up to 8 tasks
-constexpr double kLargeTask = 1 << 25;           // and for up to 64
+constexpr int64_t kSmallTask = 1 << 20;          // m n k of a task, for up to 8 tasks
+constexpr int64_t kLargeTask = 1 << 25;          // and for up to 64
 constexpr int64_t kChunkDepth = 512;             // least k of a chunk of a split k
 constexpr int64_t kPassElements = 1 << 18;       // of a task that only adds or copies
 constexpr int64_t kWhole = INT64_MAX / 2;        // a diagonal right of every column
@@ -272,7 +272,7 @@ struct Grid {
   int64_t rows = 1, cols = 1, chunks = 1;
 
   explicit Grid(GemmShape s) {
-    const double products = static_cast<double>(s.m) * s.n * s.k;
+    const double products = static_cast<double>(s.m * s.n * s.k);
     const double wanted =
         std::max(std::min(products / kSmallTask, 8.0), std::min(products / kLargeTask, 64.0));
     while (rows * cols < wanted) {
@@ -291,11 +291,13 @@ struct Grid {
 };
 
 void run(GemmShape s, Matrix a, Matrix b, GemmOut c, bool lower, float* scratch, ThreadPool& pool) {
+  const Target out = {c.data, c.ld, 1, c.alpha, c.beta, c.rowBias, c.colBias};
+  if (s.m * s.n * s.k <= kSmallTask)  // one block: cutting would take as long as a tile
+    return multiply(s, a, b, out, lower ? 0 : kWhole, scratch);
   const Grid grid(s);
   const int64_t perThread = serialScratch(s);
   const int64_t perChunk = roundUp(s.m * s.n, 16);
   float* const partial = scratch + perThread * pool.threads();
-  const Target out = {c.data, c.ld, 1, c.alpha, c.beta, c.rowBias, c.colBias};
 
   const Split rowBlocks(s.m, grid.rows, kTileRows), colBlocks(s.n, grid.cols, kLanes);
   const Split chunks(s.k, grid.chunks, kLanes);

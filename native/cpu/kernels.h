@@ -42,6 +42,7 @@
   KERNEL(batchIndices) \
   KERNEL(normalise) \
   KERNEL(dropout) \
+  KERNEL(dropoutGrad) \
   KERNEL(sampleLabels) \
   KERNEL(sampleNormal) \
   KERNEL(checkFinite) \

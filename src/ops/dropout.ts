@@ -1,26 +1,56 @@
 import { FlatminError } from '../errors.ts';
 import type { Value } from '../graph/graph.ts';
+import { sizeOf, type TensorType } from '../graph/types.ts';
 import { forEachWord, toUniform } from '../random/philox.ts';
-import { defineOp, expectType } from './define.ts';
+import { defineOp, expectType, u8 } from './define.ts';
 
-const dropoutOp = defineOp<{ p: number; stream: number; seedSlot: number; stepSlot: number }>({
+type Attrs = { p: number; stream: number; seedSlot: number; stepSlot: number };
+
+/** Which elements are kept: element i is bit i % 8 of byte i >> 3. */
+const keptType = (x: TensorType): TensorType => u8(Math.ceil(sizeOf(x.shape) / 8));
+
+const masked = (dy: Value, kept: Value, p: number): Value =>
+  dy.graph.add(dropoutGradOp, [dy, kept], { p })[0];
+
+const dropoutOp = defineOp<Attrs>({
   name: 'dropout',
   infer: ([x]) => {
     expectType('dropout', 'its operand', x, 'f32');
-    return [x];
+    return [x, keptType(x)];
   },
   inPlace: [[0, 0]],
-  // The same draws give the same mask, so none is stored.
-  gradient: ({ attrs }, [dy]) => [dy && dropout(dy, attrs)],
-  tangent: ({ attrs }, [dx]) => [dx && dropout(dx, attrs)],
+  gradient: ({ outputs: [, kept], attrs: { p } }, [dy]) => [dy && masked(dy, kept, p)],
+  tangent: ({ outputs: [, kept], attrs: { p } }, [dx]) => [dx && masked(dx, kept, p), undefined],
   kernel:
-    ({ inputs: [x], outputs: [y], attrs: { p, stream, seedSlot, stepSlot } }) =>
+    ({ inputs: [x], outputs: [y, kept], attrs: { p, stream, seedSlot, stepSlot } }) =>
     (row) => {
       const scale = 1 / (1 - p);
       const source = { seed: row[seedSlot], stream, step: row[stepSlot] };
+      kept.data.fill(0);
       forEachWord(source, y.size, (i, word) => {
-        y.data[i] = x.data[i] * (toUniform(word) >= p ? scale : 0);
+        const isKept = toUniform(word) >= p;
+        y.data[i] = x.data[i] * (isKept ? scale : 0);
+        if (isKept) kept.data[i >> 3] |= 1 << (i % 8);
       });
+    },
+});
+
+const dropoutGradOp = defineOp<{ p: number }>({
+  name: 'dropoutGrad',
+  infer: ([dy, kept]) => {
+    expectType('dropoutGrad', 'a gradient', dy, 'f32');
+    expectType('dropoutGrad', 'the bits of what is kept', kept, 'u8', keptType(dy).shape);
+    return [dy];
+  },
+  inPlace: [[0, 0]],
+  gradient: ({ inputs: [, kept], attrs: { p } }, [ddx]) => [ddx && masked(ddx, kept, p)],
+  kernel:
+    ({ inputs: [dy, kept], outputs: [dx], attrs: { p } }) =>
+    () => {
+      const scale = 1 / (1 - p);
+      for (let i = 0; i < dx.size; i++) {
+        dx.data[i] = dy.data[i] * ((kept.data[i >> 3] >> (i % 8)) & 1 ? scale : 0);
+      }
     },
 });
 

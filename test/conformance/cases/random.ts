@@ -1,4 +1,5 @@
-import type { Moment } from '../../../src/graph/graph.ts';
+import { pullback } from '../../../src/graph/gradients.ts';
+import type { Moment, Value } from '../../../src/graph/graph.ts';
 import { dropout } from '../../../src/ops/dropout.ts';
 import { sampleLabels } from '../../../src/ops/sample_labels.ts';
 import { sampleNormal } from '../../../src/ops/sample_normal.ts';
@@ -94,8 +95,24 @@ const normals = SIZES.map(
   }),
 );
 
+const dropoutGrads = SIZES.map((n): Case => {
+  const stream = 7;
+  return {
+    op: 'dropoutGrad',
+    name: `[${n}], where dropout drew the mask`,
+    inputs: [f32([n], random(n)), f32([n], random(n, { seed: 2 }))],
+    build: ([x, dy]) => [pullback(dropout(x, { p: 0.3, stream }), dy, [x])[0] as Value],
+    oracle: ([, dy], [moment]) => [
+      dy.map((v, k) => (uniform(moment, stream, k) >= 0.3 ? v / 0.7 : 0)),
+    ],
+    moments: [MOMENTS[1]],
+    tolerance: { rel: 2e-7, abs: 0 },
+  };
+});
+
 export const cases: Case[] = [
   ...dropouts,
+  ...dropoutGrads,
   ...normals,
   {
     op: 'dropout',
