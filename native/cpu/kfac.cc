@@ -31,7 +31,7 @@ static void updateFactor(float* factor, int64_t dim, int64_t examples, int64_t c
                          ThreadPool& pool, Gather gather) {
   const double decay = factorDecay(updates);
   const int64_t part = examplesAtOnce(dim, columns, examples);
-  GemmOut out{factor, dim, static_cast<float>((1 - decay) * scale),
+  GemmOut out{factor, 0, static_cast<float>((1 - decay) * scale),
               first ? static_cast<float>(decay) : 1.0f};
   for (int64_t begin = 0; begin < examples; begin += part) {
     const int64_t count = std::min(part, examples - begin);
@@ -39,7 +39,7 @@ static void updateFactor(float* factor, int64_t dim, int64_t examples, int64_t c
     pool.parallel(count, [&](int64_t i, int thread) {
       gather(begin + i, gathered + i * columns, ld, thread);
     });
-    syrk(dim, ld, Matrix{gathered, ld, 1}, out, scratch, pool);
+    syrkPacked(dim, ld, Matrix{gathered, ld, 1}, out, scratch, pool);
     out.beta = 1;
   }
 }
@@ -54,7 +54,6 @@ Run op_kfacInputFactor(Instruction& in) {
   const Operand updates = in.inputs.at(2);
   const Operand x = in.inputs.at(3);
   const bool bias = in.integer("bias") != 0;
-  const int64_t dim = factor.dim(0);
   const int64_t examples = x.dim(0);
   const bool convolution = !in.list("kernel").empty();
   Windows windows{};
@@ -66,13 +65,14 @@ Run op_kfacInputFactor(Instruction& in) {
                       pair("kernel", 0), pair("kernel", 1),  pair("stride", 0),
                       pair("stride", 1), pair("padding", 0), pair("padding", 1)};
   }
+  const int64_t dim = (convolution ? windows.taps() : x.dim(1)) + (bias ? 1 : 0);
   const int64_t columns = convolution ? windows.positions() : 1;
   const int64_t exampleSize = examples == 0 ? 0 : x.size() / examples;
   const int64_t gathered = gatheredFloats(dim, examples, columns);
   const int64_t padded = convolution ? (paddedFloats(windows) + 15) / 16 * 16 : 0;
-  const GemmShape product{dim, dim, examplesAtOnce(dim, columns, examples) * columns};
+  const int64_t depth = examplesAtOnce(dim, columns, examples) * columns;
   in.scratchBytes = (gathered + padded * in.threads +
-                     static_cast<int64_t>(gemmScratchFloats(product, in.threads))) *
+                     static_cast<int64_t>(syrkPackedScratchFloats(dim, depth, in.threads))) *
                     static_cast<int64_t>(sizeof(float));
   return [=](const Step& step) {
     if (standsStill(status.i32(step)) || examples == 0) return;
@@ -99,13 +99,13 @@ Run op_kfacGradFactor(Instruction& in) {
   const Operand factor = in.inputs.at(1);
   const Operand updates = in.inputs.at(2);
   const std::vector<Operand> gradients(in.inputs.begin() + 3, in.inputs.end());
-  const int64_t dim = factor.dim(0);
-  const int64_t examples = gradients.at(0).dim(0);
+  const int64_t examples = gradients.at(0).dim(0), dim = gradients[0].dim(1);
   const int64_t columns = examples * dim == 0 ? 0 : gradients[0].size() / (examples * dim);
   const int64_t gathered = gatheredFloats(dim, examples, columns);
-  const GemmShape product{dim, dim, examplesAtOnce(dim, columns, examples) * columns};
-  in.scratchBytes = (gathered + static_cast<int64_t>(gemmScratchFloats(product, in.threads))) *
-                    static_cast<int64_t>(sizeof(float));
+  const int64_t depth = examplesAtOnce(dim, columns, examples) * columns;
+  in.scratchBytes =
+      (gathered + static_cast<int64_t>(syrkPackedScratchFloats(dim, depth, in.threads))) *
+      static_cast<int64_t>(sizeof(float));
   return [=](const Step& step) {
     if (standsStill(status.i32(step)) || columns == 0) return;
     float* columnsOf = reinterpret_cast<float*>(step.scratch);

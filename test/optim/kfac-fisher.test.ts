@@ -17,6 +17,7 @@ import { STREAM, uniforms } from '../../src/random/philox.ts';
 import { TrainedModel } from '../../src/train/model.ts';
 import { stateKey } from '../../src/train/optimizer-step.ts';
 import { Training } from '../../src/train/training.ts';
+import { unpacked } from '../conformance/data.ts';
 import { devices } from './devices.ts';
 import { expectClose, factorsIn } from './kfac-state.ts';
 import { combine, multiply, type Rows, transpose, zeros } from './oracles/matrix.ts';
@@ -167,7 +168,7 @@ describe.each(devices)('the Fisher of K-FAC on $title', ({ device, missing }) =>
         let last: number[] = [];
         for (let k = 1; k <= draws; k++) {
           await training.epoch();
-          const mean = Array.from(training.store.read(key));
+          const mean = Array.from(unpacked(training.store.read(key)));
           // g_k = d g_(k−1) + (1 − d) fresh, d = min(1 − 1/k, 0.95).
           const decay = Math.min(1 - 1 / k, 0.95);
           samples.push(mean.map((v, i) => (v - decay * (last[i] ?? 0)) / (1 - decay)));

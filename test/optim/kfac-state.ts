@@ -2,15 +2,16 @@
 import { expect } from 'vitest';
 import { stateKey } from '../../src/train/optimizer-step.ts';
 import type { Training } from '../../src/train/training.ts';
+import { unpacked } from '../conformance/data.ts';
 import type { Rows } from './oracles/matrix.ts';
 
 /** A and G of a layer. */
 export function factorsIn({ store }: Training, layer: string): { a: Rows; g: Rows } {
   const read = (kind: 'a' | 'g'): Rows => {
     const key = stateKey(`${kind}/${layer}.weight`);
-    const [n] = store.type(key).shape;
-    const data = Array.from(store.read(key));
-    return Array.from({ length: n }, (_, r) => data.slice(r * n, (r + 1) * n));
+    const whole = Array.from(unpacked(store.read(key)));
+    const n = Math.sqrt(whole.length);
+    return Array.from({ length: n }, (_, r) => whole.slice(r * n, (r + 1) * n));
   };
   return { a: read('a'), g: read('g') };
 }
