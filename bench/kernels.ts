@@ -2,6 +2,7 @@
 import { gradients } from '#flatmin/graph/gradients';
 import type { Value } from '#flatmin/graph/graph';
 import { BYTES } from '#flatmin/graph/types';
+import { forLower, packedSize } from '#flatmin/linalg/packed';
 import { adamwOp } from '#flatmin/ops/adamw';
 import { conv2d } from '#flatmin/ops/conv2d';
 import { matmul } from '#flatmin/ops/linear';
@@ -161,17 +162,15 @@ const LAYERS = [
   [10, 84],
 ];
 
-/** X Xᵀ / 2n + 10⁻⁴ I for n × 2n noise X. */
+/** X Xᵀ / 2n + 10⁻⁴ I for n × 2n noise X, packed. */
 function definite(n: number): Float32Array {
   const x = noise(2 * n * n);
-  const a = new Float32Array(n * n);
-  for (let i = 0; i < n; i++) {
-    for (let j = 0; j <= i; j++) {
-      let sum = 0;
-      for (let k = 0; k < 2 * n; k++) sum += x[i * 2 * n + k] * x[j * 2 * n + k];
-      a[i * n + j] = a[j * n + i] = sum / (2 * n) + (i === j ? 1e-4 : 0);
-    }
-  }
+  const a = new Float32Array(packedSize(n));
+  forLower(n, (at, i, j) => {
+    let sum = 0;
+    for (let k = 0; k < 2 * n; k++) sum += x[i * 2 * n + k] * x[j * 2 * n + k];
+    a[at] = sum / (2 * n) + (i === j ? 1e-4 : 0);
+  });
   return a;
 }
 
@@ -181,7 +180,7 @@ const roots = (
   matrices: readonly { n: number; p: number }[],
 ): readonly Value[] => {
   const requests = matrices.map(({ n, p }) => ({
-    statistics: t.f32([1, n, n], definite(n)),
+    statistics: t.f32([1, packedSize(n)], definite(n)),
     roots: t.f32([1, n, n]),
     p,
     tensor: 0,
@@ -214,9 +213,9 @@ export const shampooRoots = (method: 'eigh' | 'newton'): Kernel => ({
 export const kfacFactorInverses: Kernel = {
   build: (t) => {
     const layers = LAYERS.map(([out, input], tensor) => ({
-      a: t.f32([input + 1, input + 1], definite(input + 1)),
+      a: t.f32([packedSize(input + 1)], definite(input + 1)),
       aInverse: t.f32([input + 1, input + 1]),
-      g: t.f32([out, out], definite(out)),
+      g: t.f32([packedSize(out)], definite(out)),
       gInverse: t.f32([out, out]),
       tensor,
     }));

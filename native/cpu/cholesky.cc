@@ -61,15 +61,15 @@ size_t choleskyInverseScratchBytes(int64_t n) {
   return scratch.bytes();
 }
 
-MatrixStatus choleskyInverse(const float* a, int64_t n, double damping, float* out, void* memory,
-                             ThreadPool& pool) {
-  if (!lowerIsFinite(a, n)) return MatrixStatus::notFinite;
+MatrixStatus choleskyInverse(Lower a, double damping, float* out, void* memory, ThreadPool& pool) {
+  if (!isFinite(a)) return MatrixStatus::notFinite;
   Scratch scratch(memory);
+  const int64_t n = a.n;
   const Work work = takeWork(n, &scratch);
   const int64_t size = paddedSize<double>(n), tiles = size / W;
   double *u = work.u, *s = work.s;
 
-  fillSymmetric(a, n, 1.0, damping, u, pool);
+  fillSymmetric(a, 1.0, damping, u, pool);
   for (int64_t i = n; i < size; ++i) at(u, size, i, i) = 1;
   // Tile (k, j) of a factor, from the rows [begin, k) above it.
   const auto reduce = [=](double* factor, int64_t begin, int64_t k, int64_t j) {

@@ -1,11 +1,11 @@
-// Inverse of a damped symmetric positive definite matrix, in float64 inside. Only the lower
-// triangle of A is read.
+// Inverse of a damped symmetric positive definite matrix, in float64 inside.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
 #include "../program/thread_pool.h"
+#include "lower.h"
 #include "matrix_status.h"
 
 namespace flatmin {
@@ -13,10 +13,9 @@ namespace FLATMIN_ISA {
 
 size_t choleskyInverseScratchBytes(int64_t n);
 
-// out = (A + damping I)^-1. a, out: n x n, row-major; out may be a. out is symmetric to the bit,
-// the same on any pool, and written only when the status is ok. notPositive: a pivot <= 0.
-MatrixStatus choleskyInverse(const float* a, int64_t n, double damping, float* out, void* scratch,
-                             ThreadPool& pool);
+// out = (A + damping I)^-1, n x n, row-major; it may be that of a. out is symmetric to the bit, the
+// same on any pool, and written only when the status is ok. notPositive: a pivot <= 0.
+MatrixStatus choleskyInverse(Lower a, double damping, float* out, void* scratch, ThreadPool& pool);
 
 }  // namespace FLATMIN_ISA
 }  // namespace flatmin

@@ -42,16 +42,17 @@ static void reduce(int64_t n, const EighWork& work, ThreadPool& pool) {
                  work.columns, pool);
 }
 
-void beginPanels(const float* a, int64_t n, const EighWork& work) {
+void beginPanels(Lower a, const EighWork& work) {
   constexpr int64_t W = kPanel<double>;
-  const int64_t size = paddedSize<double>(n), stride = rowStride(size);
-  *work.largest = largestOfLower(a, n);
+  const int64_t n = a.n, size = paddedSize<double>(n), stride = rowStride(size);
+  *work.largest = largestOf(a);
   if (!std::isfinite(*work.largest)) return;
   const double scale = std::ldexp(1.0, -exponentOf(work));
   for (int64_t r = 0; r < size; ++r) {
     double* row = work.matrix + r * stride;
     const int64_t length = r < n ? r + 1 : 0;
-    for (int64_t c = 0; c < length; ++c) row[c] = scale * a[r * n + c];
+    const float* from = a.row(r);
+    for (int64_t c = 0; c < length; ++c) row[c] = scale * from[c];
     std::fill(row + length, row + size, 0.0);
     for (int64_t c = r / W * W; c < length; ++c) work.matrix[c * stride + r] = row[c];
   }
@@ -79,9 +80,9 @@ size_t eighScratchBytes(int64_t n) {
   return scratch.bytes();
 }
 
-void beginEigh(const float* a, int64_t n, void* memory) {
+void beginEigh(Lower a, void* memory) {
   Scratch scratch(memory);
-  beginPanels(a, n, takeEighWork(n, &scratch));
+  beginPanels(a, takeEighWork(a.n, &scratch));
 }
 
 bool finishEigh(int64_t n, double* values, double* vectors, void* memory, ThreadPool& pool) {
@@ -102,10 +103,9 @@ bool finishEigh(int64_t n, double* values, double* vectors, void* memory, Thread
   return true;
 }
 
-bool eigh(const float* a, int64_t n, double* values, double* vectors, void* memory,
-          ThreadPool& pool) {
-  beginEigh(a, n, memory);
-  return finishEigh(n, values, vectors, memory, pool);
+bool eigh(Lower a, double* values, double* vectors, void* memory, ThreadPool& pool) {
+  beginEigh(a, memory);
+  return finishEigh(a.n, values, vectors, memory, pool);
 }
 
 }  // namespace FLATMIN_ISA

@@ -1,4 +1,4 @@
-// Eigendecomposition of a symmetric matrix, in float64 inside. Only the lower triangle is read.
+// Eigendecomposition of a symmetric matrix, in float64 inside.
 #pragma once
 
 #include <cstddef>
@@ -12,15 +12,14 @@ namespace FLATMIN_ISA {
 
 size_t eighScratchBytes(int64_t n);
 
-// a: n x n, row-major, the same bits on any pool. values: n, ascending. vectors: n x n, row i the
-// unit vector of values[i]. False when an entry is not finite (or the iteration does not converge);
-// the outputs are then undefined.
-bool eigh(const float* a, int64_t n, double* values, double* vectors, void* scratch,
-          ThreadPool& pool);
+// The same bits on any pool. values: n, ascending. vectors: n x n, row i the unit vector of
+// values[i]. False when an entry is not finite (or the iteration does not converge); the outputs
+// are then undefined.
+bool eigh(Lower a, double* values, double* vectors, void* scratch, ThreadPool& pool);
 
 // The same in two parts: what one thread does, the reduction to a tridiagonal matrix unless it is
 // large, and the rest.
-void beginEigh(const float* a, int64_t n, void* scratch);
+void beginEigh(Lower a, void* scratch);
 bool finishEigh(int64_t n, double* values, double* vectors, void* scratch, ThreadPool& pool);
 
 // And for callers that go on in panels: values unsorted, row i of tridiagonal.vectors the vector of
@@ -31,7 +30,7 @@ struct EighWork {
   TridiagonalWork tridiagonal;
 };
 EighWork takeEighWork(int64_t n, Scratch* scratch);
-void beginPanels(const float* a, int64_t n, const EighWork& work);
+void beginPanels(Lower a, const EighWork& work);
 bool finishPanels(int64_t n, const EighWork& work, ThreadPool& pool);
 
 }  // namespace FLATMIN_ISA

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "gemm_microkernel.h"
+#include "lower.h"
 
 namespace flatmin {
 namespace FLATMIN_ISA {
@@ -354,6 +355,21 @@ void syrk(int64_t n, int64_t k, Matrix a, GemmOut c, float* scratch, ThreadPool&
   pool.parallel(rows.parts, [&](int64_t task, int) {
     for (int64_t i = rows.begin(task); i < rows.begin(task + 1); ++i)
       for (int64_t j = i + 1; j < n; ++j) c.data[i * c.ld + j] = c.data[j * c.ld + i];
+  });
+}
+
+size_t syrkPackedScratchFloats(int64_t n, int64_t k, int threads) {
+  return roundUp(n * n, 16) + gemmScratchFloats({n, n, k}, threads);
+}
+
+void syrkPacked(int64_t n, int64_t k, Matrix a, GemmOut c, float* scratch, ThreadPool& pool) {
+  if (n == 0) return;  // guard
+  run({n, n, k}, a, a.transposed(), {scratch, n}, true, scratch + roundUp(n * n, 16), pool);
+  const Split rows(n, ceilDiv(n * n, kPassElements));
+  pool.parallel(rows.parts, [&](int64_t task, int) {
+    for (int64_t i = rows.begin(task); i < rows.begin(task + 1); ++i)
+      finish(1, i + 1, scratch + i * n, n,
+             {c.data + packedSize(i), 0, 1, c.alpha, c.beta, nullptr, nullptr});
   });
 }
 

@@ -50,5 +50,9 @@ void gemmSerial(GemmShape shape, Matrix a, Matrix b, GemmOut c, float* scratch);
 // read) and mirrored. Takes no biases; scratch as for gemm with the shape {n, n, k}.
 void syrk(int64_t n, int64_t k, Matrix a, GemmOut c, float* scratch, ThreadPool& pool);
 
+// The same with the lower triangle alone in C, packed (lower.h); c.ld is of no account.
+size_t syrkPackedScratchFloats(int64_t n, int64_t k, int threads);
+void syrkPacked(int64_t n, int64_t k, Matrix a, GemmOut c, float* scratch, ThreadPool& pool);
+
 }  // namespace FLATMIN_ISA
 }  // namespace flatmin

@@ -42,16 +42,17 @@ size_t inverseRootScratchBytes(int64_t n, const RootOptions& options) {
   return scratch.bytes();
 }
 
-void beginInverseRoot(const float* a, int64_t n, const RootOptions& options, void* memory) {
-  if (n == 0 || byNewton(options)) return;
+void beginInverseRoot(Lower a, const RootOptions& options, void* memory) {
+  if (a.n == 0 || byNewton(options)) return;
   Scratch scratch(memory);
-  beginPanels(a, n, takeEighWork(n, &scratch));
+  beginPanels(a, takeEighWork(a.n, &scratch));
 }
 
-RootResult finishInverseRoot(const float* a, int64_t n, const RootOptions& options, float* out,
-                             void* memory, ThreadPool& pool) {
+RootResult finishInverseRoot(Lower a, const RootOptions& options, float* out, void* memory,
+                             ThreadPool& pool) {
+  const int64_t n = a.n;
   if (n == 0) return {0, MatrixStatus::ok, 0};
-  if (byNewton(options)) return newtonRoot(a, n, options, out, memory, pool);
+  if (byNewton(options)) return newtonRoot(a, options, out, memory, pool);
 
   Scratch scratch(memory);
   const EighWork work = takeEighWork(n, &scratch);
@@ -72,7 +73,7 @@ RootResult finishInverseRoot(const float* a, int64_t n, const RootOptions& optio
   const double p = options.p;
   scaleRows(rows, mu, -0.5 / p, n, t.offsets, pool);
   symmetricProduct(rows, rows, size, n, root, pool);
-  fillSymmetric(a, n, 1.0, shift, work.matrix, pool);
+  fillSymmetric(a, 1.0, shift, work.matrix, pool);
   double residual = HUGE_VAL;
   if (options.sampled && canSample(n, p))
     residual = sampledResidual(work.matrix, root, static_cast<int>(p), n, t.packed, pool);
@@ -91,10 +92,10 @@ RootResult finishInverseRoot(const float* a, int64_t n, const RootOptions& optio
   return {residual, MatrixStatus::ok, 0};
 }
 
-RootResult inverseRoot(const float* a, int64_t n, const RootOptions& options, float* out,
-                       void* memory, ThreadPool& pool) {
-  beginInverseRoot(a, n, options, memory);
-  return finishInverseRoot(a, n, options, out, memory, pool);
+RootResult inverseRoot(Lower a, const RootOptions& options, float* out, void* memory,
+                       ThreadPool& pool) {
+  beginInverseRoot(a, options, memory);
+  return finishInverseRoot(a, options, out, memory, pool);
 }
 
 }  // namespace FLATMIN_ISA

@@ -1,10 +1,11 @@
-// A^(-1/p) of a symmetric positive semidefinite matrix. Only the lower triangle of A is read.
+// A^(-1/p) of a symmetric positive semidefinite matrix.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
 #include "../program/thread_pool.h"
+#include "lower.h"
 #include "matrix_status.h"
 
 namespace flatmin {
@@ -35,15 +36,15 @@ namespace FLATMIN_ISA {
 
 size_t inverseRootScratchBytes(int64_t n, const RootOptions& options);
 
-// a, out: n x n, row-major; out may be a. out is symmetric to the bit, the same on any pool, and
-// written only when the status is ok.
-RootResult inverseRoot(const float* a, int64_t n, const RootOptions& options, float* out,
-                       void* scratch, ThreadPool& pool);
+// out: n x n, row-major; it may be that of a. out is symmetric to the bit, the same on any pool,
+// and written only when the status is ok.
+RootResult inverseRoot(Lower a, const RootOptions& options, float* out, void* scratch,
+                       ThreadPool& pool);
 
 // The same in two parts: what one thread does, and the rest.
-void beginInverseRoot(const float* a, int64_t n, const RootOptions& options, void* scratch);
-RootResult finishInverseRoot(const float* a, int64_t n, const RootOptions& options, float* out,
-                             void* scratch, ThreadPool& pool);
+void beginInverseRoot(Lower a, const RootOptions& options, void* scratch);
+RootResult finishInverseRoot(Lower a, const RootOptions& options, float* out, void* scratch,
+                             ThreadPool& pool);
 
 }  // namespace FLATMIN_ISA
 }  // namespace flatmin

@@ -23,10 +23,10 @@ static int64_t examplesAtOnce(int64_t dim, int64_t columns, int64_t examples) {
   return std::max<int64_t>(1, std::min(examples, kGathered / std::max<int64_t>(1, dim * columns)));
 }
 
-// Of factor ← decay · factor + (1 − decay) · scale · X Xᵀ.
-static GemmOut blended(float* factor, int64_t dim, double scale, int32_t updates) {
+// Of the packed factor ← decay · factor + (1 − decay) · scale · X Xᵀ.
+static GemmOut blended(float* factor, double scale, int32_t updates) {
   const double decay = factorDecay(updates);
-  return {factor, dim, static_cast<float>((1 - decay) * scale), static_cast<float>(decay)};
+  return {factor, 0, static_cast<float>((1 - decay) * scale), static_cast<float>(decay)};
 }
 
 // X of dim × (examples · columns) gathered part by part: gather(example, to, ld) writes the columns
@@ -41,7 +41,7 @@ static void updateFactor(int64_t dim, int64_t examples, int64_t columns, GemmOut
     pool.parallel(count, [&](int64_t i, int thread) {
       gather(begin + i, gathered + i * columns, ld, thread);
     });
-    syrk(dim, ld, Matrix{gathered, ld, 1}, out, scratch, pool);
+    syrkPacked(dim, ld, Matrix{gathered, ld, 1}, out, scratch, pool);
     out.beta = 1;
   }
 }
@@ -56,7 +56,6 @@ Run op_kfacInputFactor(Instruction& in) {
   const Operand updates = in.inputs.at(2);
   const Operand x = in.inputs.at(3);
   const bool bias = in.integer("bias") != 0;
-  const int64_t dim = factor.dim(0);
   const int64_t examples = x.dim(0);
   const bool convolution = !in.list("kernel").empty();
   Windows windows{};
@@ -68,6 +67,7 @@ Run op_kfacInputFactor(Instruction& in) {
                       pair("kernel", 0), pair("kernel", 1),  pair("stride", 0),
                       pair("stride", 1), pair("padding", 0), pair("padding", 1)};
   }
+  const int64_t dim = (convolution ? windows.taps() : x.dim(1)) + (bias ? 1 : 0);
   const int64_t columns = convolution ? windows.positions() : 1;
   const int64_t exampleSize = examples == 0 ? 0 : x.size() / examples;
   const double scale = 1.0 / static_cast<double>(examples);
@@ -77,7 +77,7 @@ Run op_kfacInputFactor(Instruction& in) {
     in.scratchBytes = gram.scratchFloats(part, in.threads) * static_cast<int64_t>(sizeof(float));
     return [=](const Step& step) {
       if (standsStill(status.i32(step)) || examples == 0) return;
-      GemmOut out = blended(factor.f32(step), dim, scale, *updates.i32(step));
+      GemmOut out = blended(factor.f32(step), scale, *updates.i32(step));
       for (int64_t begin = 0; begin < examples; begin += part) {
         gram.add(x.f32(step) + begin * exampleSize, std::min(part, examples - begin), out,
                  reinterpret_cast<float*>(step.scratch), step.pool);
@@ -87,9 +87,9 @@ Run op_kfacInputFactor(Instruction& in) {
   }
   const int64_t gathered = gatheredFloats(dim, examples, columns);
   const int64_t padded = convolution ? (paddedFloats(windows) + 15) / 16 * 16 : 0;
-  const GemmShape product{dim, dim, examplesAtOnce(dim, columns, examples) * columns};
+  const int64_t depth = examplesAtOnce(dim, columns, examples) * columns;
   in.scratchBytes = (gathered + padded * in.threads +
-                     static_cast<int64_t>(gemmScratchFloats(product, in.threads))) *
+                     static_cast<int64_t>(syrkPackedScratchFloats(dim, depth, in.threads))) *
                     static_cast<int64_t>(sizeof(float));
   return [=](const Step& step) {
     if (standsStill(status.i32(step)) || examples == 0) return;
@@ -106,7 +106,7 @@ Run op_kfacInputFactor(Instruction& in) {
       }
       if (bias) std::fill(to + (dim - 1) * ld, to + (dim - 1) * ld + columns, 1.0f);
     };
-    updateFactor(dim, examples, columns, blended(factor.f32(step), dim, scale, *updates.i32(step)),
+    updateFactor(dim, examples, columns, blended(factor.f32(step), scale, *updates.i32(step)),
                  columnsOf, scratch, step.pool, gather);
   };
 }
@@ -116,19 +116,19 @@ Run op_kfacGradFactor(Instruction& in) {
   const Operand factor = in.inputs.at(1);
   const Operand updates = in.inputs.at(2);
   const std::vector<Operand> gradients(in.inputs.begin() + 3, in.inputs.end());
-  const int64_t dim = factor.dim(0);
-  const int64_t examples = gradients.at(0).dim(0);
+  const int64_t examples = gradients.at(0).dim(0), dim = gradients[0].dim(1);
   const int64_t columns = examples * dim == 0 ? 0 : gradients[0].size() / (examples * dim);
   const int64_t gathered = gatheredFloats(dim, examples, columns);
-  const GemmShape product{dim, dim, examplesAtOnce(dim, columns, examples) * columns};
-  in.scratchBytes = (gathered + static_cast<int64_t>(gemmScratchFloats(product, in.threads))) *
-                    static_cast<int64_t>(sizeof(float));
+  const int64_t depth = examplesAtOnce(dim, columns, examples) * columns;
+  in.scratchBytes =
+      (gathered + static_cast<int64_t>(syrkPackedScratchFloats(dim, depth, in.threads))) *
+      static_cast<int64_t>(sizeof(float));
   return [=](const Step& step) {
     if (standsStill(status.i32(step)) || columns == 0) return;
     float* columnsOf = reinterpret_cast<float*>(step.scratch);
     // s′ = examples · dy: the batch mean put 1/examples into every row.
     const double scale = static_cast<double>(examples) / static_cast<double>(columns);
-    GemmOut out = blended(factor.f32(step), dim, scale, *updates.i32(step));
+    GemmOut out = blended(factor.f32(step), scale, *updates.i32(step));
     for (const Operand& dy : gradients) {
       auto gather = [&](int64_t example, float* to, int64_t ld, int) {
         const float* from = dy.f32(step) + example * dim * columns;

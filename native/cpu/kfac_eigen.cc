@@ -54,7 +54,7 @@ Run op_kfacEigen(Instruction& in) {
     for (size_t side = 0; side < 2; ++side) {
       const Operand &matrix = in.inputs.at(3 + 5 * l + side),
                     &basis = in.inputs.at(5 + 5 * l + side);
-      const int64_t n = matrix.dim(0);
+      const int64_t n = basis.dim(0);
       factors.push_back({matrix, basis, n, doubles, doubles + n});
       orders.push_back(n);
       doubles += n + n * n;
@@ -72,7 +72,7 @@ Run op_kfacEigen(Instruction& in) {
     double* const numbers = reinterpret_cast<double*>(step.scratch);
     char* const good = step.scratch + outcomes;
     const auto begin = [&](size_t t, char* scratch) {
-      beginEigh(factors[t].matrix.f32(step), factors[t].n, scratch);
+      beginEigh(packedMatrix(factors[t].matrix.f32(step), factors[t].n), scratch);
     };
     const auto finish = [&](size_t t, char* scratch, ThreadPool& pool) {
       const Factor& f = factors[t];

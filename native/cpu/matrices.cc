@@ -37,7 +37,7 @@ Run op_eigh(Instruction& in) {
     };
     const auto begin = [&](size_t index, char* scratch) {
       const int64_t i = static_cast<int64_t>(index);
-      beginEigh(matrices.f32(step) + i * n * n, n, workIn(scratch).eigh);
+      beginEigh(wholeMatrix(matrices.f32(step) + i * n * n, n), workIn(scratch).eigh);
     };
     const auto finish = [&](size_t index, char* scratch, ThreadPool& pool) {
       const int64_t i = static_cast<int64_t>(index);
@@ -76,13 +76,13 @@ Run op_inverseRoot(Instruction& in) {
   return [=](const Step& step) {
     const auto begin = [&](size_t index, char* scratch) {
       const int64_t i = static_cast<int64_t>(index);
-      beginInverseRoot(matrices.f32(step) + i * n * n, n, options, scratch);
+      beginInverseRoot(wholeMatrix(matrices.f32(step) + i * n * n, n), options, scratch);
     };
     const auto finish = [&](size_t index, char* scratch, ThreadPool& pool) {
       const int64_t i = static_cast<int64_t>(index);
       float* root = roots.f32(step) + i * n * n;
-      const RootResult result =
-          finishInverseRoot(matrices.f32(step) + i * n * n, n, options, root, scratch, pool);
+      const Lower matrix = wholeMatrix(matrices.f32(step) + i * n * n, n);
+      const RootResult result = finishInverseRoot(matrix, options, root, scratch, pool);
       const bool converged = result.status == MatrixStatus::ok;
       if (!converged) std::fill_n(root, n * n, NAN);
       residuals.f32(step)[i] = static_cast<float>(result.residual);

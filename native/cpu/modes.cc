@@ -5,6 +5,7 @@
 #include "chunks.h"
 #include "gemm.h"
 #include "kernels.h"
+#include "lower.h"
 #include "status.h"
 
 namespace flatmin {
@@ -27,7 +28,7 @@ struct Mode {
   bool isLast() const { return inner == 1 || outer == 0; }
   bool isElementwise() const { return outer * dim * inner == 1; }
   int64_t size() const { return outer * dim * inner; }
-  GemmShape gramShape() const { return {dim, dim, isLast() ? outer : inner}; }
+  int64_t gramDepth() const { return isLast() ? outer : inner; }
   GemmShape applyShape() const {
     return isLast() ? GemmShape{outer, dim, dim} : GemmShape{dim, inner, dim};
   }
@@ -37,10 +38,11 @@ struct Mode {
 // small ones side by side. A product has the same bits on any pool.
 class ForTensors {
  public:
-  ForTensors(Instruction& in, const Mode& mode, const GemmShape& shape)
+  // scratchFloats(threads): of one product.
+  template <class Floats>
+  ForTensors(Instruction& in, const Mode& mode, Floats scratchFloats)
       : count_(mode.count), shared_(mode.count == 1 || mode.size() * mode.dim >= kLarge) {
-    const int threads = shared_ ? in.threads : 1;
-    perThread_ = static_cast<int64_t>(gemmScratchFloats(shape, threads) + 15) / 16 * 16;
+    perThread_ = static_cast<int64_t>(scratchFloats(shared_ ? in.threads : 1) + 15) / 16 * 16;
     in.scratchBytes = perThread_ * static_cast<int64_t>(sizeof(float)) * (shared_ ? 1 : in.threads);
   }
 
@@ -80,19 +82,21 @@ Run op_modeGram(Instruction& in) {
       });
     };
   }
-  const ForTensors forTensors(in, mode, mode.gramShape());
+  const ForTensors forTensors(in, mode, [&](int threads) {
+    return syrkPackedScratchFloats(mode.dim, mode.gramDepth(), threads);
+  });
   return [=](const Step& step) {
     if (standsStill(status.i32(step))) return;
     forTensors(step, [&](int64_t t, float* scratch, ThreadPool& pool) {
       const float* const x = g.f32(step) + t * mode.size();
-      GemmOut out{statistics.f32(step) + t * mode.dim * mode.dim, mode.dim, scale, decay};
+      GemmOut out{statistics.f32(step) + t * packedSize(mode.dim), 0, scale, decay};
       if (mode.isLast()) {
-        syrk(mode.dim, mode.outer, Matrix{x, 1, mode.dim}, out, scratch, pool);
+        syrkPacked(mode.dim, mode.outer, Matrix{x, 1, mode.dim}, out, scratch, pool);
         return;
       }
       for (int64_t o = 0; o < mode.outer; ++o) {
         const Matrix slice{x + o * mode.dim * mode.inner, mode.inner, 1};
-        syrk(mode.dim, mode.inner, slice, out, scratch, pool);
+        syrkPacked(mode.dim, mode.inner, slice, out, scratch, pool);
         out.beta = 1;
       }
     });
@@ -115,7 +119,8 @@ Run op_modeApply(Instruction& in) {
     };
   }
   const GemmShape shape = mode.applyShape();
-  const ForTensors forTensors(in, mode, shape);
+  const ForTensors forTensors(in, mode,
+                              [&](int threads) { return gemmScratchFloats(shape, threads); });
   return [=](const Step& step) {
     forTensors(step, [&](int64_t t, float* scratch, ThreadPool& pool) {
       const Matrix given{matrices.f32(step) + t * mode.dim * mode.dim, mode.dim, 1};

@@ -84,14 +84,13 @@ double distanceFromIdentity(const T* m, int64_t n) {
 
 // Runs the iteration in buffers 0 to 5 and leaves X in buffer 0. Returns the number of iterations.
 template <class T>
-int iterate(const float* a, int64_t n, int64_t p, double shift, double z, const Work& work,
-            ThreadPool& pool) {
-  const int64_t size = paddedSize<T>(n);
+int iterate(Lower a, int64_t p, double shift, double z, const Work& work, ThreadPool& pool) {
+  const int64_t n = a.n, size = paddedSize<T>(n);
   T* buffers[kBuffers];
   for (int i = 0; i < kBuffers; ++i) buffers[i] = reinterpret_cast<T*>(work.buffers[i]);
   T *x = buffers[0], *nextX = buffers[1], *m = buffers[2], *t = buffers[3], *power = buffers[4],
     *spare = buffers[5];
-  fillSymmetric(a, n, z, shift, m, pool);
+  fillSymmetric(a, z, shift, m, pool);
   std::memset(x, 0, sizeof(T) * static_cast<size_t>(size * size));
   const T start = static_cast<T>(std::pow(z, 1.0 / static_cast<double>(p)));
   for (int64_t i = 0; i < n; ++i) at(x, size, i, i) = start;
@@ -121,10 +120,9 @@ int iterate(const float* a, int64_t n, int64_t p, double shift, double z, const 
 
 // The result of one precision, its X in float64 left in buffer 0.
 template <class T>
-RootResult attempt(const float* a, int64_t n, int64_t p, double shift, double z, const Work& work,
-                   ThreadPool& pool) {
-  const int32_t iterations = iterate<T>(a, n, p, shift, z, work, pool);
-  const int64_t size = paddedSize<double>(n), from = paddedSize<T>(n);
+RootResult attempt(Lower a, int64_t p, double shift, double z, const Work& work, ThreadPool& pool) {
+  const int32_t iterations = iterate<T>(a, p, shift, z, work, pool);
+  const int64_t n = a.n, size = paddedSize<double>(n), from = paddedSize<T>(n);
   double* x = work.buffers[0];
   if (sizeof(T) == sizeof(float)) {
     std::memcpy(work.buffers[1], x, sizeof(T) * static_cast<size_t>(from * from));
@@ -147,13 +145,13 @@ size_t newtonRootScratchBytes(int64_t n) {
   return scratch.bytes();
 }
 
-RootResult newtonRoot(const float* a, int64_t n, const RootOptions& options, float* out,
-                      void* memory, ThreadPool& pool) {
-  if (!lowerIsFinite(a, n)) return {HUGE_VAL, MatrixStatus::notFinite, 0};
+RootResult newtonRoot(Lower a, const RootOptions& options, float* out, void* memory,
+                      ThreadPool& pool) {
+  if (!isFinite(a)) return {HUGE_VAL, MatrixStatus::notFinite, 0};
   Scratch scratch(memory);
+  const int64_t n = a.n, size = paddedSize<double>(n);
   const Work work = takeWork(n, &scratch);
-  const int64_t size = paddedSize<double>(n);
-  fillSymmetric(a, n, 1.0, options.epsilon, work.matrix, pool);
+  fillSymmetric(a, 1.0, options.epsilon, work.matrix, pool);
   const double largest = largestEigenvalue(work.matrix, n, work.buffers[0], work.buffers[1]);
   if (!(largest > 0)) return {HUGE_VAL, MatrixStatus::notPositive, 0};
   const double ridge = options.ridge * largest;
@@ -164,10 +162,10 @@ RootResult newtonRoot(const float* a, int64_t n, const RootOptions& options, flo
   const double shift = options.epsilon + ridge;
   const int64_t p = static_cast<int64_t>(options.p);
 
-  RootResult result = attempt<float>(a, n, p, shift, z, work, pool);
+  RootResult result = attempt<float>(a, p, shift, z, work, pool);
   if (result.status != MatrixStatus::ok) {
     const int32_t wasted = result.iterations;
-    result = attempt<double>(a, n, p, shift, z, work, pool);
+    result = attempt<double>(a, p, shift, z, work, pool);
     result.iterations += wasted;
   }
   if (result.status == MatrixStatus::ok && !writeSymmetric(work.buffers[0], n, out, pool))

@@ -11,8 +11,8 @@ namespace flatmin {
 namespace FLATMIN_ISA {
 
 size_t newtonRootScratchBytes(int64_t n);
-RootResult newtonRoot(const float* a, int64_t n, const RootOptions& options, float* out,
-                      void* scratch, ThreadPool& pool);
+RootResult newtonRoot(Lower a, const RootOptions& options, float* out, void* scratch,
+                      ThreadPool& pool);
 
 }  // namespace FLATMIN_ISA
 }  // namespace flatmin

@@ -13,6 +13,7 @@
 #include <type_traits>
 
 #include "../program/thread_pool.h"
+#include "lower.h"
 #include "simd.h"
 
 namespace flatmin {
@@ -146,48 +147,51 @@ inline const T* symmetricPower(const T* x, int64_t p, int64_t size, int64_t k, T
   return power;
 }
 
-// Panel j of scale * (A + shift I), A the symmetric matrix whose lower triangle is that of a.
+// Panel j of scale * (A + shift I).
 template <class T>
-inline void fillPanel(const float* a, int64_t n, double scale, double shift, int64_t j, T* m) {
+inline void fillPanel(Lower a, double scale, double shift, int64_t j, T* m) {
   constexpr int64_t W = kPanel<T>;
-  const int64_t size = paddedSize<T>(n);
+  const int64_t n = a.n, size = paddedSize<T>(n);
   const int64_t columns = std::min(W, n - j * W);
   T* to = tile(m, size, 0, j);
   std::memset(to, 0, sizeof(T) * static_cast<size_t>(size * W));
   for (int64_t c = 0; c < columns; ++c) {  // above the diagonal: rows of a
-    const float* row = a + (j * W + c) * n;
+    const float* row = a.row(j * W + c);
     for (int64_t r = 0; r < j * W + c; ++r) to[r * W + c] = static_cast<T>(scale * row[r]);
     to[(j * W + c) * W + c] = static_cast<T>(scale * (row[j * W + c] + shift));
   }
-  for (int64_t r = j * W + 1; r < n; ++r)
+  for (int64_t r = j * W + 1; r < n; ++r) {
+    const float* row = a.row(r) + j * W;
     for (int64_t c = 0; c < std::min(columns, r - j * W); ++c)
-      to[r * W + c] = static_cast<T>(scale * a[r * n + j * W + c]);
+      to[r * W + c] = static_cast<T>(scale * row[c]);
+  }
 }
 
 template <class T>
-inline void fillSymmetric(const float* a, int64_t n, double scale, double shift, T* m,
-                          ThreadPool& pool) {
-  pool.parallel(paddedSize<T>(n) / kPanel<T>,
-                [=](int64_t j, int) { fillPanel(a, n, scale, shift, j, m); });
+inline void fillSymmetric(Lower a, double scale, double shift, T* m, ThreadPool& pool) {
+  pool.parallel(paddedSize<T>(a.n) / kPanel<T>,
+                [=](int64_t j, int) { fillPanel(a, scale, shift, j, m); });
 }
 
-// The largest |a_ij| of the lower triangle; infinite where one is not finite.
-inline float largestOfLower(const float* a, int64_t n) {
+// The largest |a_ij|; infinite where one is not finite.
+inline float largestOf(Lower a) {
   constexpr int32_t kInfinite = 0x7f800000;
   int32_t largest = 0;  // the bits of floats without sign are in their order, those of NaN last
-  for (int64_t r = 0; r < n; ++r)
+  for (int64_t r = 0; r < a.n; ++r) {
+    const float* row = a.row(r);
     for (int64_t c = 0; c <= r; ++c) {
       int32_t bits;
-      std::memcpy(&bits, a + r * n + c, sizeof bits);
+      std::memcpy(&bits, row + c, sizeof bits);
       largest = std::max(largest, bits & 0x7fffffff);
     }
+  }
   largest = std::min(largest, kInfinite);
   float x;
   std::memcpy(&x, &largest, sizeof x);
   return x;
 }
 
-inline bool lowerIsFinite(const float* a, int64_t n) { return std::isfinite(largestOfLower(a, n)); }
+inline bool isFinite(Lower a) { return std::isfinite(largestOf(a)); }
 
 // Writes the n x n result, symmetric to the bit, as float32, row-major; false, and nothing written,
 // where an entry does not fit.

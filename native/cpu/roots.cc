@@ -16,14 +16,20 @@ static int64_t align64(int64_t bytes) { return (bytes + 63) / 64 * 64; }
 
 namespace {
 
-// One matrix of the list: where it begins in its operands, and how its root is taken.
+// One matrix of the list, and how its root is taken.
 struct RootTask {
   Operand statistics, roots;
-  int64_t n, offset;
+  int64_t n, index;  // of the operands' batch
   RootOptions options;
   double tensor;
 
-  int64_t correctedBytes() const { return align64(n * n * static_cast<int64_t>(sizeof(float))); }
+  const float* statistic(const Step& step) const {
+    return statistics.f32(step) + index * packedSize(n);
+  }
+  float* root(const Step& step) const { return roots.f32(step) + index * n * n; }
+  int64_t correctedBytes() const {
+    return align64(packedSize(n) * static_cast<int64_t>(sizeof(float)));
+  }
   int64_t scratchBytes() const {
     return correctedBytes() + align64(static_cast<int64_t>(inverseRootScratchBytes(n, options)));
   }
@@ -39,20 +45,19 @@ std::vector<RootTask> rootTasks(const Instruction& in) {
     options.newton = in.integer("newton") != 0;
     options.sampled = true;
     const Operand &statistics = in.inputs.at(3 + 2 * i), &roots = in.inputs.at(4 + 2 * i);
-    const int64_t n = statistics.dim(1);
-    for (int64_t k = 0; k < statistics.dim(0); ++k)
-      tasks.push_back({statistics, roots, n, k * n * n, options, in.list("tensors").at(i)});
+    for (int64_t k = 0; k < roots.dim(0); ++k)
+      tasks.push_back({statistics, roots, roots.dim(1), k, options, in.list("tensors").at(i)});
   }
   return tasks;
 }
 
 // The statistic, or in the scratch what it is without its bias towards the zero it began at.
-const float* corrected(const RootTask& task, double correction, const Step& step, char* scratch) {
-  const float* a = task.statistics.f32(step) + task.offset;
-  if (correction == 1) return a;
+Lower corrected(const RootTask& task, double correction, const Step& step, char* scratch) {
+  const float* const a = task.statistic(step);
+  if (correction == 1) return packedMatrix(a, task.n);
   float* const out = reinterpret_cast<float*>(scratch);
-  for (int64_t j = 0; j < task.n * task.n; ++j) out[j] = static_cast<float>(a[j] * correction);
-  return out;
+  for (int64_t j = 0; j < packedSize(task.n); ++j) out[j] = static_cast<float>(a[j] * correction);
+  return packedMatrix(out, task.n);
 }
 
 }  // namespace
@@ -80,14 +85,14 @@ Run op_inverseRoots(Instruction& in) {
     MatrixStatus* results = reinterpret_cast<MatrixStatus*>(step.scratch);
     const auto begin = [&](size_t t, char* scratch) {
       const RootTask& task = tasks[t];
-      const float* a = corrected(task, correction, step, scratch);
-      beginInverseRoot(a, task.n, task.options, scratch + task.correctedBytes());
+      const Lower a = corrected(task, correction, step, scratch);
+      beginInverseRoot(a, task.options, scratch + task.correctedBytes());
     };
     const auto finish = [&](size_t t, char* scratch, ThreadPool& pool) {
       const RootTask& task = tasks[t];
-      const float* a = correction == 1 ? task.statistics.f32(step) + task.offset
-                                       : reinterpret_cast<const float*>(scratch);
-      results[t] = finishInverseRoot(a, task.n, task.options, task.roots.f32(step) + task.offset,
+      const float* const a =
+          correction == 1 ? task.statistic(step) : reinterpret_cast<const float*>(scratch);
+      results[t] = finishInverseRoot(packedMatrix(a, task.n), task.options, task.root(step),
                                      scratch + task.correctedBytes(), pool)
                        .status;
     };
@@ -98,10 +103,10 @@ Run op_inverseRoots(Instruction& in) {
 }
 
 // tr M / dim M
-static double meanTrace(const float* m, int64_t n) {
+static double meanTrace(Lower m) {
   double trace = 0;
-  for (int64_t i = 0; i < n; ++i) trace += m[i * n + i];
-  return trace / static_cast<double>(n);
+  for (int64_t i = 0; i < m.n; ++i) trace += m.row(i)[i];
+  return trace / static_cast<double>(m.n);
 }
 
 Run op_kfacInverses(Instruction& in) {
@@ -117,9 +122,9 @@ Run op_kfacInverses(Instruction& in) {
   const int64_t stepSlot = in.integer("stepSlot");
   const int64_t header = align64(static_cast<int64_t>(factors.size() * sizeof(MatrixStatus)));
   std::vector<int64_t> orders, bytes;
-  for (const Operand& factor : factors) {
-    orders.push_back(factor.dim(0));
-    bytes.push_back(static_cast<int64_t>(choleskyInverseScratchBytes(factor.dim(0))));
+  for (const Operand& inverse : inverses) {
+    orders.push_back(inverse.dim(0));
+    bytes.push_back(static_cast<int64_t>(choleskyInverseScratchBytes(inverse.dim(0))));
   }
   const MatrixTasks forMatrices(orders, bytes, in.threads);
   in.scratchBytes = header + forMatrices.scratchBytes();
@@ -128,14 +133,15 @@ Run op_kfacInverses(Instruction& in) {
     if (standsStill(words)) return;
     MatrixStatus* results = reinterpret_cast<MatrixStatus*>(step.scratch);
     const auto invert = [&](size_t i, char* scratch, ThreadPool& pool) {
-      const size_t a = i / 2 * 2, g = a + 1;
-      const double ratio = meanTrace(factors[a].f32(step), factors[a].dim(0)) /
-                           meanTrace(factors[g].f32(step), factors[g].dim(0));
+      const auto factor = [&](size_t k) {
+        return packedMatrix(factors[k].f32(step), inverses[k].dim(0));
+      };
+      const size_t a = i / 2 * 2;
+      const double ratio = meanTrace(factor(a)) / meanTrace(factor(a + 1));
       const double pi = ratio > 0 && std::isfinite(ratio) ? std::sqrt(ratio) : 1;
       const double root = std::sqrt(static_cast<double>(*damping.f32(step)));
-      results[i] =
-          choleskyInverse(factors[i].f32(step), factors[i].dim(0), i == a ? pi * root : root / pi,
-                          inverses[i].f32(step), scratch, pool);
+      results[i] = choleskyInverse(factor(i), i == a ? pi * root : root / pi, inverses[i].f32(step),
+                                   scratch, pool);
     };
     forMatrices(
         step, step.scratch + header, [](size_t, char*) {}, invert);

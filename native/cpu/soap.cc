@@ -83,9 +83,10 @@ struct Work {
 };
 
 // Rows of eigenvectors, the largest value first. False when an entry is not finite.
-bool setBasis(const float* a, int64_t n, const Work& work, float* basis) {
+bool setBasis(Lower a, const Work& work, float* basis) {
+  const int64_t n = a.n;
   ThreadPool alone(1);
-  if (!eigh(a, n, work.values, work.rows, work.eigh, alone)) return false;
+  if (!eigh(a, work.values, work.rows, work.eigh, alone)) return false;
   for (int64_t i = 0; i < n; ++i) {
     const double* row = work.rows + (n - 1 - i) * n;
     for (int64_t k = 0; k < n; ++k) basis[i * n + k] = static_cast<float>(row[k]);
@@ -95,9 +96,12 @@ bool setBasis(const float* a, int64_t n, const Work& work, float* basis) {
 
 // One step of orthogonal iteration from the basis' rows q, those of the largest q^T A q first; the
 // order is left in the scratch.
-void turnBasis(const float* a, int64_t n, const Work& work, float* basis) {
-  for (int64_t r = 0; r < n; ++r)
-    for (int64_t c = 0; c <= r; ++c) work.matrix[r * n + c] = work.matrix[c * n + r] = a[r * n + c];
+void turnBasis(Lower a, const Work& work, float* basis) {
+  const int64_t n = a.n;
+  for (int64_t r = 0; r < n; ++r) {
+    const float* const row = a.row(r);
+    for (int64_t c = 0; c <= r; ++c) work.matrix[r * n + c] = work.matrix[c * n + r] = row[c];
+  }
   for (int64_t i = 0; i < n; ++i) {
     double* const turned = work.turned + i * n;
     std::fill(turned, turned + n, 0.0);
@@ -136,12 +140,12 @@ Run op_soapBases(Instruction& in) {
   std::vector<size_t> starts;  // of tensors, whose modes follow each other, and the end of the last
   int64_t n = 0, elements = 0;
   for (size_t i = 0; i < in.list("tensors").size(); ++i) {
-    const Operand &statistic = in.inputs.at(2 + 3 * i), &v = in.inputs.at(4 + 3 * i);
-    modes.push_back({statistic, in.inputs.at(3 + 3 * i), v, statistic.dim(1),
+    const Operand &basis = in.inputs.at(3 + 3 * i), &v = in.inputs.at(4 + 3 * i);
+    modes.push_back({in.inputs.at(2 + 3 * i), basis, v, basis.dim(1),
                      static_cast<int64_t>(in.list("outer").at(i)),
                      static_cast<int64_t>(in.list("inner").at(i)), in.list("tensors")[i]});
     if (i == 0 || modes[i].tensor != modes[i - 1].tensor) starts.push_back(i);
-    n = std::max(n, statistic.dim(1));
+    n = std::max(n, basis.dim(1));
     elements = std::max(elements, v.size());
   }
   const int64_t tensors = static_cast<int64_t>(starts.size());
@@ -161,13 +165,13 @@ Run op_soapBases(Instruction& in) {
       const Work work = Work::take(n, elements, &scratch);
       for (size_t i = starts[static_cast<size_t>(t)]; i < starts[static_cast<size_t>(t) + 1]; ++i) {
         const Mode& mode = modes[i];
-        const float* const a = mode.statistic.f32(step);
-        finite[i] = lowerIsFinite(a, mode.n);
+        const Lower a = packedMatrix(mode.statistic.f32(step), mode.n);
+        finite[i] = isFinite(a);
         if (!finite[i]) continue;
         if (first) {
-          finite[i] = setBasis(a, mode.n, work, mode.basis.f32(step));
+          finite[i] = setBasis(a, work, mode.basis.f32(step));
         } else {
-          turnBasis(a, mode.n, work, mode.basis.f32(step));
+          turnBasis(a, work, mode.basis.f32(step));
           permute(mode, work, mode.v.f32(step));
         }
       }

@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "image_lanes.h"
+#include "lower.h"
 
 namespace flatmin {
 namespace FLATMIN_ISA {
@@ -68,9 +69,8 @@ void sumEachVector(float* vectors, int64_t count) {
 }
 
 void put(const GemmOut& out, int64_t i, int64_t j, float sum) {
-  float& lower = out.data[std::max(i, j) * out.ld + std::min(i, j)];
-  const float value = out.beta == 0 ? out.alpha * sum : out.alpha * sum + out.beta * lower;
-  lower = out.data[std::min(i, j) * out.ld + std::max(i, j)] = value;
+  float& to = out.data[packedSize(std::max(i, j)) + std::min(i, j)];
+  to = out.beta == 0 ? out.alpha * sum : out.alpha * sum + out.beta * to;
 }
 
 }  // namespace

@@ -1,28 +1,29 @@
 // K-FAC's factors A = E[Σ āāᵀ] and G = E[Σ s′s′ᵀ]/T as running means, and the step's small pieces
 // (Grosse & Martens 2016; src/ops/kfac.ts).
-#include "cuda/block.h"
+#include <numeric>
+
 #include "cuda/chunks.h"
 #include "cuda/gemm.h"
 #include "cuda/kernels.h"
+#include "cuda/matrix.h"
 #include "cuda/status.h"
 #include "cuda/unfold.h"
 
 namespace flatmin {
 namespace cuda {
 
-// factor ← decay · factor + (1 − decay) · scale · value, unless the step stands still; without
-// `first` the past has been weighted already.
+// factor ← decay · factor + (1 − decay) · scale · value, packed, unless the step stands still;
+// without `first` the past has been weighted already.
 struct Factor {
   float* data;
-  int64_t dim;
   double scale;
   bool first;
   const int32_t *updates, *status;
 
   __device__ void put(int64_t i, int64_t j, float value) const {
-    if (standsStill(status)) return;
+    if (j > i || standsStill(status)) return;
     const double mean = 1.0 - 1.0 / *updates, decay = mean < 0.95 ? mean : 0.95;
-    float& f = data[i * dim + j];
+    float& f = data[packedSize(i) + j];
     const float part = static_cast<float>((1 - decay) * scale) * value;
     const float past = first ? static_cast<float>(decay) : 1.0f;
     f = past == 0 ? part : past * f + part;
@@ -59,16 +60,18 @@ struct WithOnes {
 Run op_kfacInputFactor(Instruction& in) {
   const Operand status = in.inputs.at(0), factor = in.inputs.at(1);
   const Operand updates = in.inputs.at(2), x = in.inputs.at(3);
-  const int64_t dim = factor.dim(0), examples = x.dim(0);
-  const int64_t rows = in.integer("bias") != 0 ? dim - 1 : dim;
+  const int64_t examples = x.dim(0);
   if (examples == 0) return [](const Step&) {};
   const int64_t size = x.size() / examples;
   const auto factorAt = [=](const Step& step) {
-    return Factor{
-        factor.f32(step), dim, 1.0 / static_cast<double>(examples), true, updates.i32(step),
-        status.i32(step)};
+    return Factor{factor.f32(step), 1.0 / static_cast<double>(examples), true, updates.i32(step),
+                  status.i32(step)};
   };
   const std::vector<double>& kernel = in.list("kernel");
+  const int64_t rows =
+      std::accumulate(kernel.begin(), kernel.end(), x.dim(1),
+                      [](int64_t n, double d) { return n * static_cast<int64_t>(d); });
+  const int64_t dim = in.integer("bias") != 0 ? rows + 1 : rows;
   if (kernel.empty()) {
     const GemmShape shape(dim, dim, examples);
     in.scratchBytes = shape.scratchBytes();
@@ -102,7 +105,7 @@ Run op_kfacGradFactor(Instruction& in) {
   const Operand status = in.inputs.at(0), factor = in.inputs.at(1);
   const Operand updates = in.inputs.at(2);
   const std::vector<Operand> gradients(in.inputs.begin() + 3, in.inputs.end());
-  const int64_t dim = factor.dim(0), examples = gradients.at(0).dim(0);
+  const int64_t examples = gradients.at(0).dim(0), dim = gradients[0].dim(1);
   const int64_t positions = examples * dim == 0 ? 0 : gradients[0].size() / (examples * dim);
   if (positions == 0) return [](const Step&) {};
   const GemmShape shape(dim, dim, examples * positions);
@@ -112,7 +115,7 @@ Run op_kfacGradFactor(Instruction& in) {
   return [=](const Step& step) {
     for (const Operand& dy : gradients)
       updateFactor(shape, GradColumns{dy.f32(step), dim, positions, false}, positions > 1,
-                   Factor{factor.f32(step), dim, scale, &dy == &gradients[0], updates.i32(step),
+                   Factor{factor.f32(step), scale, &dy == &gradients[0], updates.i32(step),
                           status.i32(step)},
                    step);
   };

@@ -25,7 +25,7 @@ __global__ void __launch_bounds__(kThreads)
   if (standsStill(status)) return;
   for (int64_t k = blockIdx.x; k < count; k += gridDim.x) {
     const EigenFactor f = list[k];
-    const Symmetric source{reinterpret_cast<const float*>(table[f.factor]), f.n, 1};
+    const Symmetric source{reinterpret_cast<const float*>(table[f.factor]), f.n, 1, true};
     const bool finite = lowerIsFinite(source);
     if (threadIdx.x == 0) outcomes[k] = finite ? kMatrixOk : kMatrixNotFinite;
     if (!finite) continue;
@@ -84,7 +84,7 @@ Run op_kfacEigen(Instruction& in) {
     for (size_t side = 0; side < 2; ++side) {
       const Operand &factor = in.inputs.at(3 + 5 * l + side),
                     &basis = in.inputs.at(5 + 5 * l + side);
-      const int64_t n = factor.dim(0);
+      const int64_t n = basis.dim(0);
       factors.push_back({factor.id, basis.id, n, doubles});
       doubles += 2 * n * n + rotationNumbers(n);
     }

@@ -1,8 +1,8 @@
 // K-FAC's damped inverses (A + π√λ I)⁻¹ and (G + √λ/π I)⁻¹ of every layer by Cholesky in double,
 // under the failure policy of src/ops/roots.ts. A block to a matrix; a second kernel settles the
 // outcomes in order.
-#include "cuda/block.h"
 #include "cuda/kernels.h"
+#include "cuda/matrix.h"
 #include "cuda/settle.h"
 
 namespace flatmin {
@@ -17,10 +17,10 @@ struct DampedFactor {
 
 __device__ inline bool finite(double x) { return x - x == 0; }
 
-// tr M / dim M
+// tr M / dim M of a packed M
 __device__ inline double meanTrace(const float* m, int64_t n) {
   double trace = 0;
-  for (int64_t i = threadIdx.x; i < n; i += kThreads) trace += m[i * n + i];
+  for (int64_t i = threadIdx.x; i < n; i += kThreads) trace += m[packedSize(i) + i];
   return blockSum(trace) / n;
 }
 
@@ -77,8 +77,9 @@ __global__ void dampedInverses(const DampedFactor* list, int64_t count, char* co
     for (int64_t at = threadIdx.x; at < n * n; at += kThreads) {
       const int64_t r = at / n, c = at % n;
       if (c > r) continue;
-      bad = bad || !finite(m[at]);
-      l[at] = m[at] + (r == c ? shift : 0.0);
+      const float x = m[packedSize(r) + c];
+      bad = bad || !finite(x);
+      l[at] = x + (r == c ? shift : 0.0);
     }
     int32_t outcome = any(bad) ? kMatrixNotFinite : kMatrixOk;
     if (outcome == kMatrixOk && !factorise(l, n)) outcome = kMatrixFailed;
@@ -119,8 +120,8 @@ Run op_kfacInverses(Instruction& in) {
   for (size_t i = 0; i + 4 < in.inputs.size(); i += 2) {
     const Operand &factor = in.inputs[3 + i], &inverse = in.inputs[4 + i];
     const int32_t tensor = static_cast<int32_t>(tensors.at(i / 4));
-    factors.push_back({factor.id, inverse.id, tensor, factor.dim(0), doubles});
-    doubles += 2 * factor.size();
+    factors.push_back({factor.id, inverse.id, tensor, inverse.dim(0), doubles});
+    doubles += 2 * inverse.size();
   }
   const Constant<DampedFactor> list(in, factors);
   const int64_t count = list.size();

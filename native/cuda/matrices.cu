@@ -10,7 +10,7 @@ __global__ void __launch_bounds__(kThreads) eighs(int64_t count, int64_t n, cons
   double* const a = scratch + blockIdx.x * (2 * n * n + rotationNumbers(n));
   double* const v = a + n * n;
   for (int64_t k = blockIdx.x; k < count; k += gridDim.x) {
-    const Symmetric source{matrices + k * n * n, n, 1};
+    const Symmetric source{matrices + k * n * n, n, 1, false};
     float* const rows = vectors + k * n * n;
     if (!lowerIsFinite(source)) {
       for (int64_t i = threadIdx.x; i < n; i += kThreads) values[k * n + i] = NAN;
@@ -48,7 +48,7 @@ __global__ void __launch_bounds__(kThreads)
   double* const work = scratch + blockIdx.x * rootNumbers(n);
   for (int64_t k = blockIdx.x; k < count; k += gridDim.x) {
     float* const root = roots + k * n * n;
-    const RootResult result = inverseRoot({matrices + k * n * n, n, 1}, options, work, root);
+    const RootResult result = inverseRoot({matrices + k * n * n, n, 1, false}, options, work, root);
     if (result.status != kRootOk)
       for (int64_t i = threadIdx.x; i < n * n; i += kThreads) root[i] = NAN;
     if (threadIdx.x == 0) {

@@ -9,14 +9,21 @@
 namespace flatmin {
 namespace cuda {
 
-// The symmetric matrix whose lower triangle is correction · that of data, rounded to float32.
+// Numbers of a symmetric matrix that is stored once: row r of its lower triangle from r(r + 1)/2 on
+// (src/linalg/packed.ts).
+__host__ __device__ inline int64_t packedSize(int64_t n) { return n * (n + 1) / 2; }
+
+// The symmetric matrix whose lower triangle is correction · that of data, rounded to float32; data
+// is the whole matrix, or packed.
 struct Symmetric {
   const float* data;
   int64_t n;
   double correction;
+  bool packed;
 
   __device__ double at(int64_t r, int64_t c) const {
-    const float x = r < c ? data[c * n + r] : data[r * n + c];
+    const int64_t row = r < c ? c : r, column = r < c ? r : c;
+    const float x = data[(packed ? packedSize(row) : row * n) + column];
     return correction == 1 ? x : static_cast<float>(x * correction);
   }
 };

@@ -3,6 +3,7 @@
 // dim × (outer, inner).
 #include "cuda/gemm.h"
 #include "cuda/kernels.h"
+#include "cuda/matrix.h"
 #include "cuda/status.h"
 
 namespace flatmin {
@@ -34,16 +35,15 @@ struct ByMode {
   __device__ void put(int64_t i, int64_t column, float value) const { *element(i, column) = value; }
 };
 
-// S ← decay S + scale · value, unless the step stands still.
+// S ← decay S + scale · value, packed, unless the step stands still.
 struct Statistic {
   float* data;
-  int64_t dim;
   float decay, scale;
   const int32_t* status;
 
   __device__ void put(int64_t i, int64_t j, float value) const {
-    if (standsStill(status)) return;
-    float& s = data[i * dim + j];
+    if (j > i || standsStill(status)) return;
+    float& s = data[packedSize(i) + j];
     s = decay == 0 ? scale * value : decay * s + scale * value;
   }
 };
@@ -78,10 +78,9 @@ Run op_modeGram(Instruction& in) {
     const bool alongK = mode.inner > 1;
     for (int64_t t = 0; t < mode.count; ++t) {
       const ByMode a{g.f32(step) + t * mode.size(), mode.dim, mode.inner, alongK};
-      float* const statistic = statistics.f32(step) + t * mode.dim * mode.dim;
+      float* const statistic = statistics.f32(step) + t * packedSize(mode.dim);
       gemm(shape, a, Transposed<ByMode>{a, alongK},
-           Statistic{statistic, mode.dim, decay, scale, status.i32(step)}, step.scratch,
-           step.stream);
+           Statistic{statistic, decay, scale, status.i32(step)}, step.scratch, step.stream);
     }
   };
 }

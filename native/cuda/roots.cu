@@ -7,11 +7,11 @@
 namespace flatmin {
 namespace cuda {
 
-// One matrix of the list: where it begins in its buffers.
+// One matrix of the list: its number in its buffers.
 struct RootTask {
   int statistics, roots;  // buffers
   int tensor;
-  int64_t n, offset;
+  int64_t n, index;
   RootOptions options;
 };
 
@@ -22,10 +22,12 @@ __global__ void __launch_bounds__(kThreads)
   const double correction = beta == 1 ? 1 : 1 / (1 - pow(beta, *updates));
   for (int64_t k = blockIdx.x; k < count; k += gridDim.x) {
     const RootTask task = tasks[k];
-    const float* const a = reinterpret_cast<float*>(table[task.statistics]) + task.offset;
-    float* const root = reinterpret_cast<float*>(table[task.roots]) + task.offset;
+    const int64_t n = task.n;
+    const float* const a =
+        reinterpret_cast<float*>(table[task.statistics]) + task.index * packedSize(n);
+    float* const root = reinterpret_cast<float*>(table[task.roots]) + task.index * n * n;
     const RootResult result =
-        inverseRoot({a, task.n, correction}, task.options, scratch + blockIdx.x * numbers, root);
+        inverseRoot({a, n, correction, true}, task.options, scratch + blockIdx.x * numbers, root);
     if (threadIdx.x == 0) results[k] = result.status;
     __syncthreads();  // before the next matrix
   }
@@ -53,10 +55,10 @@ Run op_inverseRoots(Instruction& in) {
     const Operand &statistics = in.inputs.at(3 + 2 * i), &roots = in.inputs.at(4 + 2 * i);
     const RootOptions options{in.list("p")[i], in.number("ridge"), in.number("epsilon"),
                               in.integer("newton") != 0};
-    const int64_t n = statistics.dim(1);
+    const int64_t n = roots.dim(1);
     const int tensor = static_cast<int>(in.list("tensors").at(i));
-    for (int64_t k = 0; k < statistics.dim(0); ++k)
-      list.push_back({statistics.id, roots.id, tensor, n, k * n * n, options});
+    for (int64_t k = 0; k < roots.dim(0); ++k)
+      list.push_back({statistics.id, roots.id, tensor, n, k, options});
     numbers = std::max(numbers, rootNumbers(n));
   }
   if (list.empty()) return [](const Step&) {};

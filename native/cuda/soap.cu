@@ -125,7 +125,7 @@ __global__ void __launch_bounds__(kThreads)
   for (int64_t task = blockIdx.x; task < count; task += gridDim.x) {
     const BasisTask t = tasks[task];
     const int64_t n = t.n;
-    const Symmetric source{t.data(t.statistic, table), n, 1};
+    const Symmetric source{t.data(t.statistic, table), n, 1, true};
     const bool finite = still || lowerIsFinite(source);
     if (threadIdx.x == 0)
       results[task] = still ? kLeft : !finite ? kNotFinite : first ? kSet : kTurned;
@@ -187,12 +187,12 @@ Run op_soapBases(Instruction& in) {
   std::vector<BasisTask> list;
   int64_t rows = 0, elements = 0;
   for (size_t i = 0; i < in.list("tensors").size(); ++i) {
-    const Operand &statistic = in.inputs.at(2 + 3 * i), &v = in.inputs.at(4 + 3 * i);
-    list.push_back({statistic.id, in.inputs.at(3 + 3 * i).id, v.id,
-                    static_cast<int>(in.list("tensors")[i]), statistic.dim(1),
+    const Operand &basis = in.inputs.at(3 + 3 * i), &v = in.inputs.at(4 + 3 * i);
+    list.push_back({in.inputs.at(2 + 3 * i).id, basis.id, v.id,
+                    static_cast<int>(in.list("tensors")[i]), basis.dim(1),
                     static_cast<int64_t>(in.list("outer").at(i)),
                     static_cast<int64_t>(in.list("inner").at(i))});
-    rows = std::max(rows, statistic.dim(1));
+    rows = std::max(rows, basis.dim(1));
     elements = std::max(elements, v.size());
   }
   if (elements == 0) return [](const Step&) {};

@@ -1,6 +1,7 @@
 import type { Value } from '../graph/graph.ts';
 import { type Shape, sizeOf } from '../graph/types.ts';
 import { gemm } from '../linalg/gemm.ts';
+import { forLower, packedOrder, packedSize } from '../linalg/packed.ts';
 import { unfold, unfolding } from '../linalg/unfold.ts';
 import {
   defineOp,
@@ -19,11 +20,16 @@ const DECAY = 0.95;
 /** Decay of the k-th update: min(1 − 1/k, 0.95), so that the first replaces what was there. */
 const factorDecay = (updates: Operand): number => Math.min(1 - 1 / updates.data[0], DECAY);
 
-/** factor ← decay · factor + (1 − decay) · fresh. */
-function blend(factor: Operand, fresh: Float64Array, decay: number): void {
-  for (let i = 0; i < fresh.length; i++) {
-    factor.data[i] = decay * factor.data[i] + (1 - decay) * fresh[i];
-  }
+/** factor ← decay · factor + (1 − decay) · scale · sum, a packed factor and a whole sum. */
+function blend(
+  { data }: Operand,
+  sum: Float64Array,
+  dim: number,
+  { decay, scale }: { decay: number; scale: number },
+): void {
+  forLower(dim, (at, r, c) => {
+    data[at] = decay * data[at] + (1 - decay) * scale * sum[r * dim + c];
+  });
 }
 
 /** sum += scale · X Xᵀ for `rows` × `columns` X. */
@@ -45,8 +51,6 @@ function addGram(
   );
 }
 
-const scaled = (sum: Float64Array, scale: number) => sum.map((x) => x * scale);
-
 type InputAttrs = Readonly<{
   bias: number;
   /** Of a convolution; empty for a linear layer. */
@@ -61,12 +65,12 @@ const kfacInputFactorOp = defineOp<InputAttrs>({
     expectType('kfacInputFactor', 'a status block', status, 'i32', [8]);
     expectType('kfacInputFactor', 'an update counter', updates, 'i32', [1]);
     const dim = x.shape[1] * sizeOf(kernel) + bias;
-    expectType('kfacInputFactor', 'a factor', factor, 'f32', [dim, dim]);
+    expectType('kfacInputFactor', 'a factor', factor, 'f32', [packedSize(dim)]);
     return [];
   },
   mutates: true,
   kernel: ({ inputs: [status, factor, updates, x], attrs }) => {
-    const [dim] = factor.shape;
+    const dim = packedOrder(factor.size);
     const [examples, ...image] = x.shape;
     const convolution = attrs.kernel.length > 0;
     const windows = convolution ? unfolding(windowsOf('kfac', image, attrs)) : undefined;
@@ -87,7 +91,7 @@ const kfacInputFactorOp = defineOp<InputAttrs>({
           positions,
         );
       }
-      blend(factor, scaled(sum, 1 / examples), factorDecay(updates));
+      blend(factor, sum, dim, { decay: factorDecay(updates), scale: 1 / examples });
     };
   },
 });
@@ -98,7 +102,7 @@ const kfacGradFactorOp = defineOp({
     for (const other of others) expectSameShape('kfacGradFactor', dy.shape, other.shape);
     expectType('kfacGradFactor', 'a status block', status, 'i32', [8]);
     expectType('kfacGradFactor', 'an update counter', updates, 'i32', [1]);
-    expectType('kfacGradFactor', 'a factor', factor, 'f32', [dy.shape[1], dy.shape[1]]);
+    expectType('kfacGradFactor', 'a factor', factor, 'f32', [packedSize(dy.shape[1])]);
     return [];
   },
   mutates: true,
@@ -115,7 +119,7 @@ const kfacGradFactorOp = defineOp({
         }
       }
       // s′ = examples · dy: the batch mean put 1/examples into every row.
-      blend(factor, scaled(sum, examples / positions), factorDecay(updates));
+      blend(factor, sum, out, { decay: factorDecay(updates), scale: examples / positions });
     };
   },
 });
@@ -126,7 +130,7 @@ export const inputFactorDim = ({ weight, bias }: Tap): number =>
 
 /**
  * Running means of A = E[Σ over positions āāᵀ] and G = (1/T) E[Σ over positions s′s′ᵀ] of one layer (Grosse & Martens
- * 2016; T = 1 for a linear layer). `gradients` are those of batch-mean losses by the pre-activation, whose G add up;
+ * 2016; T = 1 for a linear layer), packed. `gradients` are those of batch-mean losses by the pre-activation, whose G add up;
  * `updates` counts this update already.
  */
 export function kfacFactors(

@@ -1,8 +1,9 @@
 import type { Value } from '../graph/graph.ts';
 import { eigh } from '../linalg/eigh.ts';
 import type { MatrixStatus, Real } from '../linalg/matrix.ts';
+import { packedSize, unpack } from '../linalg/packed.ts';
 import { mul } from './binary.ts';
-import { defineOp, expectSameShape, expectType, type Operand, shapeError } from './define.ts';
+import { defineOp, expectType, type Operand, shapeError } from './define.ts';
 import { matmul } from './linear.ts';
 import { settleRoot } from './roots.ts';
 import { standsStill } from './status.ts';
@@ -23,11 +24,12 @@ const kfacEigenOp = defineOp<EigenAttrs>({
     }
     tensors.forEach((_, layer) => {
       const [a, g, aBasis, gBasis, scale] = matrices.slice(OPERANDS * layer);
-      expectType('kfacEigen', 'a factor', a, 'f32', [a.shape[0], a.shape[0]]);
-      expectType('kfacEigen', 'a factor', g, 'f32', [g.shape[0], g.shape[0]]);
-      expectSameShape('kfacEigen', a.shape, aBasis.shape);
-      expectSameShape('kfacEigen', g.shape, gBasis.shape);
-      expectType('kfacEigen', 'a scale', scale, 'f32', [g.shape[0], a.shape[0]]);
+      const [m, n] = scale.shape;
+      expectType('kfacEigen', 'a scale', scale, 'f32', [m, n]);
+      expectType('kfacEigen', 'a factor', a, 'f32', [packedSize(n)]);
+      expectType('kfacEigen', 'a factor', g, 'f32', [packedSize(m)]);
+      expectType('kfacEigen', 'a basis', aBasis, 'f32', [n, n]);
+      expectType('kfacEigen', 'a basis', gBasis, 'f32', [m, m]);
     });
     return [];
   },
@@ -48,7 +50,7 @@ const kfacEigenOp = defineOp<EigenAttrs>({
 /** Writes nothing unless the result is ok. */
 function decompose([a, g, aBasis, gBasis, scale]: Operand[], damping: number): MatrixStatus {
   const [m, n] = scale.shape;
-  const [ofA, ofG] = [eigh(a.data as Real, n), eigh(g.data as Real, m)];
+  const [ofA, ofG] = [eigh(unpack(a.data as Real, n), n), eigh(unpack(g.data as Real, m), m)];
   if (ofA === undefined || ofG === undefined) return 'notFinite';
   const fresh = new Float64Array(m * n);
   for (let o = 0; o < m; o++) {
@@ -74,6 +76,7 @@ export interface EigenForm {
 }
 
 export interface EigenLayer extends EigenForm {
+  /** The factors, packed. */
   readonly a: Value;
   readonly g: Value;
   /** Index of the weight among the parameters, for messages. */

@@ -1,6 +1,7 @@
 import type { Value } from '../graph/graph.ts';
 import { type Attrs, sizeOf } from '../graph/types.ts';
 import { gemm } from '../linalg/gemm.ts';
+import { forLower, packedSize } from '../linalg/packed.ts';
 import { defineOp, expectType, type Numbers, shapeError } from './define.ts';
 import { standsStill } from './status.ts';
 
@@ -37,7 +38,7 @@ const modeGramOp = defineOp<ModeAttrs & { decay: number; scale: number }>({
   name: 'modeGram',
   infer: ([status, statistics, g], { count, outer, dim, inner }) => {
     expectType('modeGram', 'a status block', status, 'i32', [8]);
-    expectType('modeGram', 'statistics', statistics, 'f32', [count, dim, dim]);
+    expectType('modeGram', 'statistics', statistics, 'f32', [count, packedSize(dim)]);
     expectType('modeGram', 'gradients', g, 'f32');
     if (sizeOf(g.shape) !== count * outer * dim * inner) {
       throw shapeError(
@@ -66,10 +67,10 @@ const modeGramOp = defineOp<ModeAttrs & { decay: number; scale: number }>({
             { accumulate: true },
           );
         }
-        const at = t * dim * dim;
-        for (let i = 0; i < gram.length; i++) {
-          statistics.data[at + i] = decay * statistics.data[at + i] + scale * gram[i];
-        }
+        const statistic = statistics.data.subarray(t * packedSize(dim), (t + 1) * packedSize(dim));
+        forLower(dim, (at, r, c) => {
+          statistic[at] = decay * statistic[at] + scale * gram[r * dim + c];
+        });
       }
     };
   },

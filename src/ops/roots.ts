@@ -2,7 +2,8 @@ import type { Value } from '../graph/graph.ts';
 import { choleskyInverse } from '../linalg/cholesky.ts';
 import { inverseRoot } from '../linalg/inverse-root.ts';
 import type { MatrixStatus, Real } from '../linalg/matrix.ts';
-import { defineOp, expectSameShape, expectType, type Operand, shapeError } from './define.ts';
+import { packedSize, unpack } from '../linalg/packed.ts';
+import { defineOp, expectType, type Operand, shapeError } from './define.ts';
 import { STATUS, standsStill, stopRun } from './status.ts';
 
 /** Failures in a row that end the run. */
@@ -47,10 +48,11 @@ const inverseRootsOp = defineOp<RootAttrs>({
     expectType('inverseRoots', 'an update counter', updates, 'i32', [1]);
     let count = 0;
     p.forEach((_, i) => {
-      const { shape } = matrices[2 * i];
-      expectType('inverseRoots', 'statistics', matrices[2 * i], 'f32', [null, shape[1], shape[1]]);
-      expectSameShape('inverseRoots', shape, matrices[2 * i + 1].shape);
-      count += shape[0];
+      const [statistics, roots] = matrices.slice(2 * i);
+      const [batch, n] = roots.shape;
+      expectType('inverseRoots', 'roots', roots, 'f32', [null, n, n]);
+      expectType('inverseRoots', 'statistics', statistics, 'f32', [batch, packedSize(n)]);
+      count += batch;
     });
     expectType('inverseRoots', 'failure counters', failures, 'i32', [count]);
     return [];
@@ -65,11 +67,17 @@ const inverseRootsOp = defineOp<RootAttrs>({
       let counter = 0;
       p.forEach((power, i) => {
         const [statistics, roots] = [matrices[2 * i], matrices[2 * i + 1]];
-        const [count, n] = statistics.shape;
+        const [count, n] = roots.shape;
         for (let k = 0; k < count; k++) {
-          const part = (m: Operand) => m.data.subarray(k * n * n, (k + 1) * n * n) as Real;
-          const a = part(statistics).map((x) => x * correction);
-          const result = inverseRoot(a, n, power, part(roots), { ridge, epsilon, method });
+          const part = (m: Operand, size: number) =>
+            m.data.subarray(k * size, (k + 1) * size) as Real;
+          const statistic = part(statistics, packedSize(n)).map((x) => x * correction);
+          const root = part(roots, n * n);
+          const result = inverseRoot(unpack(statistic, n), n, power, root, {
+            ridge,
+            epsilon,
+            method,
+          });
           settleRoot(status, failures, counter++, result.status, tensors[i], row[stepSlot]);
         }
       });
@@ -77,10 +85,11 @@ const inverseRootsOp = defineOp<RootAttrs>({
   },
 });
 
-/** Statistics [count, n, n] of one parameter. */
+/** Statistics of one parameter. */
 export interface RootRequest {
+  /** [count, n(n + 1)/2], packed. */
   readonly statistics: Value;
-  /** Holds the last good roots. */
+  /** [count, n, n]: the last good roots. */
   readonly roots: Value;
   /** root ← statistic^(−1/p). */
   readonly p: number;
@@ -134,7 +143,10 @@ const kfacInversesOp = defineOp<InverseAttrs>({
       );
     }
     for (let i = 0; i < matrices.length; i += 2) {
-      expectSameShape('kfacInverses', matrices[i].shape, matrices[i + 1].shape);
+      const [factor, inverse] = matrices.slice(i);
+      const [n] = inverse.shape;
+      expectType('kfacInverses', 'an inverse', inverse, 'f32', [n, n]);
+      expectType('kfacInverses', 'a factor', factor, 'f32', [packedSize(n)]);
     }
     return [];
   },
@@ -145,18 +157,15 @@ const kfacInversesOp = defineOp<InverseAttrs>({
       if (standsStill(status)) return;
       tensors.forEach((tensor, layer) => {
         const [a, aInverse, g, gInverse] = matrices.slice(4 * layer, 4 * layer + 4);
-        const ratio = meanTrace(a) / meanTrace(g);
+        const ratio = meanTrace(a, aInverse.shape[0]) / meanTrace(g, gInverse.shape[0]);
         const pi = ratio > 0 && Number.isFinite(ratio) ? Math.sqrt(ratio) : 1;
         const root = Math.sqrt(damping.data[0]);
-        const invert = (m: Operand, out: Operand, shift: number, index: number) =>
-          settleRoot(
-            status,
-            failures,
-            index,
-            choleskyInverse(m.data as Real, m.shape[0], shift, out.data as Real),
-            tensor,
-            row[stepSlot],
-          );
+        const invert = (m: Operand, out: Operand, shift: number, index: number) => {
+          const [n] = out.shape;
+          const whole = unpack(m.data as Real, n);
+          const result = choleskyInverse(whole, n, shift, out.data as Real);
+          settleRoot(status, failures, index, result, tensor, row[stepSlot]);
+        };
         invert(a, aInverse, pi * root, 2 * tensor);
         invert(g, gInverse, root / pi, 2 * tensor + 1);
       });
@@ -164,13 +173,14 @@ const kfacInversesOp = defineOp<InverseAttrs>({
   },
 });
 
-/** tr M / dim M. */
-function meanTrace({ data, shape: [n] }: Operand): number {
+/** tr M / dim M of a packed M. */
+function meanTrace({ data }: Operand, n: number): number {
   let trace = 0;
-  for (let i = 0; i < n; i++) trace += data[i * n + i];
+  for (let i = 0; i < n; i++) trace += data[packedSize(i) + i];
   return trace / n;
 }
 
+/** The factors of a layer, packed, and their inverses. */
 export interface FactorPair {
   readonly a: Value;
   readonly aInverse: Value;

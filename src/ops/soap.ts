@@ -1,6 +1,7 @@
 import type { Slot, Value } from '../graph/graph.ts';
 import { eigh } from '../linalg/eigh.ts';
-import { lowerIsFinite, multiply, type Real, symmetric } from '../linalg/matrix.ts';
+import { multiply, type Real } from '../linalg/matrix.ts';
+import { packedSize, unpack } from '../linalg/packed.ts';
 import { orthonormalRows } from '../linalg/qr.ts';
 import { defineOp, expectSameShape, expectType, type Operand } from './define.ts';
 import type { Mode } from './modes.ts';
@@ -89,8 +90,9 @@ const soapBasesOp = defineOp<BasesAttrs>({
     expectType('soapBases', 'an update counter', updates, 'i32', [1]);
     tensors.forEach((_, i) => {
       const [statistic, basis] = matrices.slice(3 * i);
-      expectType('soapBases', 'a statistic', statistic, 'f32', [1, statistic.shape[1], null]);
-      expectSameShape('soapBases', statistic.shape, basis.shape);
+      const [, n] = basis.shape;
+      expectType('soapBases', 'a basis', basis, 'f32', [1, n, n]);
+      expectType('soapBases', 'a statistic', statistic, 'f32', [1, packedSize(n)]);
     });
     return [];
   },
@@ -102,16 +104,17 @@ const soapBasesOp = defineOp<BasesAttrs>({
       if (standsStill(status) || (!first && row[dueSlot] === 0)) return;
       tensors.forEach((tensor, i) => {
         const [statistic, basis, v] = matrices.slice(3 * i, 3 * i + 3);
-        const n = statistic.shape[1];
-        if (!lowerIsFinite(statistic.data as Real, n)) {
+        const n = basis.shape[1];
+        if (!statistic.data.every(Number.isFinite)) {
           stopRun(status, 3, tensor, row[stepSlot]);
           return;
         }
+        const a = unpack(statistic.data as Real, n);
         if (first) {
-          basis.data.set(eigenbasis(statistic.data as Real, n));
+          basis.data.set(eigenbasis(a, n));
           return;
         }
-        const { rows, order } = turnedFurther(statistic.data as Real, basis.data as Real, n);
+        const { rows, order } = turnedFurther(a, basis.data as Real, n);
         basis.data.set(rows);
         permute(v, order, { outer: outer[i], dim: n, inner: inner[i] });
       });
@@ -131,7 +134,7 @@ function eigenbasis(a: Real, n: number): Float64Array {
 /** One step of orthogonal iteration from the rows `basis`, those of the largest vᵀAv first. */
 function turnedFurther(a: Real, basis: Real, n: number) {
   const turned = new Float64Array(n * n);
-  multiply(basis, symmetric(a, n), n, turned);
+  multiply(basis, a, n, turned);
   const values = Array.from({ length: n }, (_, i) => {
     let value = 0;
     for (let k = 0; k < n; k++) value += turned[i * n + k] * basis[i * n + k];
@@ -157,6 +160,7 @@ function permute(x: Operand, order: readonly number[], { outer, dim, inner }: Om
 }
 
 export interface SoapBasis {
+  /** [1, dim(dim + 1)/2], packed. */
   readonly statistic: Value;
   /** [1, dim, dim]: the eigenvectors as rows. */
   readonly basis: Value;

@@ -1,11 +1,12 @@
 import type { Value } from '../graph/graph.ts';
+import { packedOrder } from '../linalg/packed.ts';
 import type { Numbers } from '../ops/define.ts';
 import { inEigenbasis, kfacEigen } from '../ops/kfac_eigen.ts';
 import { matmul } from '../ops/linear.ts';
 import { kfacInverses } from '../ops/roots.ts';
 import type { OptimizerTrace } from './optimizer.ts';
 
-/** The factors of a layer. */
+/** The factors of a layer, packed. */
 export interface LayerFactors {
   readonly name: string;
   /** Index of the weight among the parameters, for messages. */
@@ -24,7 +25,11 @@ type Form = (
   damping: Value,
 ) => (v: Value, layer: number) => Value;
 
-const square = (factor: Value) => ({ dtype: 'f32' as const, shape: factor.shape });
+const orderOf = (factor: Value) => packedOrder(factor.size);
+const square = (factor: Value) => ({
+  dtype: 'f32' as const,
+  shape: [orderOf(factor), orderOf(factor)],
+});
 
 /** U = (G + √λd/π I)⁻¹ V (A + π√λd I)⁻¹. */
 const inverse: Form = (t, layers, damping) => {
@@ -44,7 +49,7 @@ const eigen: Form = (t, layers, damping) => {
   const forms = layers.map(({ name, a, g }) => ({
     aBasis: t.state(`aBasis/${name}`, square(a), identity(a)),
     gBasis: t.state(`gBasis/${name}`, square(g), identity(g)),
-    scale: t.state(`scale/${name}`, { dtype: 'f32', shape: [g.shape[0], a.shape[0]] }, (data) =>
+    scale: t.state(`scale/${name}`, { dtype: 'f32', shape: [orderOf(g), orderOf(a)] }, (data) =>
       data.fill(1),
     ),
   }));
@@ -61,8 +66,7 @@ const counters = (t: OptimizerTrace, each: number): Value => {
 
 export const FORMS = { inverse, eigen };
 
-const identity =
-  ({ shape: [n] }: Value) =>
-  (data: Numbers) => {
-    for (let i = 0; i < n; i++) data[i * n + i] = 1;
-  };
+const identity = (factor: Value) => (data: Numbers) => {
+  const n = orderOf(factor);
+  for (let i = 0; i < n; i++) data[i * n + i] = 1;
+};

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { FlatminError } from '../errors.ts';
 import type { Value } from '../graph/graph.ts';
+import { packedSize } from '../linalg/packed.ts';
 import { fill } from '../ops/fill.ts';
 import { inputFactorDim, kfacFactors, kfacJoin, kfacSplit, klClip } from '../ops/kfac.ts';
 import { countUpdate } from '../ops/roots.ts';
@@ -139,7 +140,7 @@ const STATISTICS = 'statistics';
  * clip ν.
  * Parameters outside linear and ungrouped convolution layers, batch norm's among them, step by SGD with the same rate,
  * momentum and decay; `groups` gives them another method.
- * State: 2·((in + 1)² + out²) numbers a layer, and (in + 1)·out more in the eigenbasis.
+ * State: (a(3a + 1) + g(3g + 1))/2 numbers a layer, a = in + 1 and g = out, and ag more in the eigenbasis.
  */
 export const kfac = defineOptimizer('kfac', schema, trace, BoundKfac);
 
@@ -247,11 +248,11 @@ function factorsOf(
   indexOf: ReadonlyMap<Value, number>,
 ): LayerFactors {
   const { name, index } = t.params[indexOf.get(weight) as number];
-  const square = (n: number) => ({ dtype: 'f32' as const, shape: [n, n] });
+  const packed = (n: number) => ({ dtype: 'f32' as const, shape: [packedSize(n)] });
   return {
     name,
     tensor: index,
-    a: t.state(`a/${name}`, square(inputs)),
-    g: t.state(`g/${name}`, square(weight.shape[0])),
+    a: t.state(`a/${name}`, packed(inputs)),
+    g: t.state(`g/${name}`, packed(weight.shape[0])),
   };
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Value } from '../graph/graph.ts';
+import { packedSize } from '../linalg/packed.ts';
 import { joinBlocks, splitBlocks } from '../ops/blocks.ts';
-import type { Numbers } from '../ops/define.ts';
 import { graft } from '../ops/graft.ts';
 import { type Mode, modeApply, modeGram } from '../ops/modes.ts';
 import { reshape } from '../ops/reshape.ts';
@@ -58,7 +58,7 @@ type Options = z.output<typeof schema>;
  * Shampoo (Gupta, Koren, Singer 2018): for a matrix, L ← L + GGᵀ, R ← R + GᵀG, θ ← θ − η L^(−1/4) G R^(−1/4);
  * a tensor of order k has one statistic a dimension with the exponent −1/(2k).
  * A root that fails keeps the last one and counts; three in a row are `FLATMIN_NUMERICS`. Until the first, nothing is
- * preconditioned. State: 2·(m² + n²) numbers for an m×n matrix, or for each of its blocks.
+ * preconditioned. State: (m(3m + 1) + n(3n + 1))/2 numbers for an m×n matrix, or for each of its blocks.
  */
 export const shampoo = defineOptimizer('shampoo', schema, (t, options) => {
   const { graph, params } = t;
@@ -127,11 +127,20 @@ function preconditioned(
   const start = options.beta === 1 ? options.epsilon : 0;
   let made = 0;
   const matrices = ({ count, dim }: Mode) => {
-    const type = { dtype: 'f32' as const, shape: [count, dim, dim] };
     const key = `${made++}/${name}`;
+    const packed = { dtype: 'f32' as const, shape: [count, packedSize(dim)] };
+    const whole = { dtype: 'f32' as const, shape: [count, dim, dim] };
     return {
-      statistics: t.state(`statistic${key}`, type, diagonals(dim, start)),
-      roots: t.state(`root${key}`, type, diagonals(dim, 1)),
+      statistics: t.state(`statistic${key}`, packed, (data) => {
+        for (let i = 0; i < data.length; i += packedSize(dim)) {
+          for (let k = 0; k < dim; k++) data[i + packedSize(k) + k] = start;
+        }
+      }),
+      roots: t.state(`root${key}`, whole, (data) => {
+        for (let i = 0; i < data.length; i += dim * dim) {
+          for (let k = 0; k < dim; k++) data[i + k * dim + k] = 1;
+        }
+      }),
     };
   };
   const groups = splitBlocks(grad, dims, size).map((blocks) => ({
@@ -189,9 +198,3 @@ function direction({ grad, dims, size, groups }: Preconditioned): Value {
   );
   return reshape(joinBlocks(blocks, dims, size), grad.shape);
 }
-
-const diagonals = (n: number, value: number) => (data: Numbers) => {
-  for (let i = 0; i < data.length; i += n * n) {
-    for (let k = 0; k < n; k++) data[i + k * n + k] = value;
-  }
-};

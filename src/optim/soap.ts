@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Value } from '../graph/graph.ts';
+import { packedSize } from '../linalg/packed.ts';
 import { add, mul } from '../ops/binary.ts';
 import type { Numbers } from '../ops/define.ts';
 import { fill } from '../ops/fill.ts';
@@ -37,7 +38,7 @@ export type SoapOptions = z.input<typeof schema>;
  * G′ = QᴸᵀGQᴿ; m ← β₁m + (1−β₁)G, m′ = QᴸᵀmQᴿ; v ← β₂v + (1−β₂)G′²;
  * θ ← θ − η(Qᴸ(m̂′/(√v̂ + ε))Qᴿᵀ + λθ); every 10 steps Q ← QR(LQ), ordered by eigenvalue, v permuted alike.
  * The first step only sets L, R, Q. Vectors and scalars step by Adam.
- * State: 8 bytes a parameter and 2·(m² + n²) numbers for an m×n matrix.
+ * State: 8 bytes a parameter and (m(3m + 1) + n(3n + 1))/2 numbers for an m×n matrix.
  */
 export const soap = defineOptimizer('soap', schema, (t, options) => {
   const { graph, status, params } = t;
@@ -54,9 +55,10 @@ export const soap = defineOptimizer('soap', schema, (t, options) => {
     const bases = turned
       .filter(({ dim }) => dim <= options.maxDim)
       .map((mode, k): SoapBasis => {
-        const type = { dtype: 'f32' as const, shape: [1, mode.dim, mode.dim] };
-        const statistic = t.state(`statistic${k}/${name}`, type);
-        const basis = t.state(`basis${k}/${name}`, type, identity(mode));
+        const packed = { dtype: 'f32' as const, shape: [1, packedSize(mode.dim)] };
+        const whole = { dtype: 'f32' as const, shape: [1, mode.dim, mode.dim] };
+        const statistic = t.state(`statistic${k}/${name}`, packed);
+        const basis = t.state(`basis${k}/${name}`, whole, identity(mode));
         return { statistic, basis, v, mode, tensor: index };
       });
     return { grad: grads[i], m, v, bases };

@@ -26,6 +26,23 @@ export function symmetric(n: number, seed: number): Float32Array {
   return x.map((_, i) => x[Math.min(i, (i % n) * n + Math.floor(i / n))]);
 }
 
+/** What is stored of a symmetric matrix: row after row, up to the diagonal. */
+export function packed(matrix: ArrayLike<number>): number[] {
+  const n = Math.round(Math.sqrt(matrix.length));
+  return Array.from({ length: n }, (_, r) =>
+    Array.from({ length: r + 1 }, (_, c) => matrix[r * n + c]),
+  ).flat();
+}
+
+/** The symmetric matrix that is stored so. */
+export function unpacked(triangle: ArrayLike<number>): Float64Array {
+  const n = Math.round(Math.sqrt(2 * triangle.length + 0.25) - 0.5);
+  return Float64Array.from({ length: n * n }, (_, k) => {
+    const [r, c] = [Math.floor(k / n), k % n];
+    return triangle[(Math.max(r, c) * (Math.max(r, c) + 1)) / 2 + Math.min(r, c)];
+  });
+}
+
 /** Integers from 0 to `below` − 1. */
 export const randomIntegers = (count: number, below: number, seed = 2): Int32Array =>
   Int32Array.from(random(count, { seed, low: 0, high: below }), Math.floor);

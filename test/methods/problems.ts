@@ -7,12 +7,11 @@ import {
   trainStep,
 } from '../../src/index.ts';
 import { permutation, STREAM, uniforms } from '../../src/random/philox.ts';
-import { multiply, type Rows, transpose } from '../optim/oracles/matrix.ts';
-import type { LayerRows, LayerSpec } from '../optim/oracles/network.ts';
-import { forward } from '../optim/oracles/network.ts';
+import type { Rows } from '../optim/oracles/matrix.ts';
+import { alongOf, forward, type LayerRows, type LayerSpec } from '../optim/oracles/network.ts';
 import type { Grads64, Tensors64 } from '../optim/oracles/oracle.ts';
 import { gradient64 } from '../optim/slopes.ts';
-import { IMAGE, model, NET } from '../optim/small-network.ts';
+import { IMAGE, model, NET, CLASSES as OUT, ROWS } from '../optim/small-network.ts';
 import { randomParams } from '../optim/tensors.ts';
 import { normal } from '../random/normal.ts';
 
@@ -36,8 +35,6 @@ export const slopes: Problem = {
   gradient: gradient64,
 };
 
-const ROWS = 8;
-const OUT = 3;
 const drawn = (count: number, seed: number) =>
   uniforms({ seed, stream: STREAM.init, step: 0 }, count).map((u) => 2 * u - 1);
 
@@ -86,17 +83,8 @@ function network(
       });
     },
     curvature: (params) => {
-      const jacobian = passes(params).flatMap(({ logits, backwardFrom }) =>
-        logits.map((_, out) =>
-          backwardFrom(logits.map((_, c) => (c === out ? 1 : 0))).flatMap(({ inputs, grads }) =>
-            multiply(transpose(grads), inputs).flat(),
-          ),
-        ),
-      );
-      const along = (direction: readonly Rows[]) => {
-        const flat = direction.flat(2);
-        return jacobian.map((row) => row.reduce((sum, j, i) => sum + j * flat[i], 0));
-      };
+      const derivatives = passes(params).map(alongOf);
+      const along = (direction: readonly Rows[]) => derivatives.flatMap((of) => of(direction));
       return (a, b) => {
         const [ja, jb] = [along(a), along(b)];
         return ja.reduce((sum, x, i) => sum + x * jb[i], 0) / ROWS;

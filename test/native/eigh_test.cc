@@ -138,8 +138,8 @@ Eigen solve(const Floats& a, int n, int threads) {
   std::vector<char> scratch(eighScratchBytes(n));
   ThreadPool pool(threads);
   Eigen result = {false, Doubles(n), Doubles(n * n)};
-  result.good =
-      eigh(a.data(), n, result.values.data(), result.vectors.data(), scratch.data(), pool);
+  result.good = eigh(wholeMatrix(a.data(), n), result.values.data(), result.vectors.data(),
+                     scratch.data(), pool);
   return result;
 }
 
@@ -261,9 +261,10 @@ void testSampled() {
         Floats one(n * n), other(n * n);
         std::vector<char> scratch(inverseRootScratchBytes(n, exact));
         ThreadPool pool(2);
-        const RootResult first = inverseRoot(a.data(), n, exact, one.data(), scratch.data(), pool);
+        const RootResult first =
+            inverseRoot(wholeMatrix(a.data(), n), exact, one.data(), scratch.data(), pool);
         const RootResult second =
-            inverseRoot(a.data(), n, sampled, other.data(), scratch.data(), pool);
+            inverseRoot(wholeMatrix(a.data(), n), sampled, other.data(), scratch.data(), pool);
         expect(first.status == second.status, "verdict from random directions", p, condition);
         expect(one == other, "root judged by random directions", p, condition);
         expect(second.residual >= first.residual / 3, "residual in random directions",

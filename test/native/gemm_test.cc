@@ -246,7 +246,7 @@ void testSpread(ThreadPool& pool) {
     }
 }
 
-// The lower triangle alone is read; the result is symmetric to the bit.
+// The lower triangle alone is read; the result is symmetric to the bit, or packed.
 void testSyrk() {
   ThreadPool one(1), four(4);
   for (int64_t n : {0, 1, 2, kLanes - 1, kLanes, kLanes + 1, 2 * kLanes + 3, 60, 151, 310})
@@ -264,8 +264,19 @@ void testSyrk() {
             syrk(n, k, a.matrix, {c.data(), ld, 2, beta}, scratch.data(), pool);
             return std::vector<float>(c.data(), c.data() + n * ld);
           };
-          const auto c = run(one, 0);
-          bool ok = true;
+          const int64_t triangle = n * (n + 1) / 2;
+          const auto runPacked = [&, n = n, k = k](ThreadPool& pool, int offset) {
+            Operand a(n, k, Layout(layout), 1, offset);
+            Floats c(triangle + 1, offset),
+                scratch(syrkPackedScratchFloats(n, k, pool.threads()), 0, kNaN);
+            for (int64_t i = 0; i < n; ++i)
+              for (int64_t j = 0; j <= i; ++j)
+                c.data()[i * (i + 1) / 2 + j] = beta == 0 ? kNaN : value(i, j, 3);
+            syrkPacked(n, k, a.matrix, {c.data(), 0, 2, beta}, scratch.data(), pool);
+            return std::vector<float>(c.data(), c.data() + triangle + 1);
+          };
+          const auto c = run(one, 0), packed = runPacked(one, 0);
+          bool ok = packed[triangle] == kUntouched;
           for (int64_t i = 0; i < n; ++i)
             for (int64_t j = 0; j < n; ++j) ok &= c[i * (n + 2) + j] == c[j * (n + 2) + i];
           const bool sample =
@@ -278,12 +289,13 @@ void testSyrk() {
                 sum += x, bound += std::fabs(x);
               }
               const double old = beta == 0 ? 0 : beta * value(i, j, 3);
-              const double error = std::fabs(c[i * (n + 2) + j] - (2 * sum + old));
-              ok &= error <= kTolerance * (2 * bound + std::fabs(old));
+              for (const double got : {c[i * (n + 2) + j], packed[i * (i + 1) / 2 + j]})
+                ok &= std::fabs(got - (2 * sum + old)) <= kTolerance * (2 * bound + std::fabs(old));
             }
           for (int64_t i = 0; i < n; ++i) ok &= c[i * (n + 2) + n] == kUntouched;
           check(ok, name("syrk", {n, n, k}, layout));
-          check(equal(c, run(four, 3)), name("syrk, four threads", {n, n, k}, layout));
+          check(equal(c, run(four, 3)) && equal(packed, runPacked(four, 3)),
+                name("syrk, four threads", {n, n, k}, layout));
         }
 }
 

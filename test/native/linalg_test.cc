@@ -132,19 +132,19 @@ bool runEigh(const Floats& a, int n, Doubles* values, Doubles* vectors) {
   Memory scratch(eighScratchBytes(n));
   ThreadPool pool(1);
   values->assign(n, 0), vectors->assign(n * n, 0);
-  return eigh(a.data(), n, values->data(), vectors->data(), scratch.data(), pool);
+  return eigh(wholeMatrix(a.data(), n), values->data(), vectors->data(), scratch.data(), pool);
 }
 
 RootResult runRoot(const Floats& a, int n, const RootOptions& options, Floats* out) {
   Memory scratch(inverseRootScratchBytes(n, options));
   ThreadPool pool(1);
-  return inverseRoot(a.data(), n, options, out->data(), scratch.data(), pool);
+  return inverseRoot(wholeMatrix(a.data(), n), options, out->data(), scratch.data(), pool);
 }
 
 MatrixStatus runCholesky(const Floats& a, int n, double damping, Floats* out) {
   Memory scratch(choleskyInverseScratchBytes(n));
   ThreadPool pool(1);
-  return choleskyInverse(a.data(), n, damping, out->data(), scratch.data(), pool);
+  return choleskyInverse(wholeMatrix(a.data(), n), damping, out->data(), scratch.data(), pool);
 }
 
 Doubles checkEigh(const Floats& a, int n, const char* what) {
@@ -329,17 +329,18 @@ void testThreads() {
     options.newton = newton;
     Floats alone(n * n), together(n * n);
     Memory scratch(inverseRootScratchBytes(n, options));
-    const RootResult first = inverseRoot(a.data(), n, options, alone.data(), scratch.data(), one);
+    const RootResult first =
+        inverseRoot(wholeMatrix(a.data(), n), options, alone.data(), scratch.data(), one);
     const RootResult second =
-        inverseRoot(a.data(), n, options, together.data(), scratch.data(), three);
+        inverseRoot(wholeMatrix(a.data(), n), options, together.data(), scratch.data(), three);
     expect(first.status == MatrixStatus::ok && first.residual == second.residual,
            "root on three threads", n, second.residual);
     expect(alone == together, "root on three threads, to the bit", n, 0);
   }
   Floats alone(n * n), together(n * n);
   Memory scratch(choleskyInverseScratchBytes(n));
-  choleskyInverse(a.data(), n, 1e-3, alone.data(), scratch.data(), one);
-  choleskyInverse(a.data(), n, 1e-3, together.data(), scratch.data(), three);
+  choleskyInverse(wholeMatrix(a.data(), n), 1e-3, alone.data(), scratch.data(), one);
+  choleskyInverse(wholeMatrix(a.data(), n), 1e-3, together.data(), scratch.data(), three);
   expect(alone[0] > 0 && alone == together, "inverse on three threads, to the bit", n, 0);
 }
 

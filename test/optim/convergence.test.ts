@@ -17,6 +17,7 @@ import {
   lion,
   lionK,
   muon,
+  muonWithAdamW,
   normDescent,
   type Optimizer,
   ops,
@@ -39,6 +40,8 @@ type Options = BindOptions & { lr: Rate };
 interface Setting {
   readonly name: string;
   readonly bind: (params: Params, options: Options) => BoundOptimizer;
+  /** Tensors that hold the two numbers. Default one, a matrix. */
+  readonly shapes?: Readonly<Record<string, readonly number[]>>;
   /** Rates at the start of a cosine, and values reached, of 200 steps on the parabola and 4000 on Rosenbrock's. */
   readonly parabola: { readonly lr: number; readonly below: number };
   readonly rosenbrock: { readonly lr: number; readonly below: number };
@@ -131,6 +134,15 @@ const METHODS: readonly Setting[] = [
   ),
   setting('muon exact', (p, o) => muon(p, { method: 'exact', ...o }), [0.1, 1e-5], [0.005, 1e-6]),
   setting('muon', (p, o) => muon(p, o), [0.5, 1e-5], [0.005, 1e-6]),
+  {
+    ...setting(
+      'muonWithAdamW',
+      (p, { lr, ...o }) => muonWithAdamW(p, { muon: { lr }, adamw: { lr, weightDecay: 0 }, ...o }),
+      [0.5, 1e-5],
+      [0.02, 1e-3],
+    ),
+    shapes: { hidden: [1, 1], head: [1, 1] },
+  },
   setting(
     'shampoo newton',
     (p, o) => shampoo(p, { rootMethod: 'newton', ...o }),
@@ -185,12 +197,20 @@ const METHODS: readonly Setting[] = [
 
 async function descend(
   { value, gradient, start }: Landscape,
-  { bind }: Setting,
+  { bind, shapes = { w: [2, 1] } }: Setting,
   { lr, steps, device }: { lr: number; steps: number; device: 'js' | 'cpu' },
 ): Promise<number> {
   const data = Float32Array.from(start);
-  const optimizer = bind({ w: { data, shape: [2, 1] } }, { lr: cosine(lr, { steps }), device });
-  const grads = () => ({ w: Float32Array.from(gradient(data[0], data[1])) });
+  const apart = (numbers: Float32Array) => {
+    const length = 2 / Object.keys(shapes).length;
+    return Object.keys(shapes).map((name, i) => {
+      const part = numbers.subarray(length * i, length * (i + 1));
+      return [name, part] as const;
+    });
+  };
+  const params = apart(data).map(([name, part]) => [name, { data: part, shape: shapes[name] }]);
+  const optimizer = bind(Object.fromEntries(params), { lr: cosine(lr, { steps }), device });
+  const grads = () => Object.fromEntries(apart(Float32Array.from(gradient(data[0], data[1]))));
   for (let t = 0; t < steps; t++) {
     if (optimizer.optimizer.name === 'sam') {
       await optimizer.step(() => ({ loss: value(data[0], data[1]), grads: grads() }));

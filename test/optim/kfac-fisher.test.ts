@@ -17,7 +17,9 @@ import { STREAM, uniforms } from '../../src/random/philox.ts';
 import { TrainedModel } from '../../src/train/model.ts';
 import { stateKey } from '../../src/train/optimizer-step.ts';
 import { Training } from '../../src/train/training.ts';
+import { unpacked } from '../conformance/data.ts';
 import { devices } from './devices.ts';
+import { expectClose, factorsIn } from './kfac-state.ts';
 import { combine, multiply, type Rows, transpose, zeros } from './oracles/matrix.ts';
 import { type Forward, forward, type LayerSpec } from './oracles/network.ts';
 import { doubleParams } from './tensors.ts';
@@ -46,7 +48,12 @@ const values: AnyDataset = {
 /** Without an activation, so that the Fisher of squared error factorises exactly. */
 const deep = (): Layer => sequential({ first: linear(HIDDEN), last: linear(OUT) });
 const curved = (): Layer =>
-  sequential({ flat: flatten(), first: linear(HIDDEN), act: tanh(), last: linear(OUT) });
+  sequential({
+    flat: flatten(),
+    first: linear(HIDDEN),
+    act: tanh(),
+    last: linear(OUT),
+  });
 const CURVED: LayerSpec[] = [
   { kind: 'linear', name: 'first' },
   { kind: 'tanh' },
@@ -56,16 +63,6 @@ const LAYERS = ['first', 'last'] as const;
 
 const outer = (x: readonly number[], y: readonly number[]): Rows =>
   x.map((a) => y.map((b) => a * b));
-
-function near(got: Rows, want: Rows, tolerance: number, what: string): void {
-  const largest = Math.max(...want.flat().map(Math.abs));
-  got.forEach((row, i) => {
-    row.forEach((x, j) => {
-      const error = Math.abs(x - want[i][j]) / largest;
-      expect(error, `${what}[${i}, ${j}]: ${x}, not ${want[i][j]}`).toBeLessThanOrEqual(tolerance);
-    });
-  });
-}
 
 describe.each(devices)('the Fisher of K-FAC on $title', ({ device, missing }) => {
   /** Factors after one step on all the data, and the parameters before it. */
@@ -84,13 +81,7 @@ describe.each(devices)('the Fisher of K-FAC on $title', ({ device, missing }) =>
     );
     const params = doubleParams(new TrainedModel(training).parameters());
     await training.epoch();
-    const read = (kind: 'a' | 'g', layer: string): Rows => {
-      const key = stateKey(`${kind}/${layer}.weight`);
-      const [n] = training.store.type(key).shape;
-      const data = Array.from(training.store.read(key));
-      return Array.from({ length: n }, (_, r) => data.slice(r * n, (r + 1) * n));
-    };
-    const factors = LAYERS.map((layer) => ({ a: read('a', layer), g: read('g', layer) }));
+    const factors = LAYERS.map((layer) => factorsIn(training, layer));
     return { factors, params };
   }
 
@@ -126,7 +117,7 @@ describe.each(devices)('the Fisher of K-FAC on $title', ({ device, missing }) =>
         const kronecker = g.flatMap((grow) =>
           a.map((arow) => grow.flatMap((s) => arow.map((v) => s * v))),
         );
-        near(kronecker, fisher, 1e-5, layer);
+        expectClose(kronecker, fisher, 1e-5, layer);
         // The blocks are not multiples of one another by accident: other data has others.
         expect(Math.abs(fisher[0][1])).toBeGreaterThan(1e-4);
       });
@@ -154,7 +145,7 @@ describe.each(devices)('the Fisher of K-FAC on $title', ({ device, missing }) =>
       }),
     );
     LAYERS.forEach((layer, l) => {
-      near(factors[l].g, exactG(passes, l), 1e-5, layer);
+      expectClose(factors[l].g, exactG(passes, l), 1e-5, layer);
     });
   });
 
@@ -177,7 +168,7 @@ describe.each(devices)('the Fisher of K-FAC on $title', ({ device, missing }) =>
         let last: number[] = [];
         for (let k = 1; k <= draws; k++) {
           await training.epoch();
-          const mean = Array.from(training.store.read(key));
+          const mean = Array.from(unpacked(training.store.read(key)));
           // g_k = d g_(k−1) + (1 − d) fresh, d = min(1 − 1/k, 0.95).
           const decay = Math.min(1 - 1 / k, 0.95);
           samples.push(mean.map((v, i) => (v - decay * (last[i] ?? 0)) / (1 - decay)));

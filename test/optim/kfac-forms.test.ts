@@ -12,6 +12,7 @@ import { kfacInverses } from '../../src/ops/roots.ts';
 import { restore } from '../../src/ops/sam.ts';
 import { statusBlock } from '../../src/ops/status.ts';
 import { uniforms } from '../../src/random/philox.ts';
+import { packed } from '../conformance/data.ts';
 import { devices } from './devices.ts';
 
 const [IN, OUT] = [5, 4];
@@ -57,8 +58,8 @@ describe.each(devices)('the forms of K-FAC on $title', ({ device, missing }) => 
     };
     const values = new Map<string, Numbers>();
     const operands = {
-      a: given('a', a, [IN, IN]),
-      g: given('g', g, [OUT, OUT]),
+      a: given('a', packed(a), [(IN * (IN + 1)) / 2]),
+      g: given('g', packed(g), [(OUT * (OUT + 1)) / 2]),
       v: given('v', V, [OUT, IN]),
     };
     const square = (n: number, of: string) => graph.stored(of, { dtype: 'f32', shape: [n, n] });

@@ -23,9 +23,19 @@ import { Training } from '../../src/train/training.ts';
 import { devices } from './devices.ts';
 import { kfacOracle } from './oracles/kfac.ts';
 import { inverse, multiply, type Rows, transpose } from './oracles/matrix.ts';
-import { type Forward, forward, matrixOf } from './oracles/network.ts';
+import { alongOf, type Forward, forward, matrixOf } from './oracles/network.ts';
 import type { Tensors64 } from './oracles/oracle.ts';
-import { batchOf, drawLabel, IMAGE, images, model, NET, ROWS, SEED } from './small-network.ts';
+import {
+  batchOf,
+  drawLabel,
+  IMAGE,
+  images,
+  model,
+  NET,
+  ROWS,
+  SEED,
+  wholeSet,
+} from './small-network.ts';
 import { bytesOf, doubleParams } from './tensors.ts';
 
 const STEPS = 50;
@@ -33,18 +43,8 @@ type Variant = Omit<KfacOptions, 'lr'>;
 
 /** aᵀFb of softmax and cross-entropy, from the Jacobian of every example, a backward pass for each output. */
 function denseFisher(passes: readonly Forward[]) {
-  const jacobians = passes.map(({ logits, backwardFrom }) =>
-    logits.map((_, c) => {
-      const rows = backwardFrom(logits.map((_, k) => (k === c ? 1 : 0)));
-      return rows.flatMap(({ grads, inputs }) => multiply(transpose(grads), inputs).flat());
-    }),
-  );
-  const along = (direction: readonly Rows[]) => {
-    const flat = direction.flat(2);
-    return jacobians.map((outputs) =>
-      outputs.map((row) => row.reduce((sum, j, i) => sum + j * flat[i], 0)),
-    );
-  };
+  const derivatives = passes.map(alongOf);
+  const along = (direction: readonly Rows[]) => derivatives.map((of) => of(direction));
   return (a: readonly Rows[], b: readonly Rows[]): number => {
     const [ja, jb] = [along(a), along(b)];
     const mean = (p: readonly number[], x: readonly number[]) =>
@@ -67,13 +67,8 @@ const VARIANTS: readonly Variant[] = [
 ];
 
 describe.each(devices)("kfac with lr 'model' on $title", ({ device, missing }) => {
-  /** A step is an epoch: the batch is the whole set. */
   const start = (options: KfacOptions) =>
-    new Training(
-      model(),
-      { train: images() },
-      { optimizer: kfac(options), batch: 1e6, seed: SEED, device },
-    );
+    new Training(model(), { train: images() }, wholeSet(device, options));
 
   /** Its equations in doubles from a start; `rounded` keeps parameters in float32 between steps. */
   function follow(start: Tensors64, variant: Variant, rounded: boolean) {

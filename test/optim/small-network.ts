@@ -2,7 +2,11 @@
 import {
   conv2d,
   type Dataset,
+  type DeviceName,
+  fit,
   flatten,
+  type KfacOptions,
+  kfac,
   type Layer,
   linear,
   sequential,
@@ -10,6 +14,8 @@ import {
 } from '../../src/index.ts';
 import { permutation, STREAM, uniforms } from '../../src/random/philox.ts';
 import type { Forward, LayerSpec } from './oracles/network.ts';
+import type { Tensors64 } from './oracles/oracle.ts';
+import { doubleParams } from './tensors.ts';
 
 export const ROWS = 8;
 export const CLASSES = 3;
@@ -53,6 +59,20 @@ export const NET: LayerSpec[] = [
   { kind: 'linear', name: 'head' },
 ];
 export const LAYERS = ['conv', 'hidden', 'head'];
+
+/** A step is an epoch: the batch is the whole set. */
+export const wholeSet = (device: DeviceName, given: KfacOptions) => ({
+  optimizer: kfac(given),
+  batch: 1e6,
+  seed: SEED,
+  device,
+});
+
+export async function initialParams(device: DeviceName): Promise<Tensors64> {
+  const options = { ...wholeSet(device, { lr: 1 }), epochs: 0 };
+  const { model: fitted } = await fit(model(), { train: images() }, options);
+  return doubleParams(fitted.parameters());
+}
 
 /** Examples of an epoch, in its order. */
 export function batchOf(data: Dataset, epoch: number) {

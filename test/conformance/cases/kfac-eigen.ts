@@ -1,7 +1,7 @@
 /** Eigenbases have no signs of their own, so the cases look at what they do to a gradient. */
 import { inEigenbasis, kfacEigen } from '../../../src/ops/kfac_eigen.ts';
 import { inverse, type Rows } from '../../optim/oracles/matrix.ts';
-import { f32, i32, positive, random } from '../data.ts';
+import { f32, i32, packed, positive, random, unpacked } from '../data.ts';
 import { type Case, MOMENT } from '../harness.ts';
 
 const STEP = 41;
@@ -60,6 +60,7 @@ function eigen(
       [n, n],
       Float32Array.from({ length: n * n }, (_, k) => (k % (n + 1) === 0 ? 1 : 0)),
     );
+  const stored = (matrix: Float32Array) => f32([packed(matrix).length], packed(matrix));
   return {
     op: 'kfacEigen',
     name,
@@ -71,7 +72,7 @@ function eigen(
         const [n, m] = [order(a), order(g)];
         const last = f32([m, n], new Float32Array(m * n).fill(2));
         const v = f32([m, n], random(m * n, { seed: 90 + i, low: -1, high: 1 }));
-        return [f32([n, n], a), f32([m, m], g), unit(n), unit(m), last, v];
+        return [stored(a), stored(g), unit(n), unit(m), last, v];
       }),
     ],
     build: ([block, counts, lambda, ...given]) => {
@@ -87,7 +88,8 @@ function eigen(
       [...after],
       ...layers.map((_, i) => {
         const [a, g, , , , v] = given.slice(OPERANDS * i, OPERANDS * (i + 1));
-        return kept[i] ? Float64Array.from(v, (x) => 2 * x) : solve(a, g, v, lambda);
+        if (kept[i]) return Float64Array.from(v, (x) => 2 * x);
+        return solve(unpacked(a), unpacked(g), v, lambda);
       }),
     ],
     moments: [{ ...MOMENT, step: STEP }],

@@ -2,7 +2,7 @@
 import type { Value } from '../../../src/graph/graph.ts';
 import { findOp } from '../../../src/ops/define.ts';
 import { kfacFactors, kfacJoin, kfacSplit, klClip } from '../../../src/ops/kfac.ts';
-import { f32, i32, random, symmetric } from '../data.ts';
+import { f32, i32, packed, random, symmetric } from '../data.ts';
 import { type Case, MOMENT, type Tensor } from '../harness.ts';
 
 const GOING = [0, 0, 0, 0, 0, 0, 0, 0];
@@ -48,6 +48,12 @@ function patches(layer: Layer, x: Float64Array, example: number): number[][] {
   return rows;
 }
 
+const factor = (dim: number, seed: number): Tensor => {
+  const triangle = packed(symmetric(dim, seed));
+  return f32([triangle.length], triangle);
+};
+
+/** Packed, as factors are. */
 function meanGram(rows: readonly number[][], dim: number, scale: number): number[] {
   const sum = Array<number>(dim * dim).fill(0);
   for (const row of rows) {
@@ -55,7 +61,7 @@ function meanGram(rows: readonly number[][], dim: number, scale: number): number
       for (let j = 0; j < dim; j++) sum[i * dim + j] += scale * row[i] * row[j];
     }
   }
-  return sum;
+  return packed(sum);
 }
 
 function layerCases(
@@ -89,8 +95,8 @@ function layerCases(
       inputs: [
         i32([8], status),
         i32([1], [updates]),
-        f32([dim, dim], symmetric(dim, 1)),
-        f32([out, out], symmetric(out, 2)),
+        factor(dim, 1),
+        factor(out, 2),
         fill(input, 3),
         fill(output, 4),
         fill(weight, 5),
@@ -238,7 +244,7 @@ const several = (shape: readonly number[], updates: number, status = GOING): Cas
     inputs: [
       i32([8], status),
       i32([1], [updates]),
-      f32([out, out], symmetric(out, 2)),
+      factor(out, 2),
       ...[4, 5, 6].map((seed) => f32(shape, random(sizeOf(shape), { seed, low: -1, high: 1 }))),
     ],
     build: ([block, count, g, ...gradients]) => {

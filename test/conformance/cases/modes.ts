@@ -1,6 +1,6 @@
 /** Statistics and products along one dimension of tensors. */
 import { type Mode, modeApply, modeGram } from '../../../src/ops/modes.ts';
-import { f32, i32, random, symmetric } from '../data.ts';
+import { f32, i32, packed, random, symmetric } from '../data.ts';
 import type { Case } from '../harness.ts';
 
 const GOING = [0, 0, 0, 0, 0, 0, 0, 0];
@@ -36,9 +36,8 @@ const show = ({ count, outer, dim, inner }: Mode): string =>
   `[${count}, ${outer}, ${dim}, ${inner}]`;
 const sizeOf = ({ count, outer, dim, inner }: Mode): number => count * outer * dim * inner;
 
-const matrices = ({ count, dim }: Mode, data: (n: number, seed: number) => Float32Array) =>
-  f32([count, dim, dim], Array.from({ length: count }, (_, t) => [...data(dim, 3 + t)]).flat());
-const square = (n: number, seed: number) => random(n * n, { seed });
+const matrices = ({ count, dim }: Mode) =>
+  f32([count, dim, dim], random(count * dim ** 2, { seed: 3 }));
 
 const gram = (
   mode: Mode,
@@ -50,7 +49,10 @@ const gram = (
   name: `${show(mode)}, ${decay} and ${scale}, status ${status.slice(0, 2)}`,
   inputs: [
     i32([8], status),
-    matrices(mode, symmetric),
+    f32(
+      [mode.count, (mode.dim * (mode.dim + 1)) / 2],
+      Array.from({ length: mode.count }, (_, t) => packed(symmetric(mode.dim, 3 + t))).flat(),
+    ),
     f32([sizeOf(mode)], random(sizeOf(mode), { seed: 4 })),
   ],
   build: ([block, statistic, g]) => {
@@ -60,10 +62,13 @@ const gram = (
   oracle: ([, statistic, g]) => {
     if (status[0] !== 0 || status[1] !== 0) return [statistic];
     const { outer, dim, inner } = mode;
+    const places = Array.from({ length: dim }, (_, r) =>
+      Array.from({ length: r + 1 }, (_, c) => [r, c]),
+    ).flat();
     return [
       statistic.map((old, k) => {
-        const t = Math.floor(k / dim ** 2);
-        const [row, column] = [Math.floor(k / dim) % dim, k % dim];
+        const t = Math.floor(k / places.length);
+        const [row, column] = places[k % places.length];
         const at = (o: number, d: number, i: number) => g[((t * outer + o) * dim + d) * inner + i];
         let sum = 0;
         for (let o = 0; o < outer; o++)
@@ -79,7 +84,7 @@ const gram = (
 const apply = (mode: Mode, transposed: boolean): Case => ({
   op: 'modeApply',
   name: `${show(mode)}${transposed ? ', transposed' : ''}`,
-  inputs: [matrices(mode, square), f32([sizeOf(mode)], random(sizeOf(mode), { seed: 6 }))],
+  inputs: [matrices(mode), f32([sizeOf(mode)], random(sizeOf(mode), { seed: 6 }))],
   build: ([matrix, x]) => [modeApply(matrix, x, mode, { transposed })],
   oracle: ([matrix, x]) => {
     const { outer, dim, inner } = mode;

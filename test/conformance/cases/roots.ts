@@ -4,7 +4,7 @@
  */
 import { countUpdate, inverseRoots, kfacInverses } from '../../../src/ops/roots.ts';
 import { inverse, jacobi, type Rows } from '../../optim/oracles/matrix.ts';
-import { f32, i32, positive } from '../data.ts';
+import { f32, i32, packed, positive, unpacked } from '../data.ts';
 import { type Case, MOMENT, type Tensor } from '../harness.ts';
 
 const GOING = [0, 0, 0, 0, 0, 0, 0, 0];
@@ -81,6 +81,11 @@ const batched = (matrices: readonly Float32Array[]): Tensor => {
   );
 };
 
+const statisticsOf = (matrices: readonly Float32Array[]): Tensor => {
+  const triangles = matrices.map(packed);
+  return f32([triangles.length, triangles[0].length], triangles.flat());
+};
+
 function roots(
   name: string,
   list: readonly Root[],
@@ -104,7 +109,7 @@ function roots(
       i32([8], status),
       i32([list.length], failures),
       i32([1], [updates]),
-      ...batches.map((batch) => batched(batch.map(({ statistic }) => statistic))),
+      ...batches.map((batch) => statisticsOf(batch.map(({ statistic }) => statistic))),
       ...batches.map((batch) => batched(batch.map(lastOf))),
     ],
     build: ([block, counts, count, ...matrices]) => {
@@ -182,7 +187,7 @@ function inverses(
       i32([8], status),
       i32([failures.length], failures),
       f32([], [damping]),
-      ...factors.map(square),
+      ...factors.map((m) => f32([packed(m).length], packed(m))),
       ...last.map(square),
     ],
     build: ([block, counts, lambda, ...matrices]) => {
@@ -205,7 +210,7 @@ function inverses(
       const settled = still ? { status, failures } : settle(verdicts, status, failures);
       const trace = (m: Rows) => m.reduce((sum, row, i) => sum + row[i], 0);
       const results = list.flatMap((_, i) => {
-        const [a, g] = [rowsOf(matrices[2 * i]), rowsOf(matrices[2 * i + 1])];
+        const [a, g] = [2 * i, 2 * i + 1].map((k) => rowsOf(unpacked(matrices[k])));
         const [ta, tg] = [trace(a), trace(g)];
         const pi = ta > 0 && tg > 0 ? Math.sqrt(ta / a.length / (tg / g.length)) : 1;
         return [a, g].map((m, side) => {

@@ -4,7 +4,7 @@ import type { Mode } from '../../../src/ops/modes.ts';
 import { reshape } from '../../../src/ops/reshape.ts';
 import { soapBases, soapDirection } from '../../../src/ops/soap.ts';
 import { jacobi, multiply, type Rows, transpose } from '../../optim/oracles/matrix.ts';
-import { CHUNK, f32, i32, random } from '../data.ts';
+import { CHUNK, f32, i32, packed, random } from '../data.ts';
 import type { Case } from '../harness.ts';
 
 const GOING = [0, 0, 0, 0, 0, 0, 0, 0];
@@ -142,7 +142,7 @@ function bases(
     inputs: [
       i32([8], status),
       i32([1], [updates]),
-      ...list.map(({ mode, statistic }) => f32([1, mode.dim, mode.dim], statistic)),
+      ...list.map(({ statistic }) => f32([1, packed(statistic).length], packed(statistic))),
       ...list.map(({ mode }, i) => f32([1, mode.dim, mode.dim], olds[i].flat())),
       ...squares.map((v) => f32([v.length], v)),
     ],

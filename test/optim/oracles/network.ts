@@ -84,6 +84,22 @@ export interface Forward {
   backwardFrom(dy: readonly number[]): LayerRows[];
 }
 
+/** Derivatives of the outputs along a matrix a layer, from a backward pass for each output. */
+export function alongOf({
+  logits,
+  backwardFrom,
+}: Forward): (direction: readonly Rows[]) => number[] {
+  const jacobian = logits.map((_, out) =>
+    backwardFrom(logits.map((_, c) => (c === out ? 1 : 0))).flatMap(({ inputs, grads }) =>
+      multiply(transpose(grads), inputs).flat(),
+    ),
+  );
+  return (direction) => {
+    const flat = direction.flat(2);
+    return jacobian.map((row) => row.reduce((sum, j, i) => sum + j * flat[i], 0));
+  };
+}
+
 export function forward(net: readonly LayerSpec[], params: Tensors64, image: Cell): Forward {
   let x = image;
   const back: ((dy: number[], rows: LayerRows[]) => number[])[] = [];

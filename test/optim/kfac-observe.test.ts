@@ -1,0 +1,132 @@
+/** K-FAC on the caller's arrays, which show it what their layers saw. */
+import { describe, expect, it } from 'vitest';
+import { groups, type KfacOptions, kfac, sgd } from '../../src/index.ts';
+import { uniforms } from '../../src/random/philox.ts';
+import { devices } from './devices.ts';
+import { kfacOracle } from './oracles/kfac.ts';
+import { bytesOf, doubleParams } from './tensors.ts';
+
+describe.each(devices)('kfac on arrays on $title', ({ device, missing }) => {
+  const [out, features, rows] = [2, 3, 5];
+  const setUp = (given: Partial<KfacOptions> = {}) => {
+    const draw = (n: number, step: number) =>
+      uniforms({ seed: 5, stream: 0, step }, n).map((u) => 2 * u - 1);
+    const params = {
+      'fc.weight': { data: draw(out * features, 0), shape: [out, features] },
+      'fc.bias': { data: draw(out, 1), shape: [out] },
+      gain: { data: draw(2, 2), shape: [2] },
+    };
+    const optimizer = kfac(params, { lr: 0.1, damping: 0.05, ...given, device });
+    const inputs = (t: number) => draw(rows * features, 10 * t);
+    // Of the batch mean: 1/rows of those of single examples.
+    const outputGrads = (t: number) => draw(rows * out, 10 * t + 1).map((g) => g / rows);
+    const grads = (t: number) => {
+      const [x, dy] = [inputs(t), outputGrads(t)];
+      const weight = new Float32Array(out * features);
+      const bias = new Float32Array(out);
+      for (let r = 0; r < rows; r++) {
+        for (let o = 0; o < out; o++) {
+          bias[o] += dy[r * out + o];
+          for (let i = 0; i < features; i++) {
+            weight[o * features + i] += dy[r * out + o] * x[r * features + i];
+          }
+        }
+      }
+      return { 'fc.weight': weight, 'fc.bias': bias, gain: Float32Array.of(1, -1) };
+    };
+    return { params, optimizer, inputs, outputGrads, grads };
+  };
+
+  it.skipIf(missing !== null).each(['inverse', 'eigen'] as const)(
+    'follows its equations on what it was shown: %s',
+    (form) => {
+      const every = { statisticsEvery: 2, inversesEvery: 2 };
+      const variant = { form, ...every, weightDecay: 0.1, momentum: 0.5 };
+      const { params, optimizer, inputs, outputGrads, grads } = setUp(variant);
+      const reference = doubleParams(params);
+      const { step, tolerance } = kfacOracle({ damping: 0.05, ...variant });
+      let velocity = [0, 0];
+      for (let t = 1; t <= 10; t++) {
+        if (t % 2 === 1)
+          optimizer.observe('fc', { inputs: inputs(t), outputGrads: outputGrads(t) });
+        const examples = Array.from({ length: rows }, (_, r) => [
+          {
+            name: 'fc',
+            inputs: [[...inputs(t).subarray(r * features, (r + 1) * features), 1]],
+            grads: [[...outputGrads(t).subarray(r * out, (r + 1) * out)].map((g) => g * rows)],
+          },
+        ]);
+        // The rest steps by SGD with momentum and coupled decay.
+        const gain = reference.gain.data;
+        velocity = velocity.map((v, i) => 0.5 * v + [1, -1][i] + 0.1 * gain[i]);
+        velocity.forEach((v, i) => {
+          gain[i] -= 0.1 * v;
+        });
+        step(reference, { data: examples, fisher: examples }, 0.1, t);
+        optimizer.step(grads(t));
+      }
+      expect(tolerance()).toBeLessThan(1e-3);
+      for (const [name, { data }] of Object.entries(params)) {
+        data.forEach((x, i) => {
+          const error = Math.abs(x - reference[name].data[i]);
+          expect(error, `${name}[${i}]`).toBeLessThanOrEqual(tolerance() + 1e-6);
+        });
+      }
+    },
+  );
+
+  it.skipIf(missing !== null)('is the same as one of several groups', () => {
+    const options = { statisticsEvery: 2, inversesEvery: 2, momentum: 0.5 };
+    const { params, optimizer, inputs, outputGrads, grads } = setUp(options);
+    const { params: split } = setUp();
+    const member = kfac({ lr: 0.1, damping: 0.05, ...options });
+    const grouped = groups(
+      split,
+      [{ match: /^fc/, optimizer: member }, { optimizer: sgd({ lr: 0.1, momentum: 0.5 }) }],
+      { device },
+    );
+    expect(() => grouped.step(grads(1))).toThrow(/call observe\(\)/);
+    for (let t = 1; t <= 5; t++) {
+      for (const each of [optimizer, grouped]) {
+        if (t % 2 === 1) each.observe('fc', { inputs: inputs(t), outputGrads: outputGrads(t) });
+        each.step(grads(t));
+      }
+    }
+    expect(bytesOf(split)).toBe(bytesOf(params));
+  });
+
+  it.skipIf(missing !== null)('has no outputs for the exact Fisher', () => {
+    expect(() => setUp({ fisher: 'exact' })).toThrow(
+      expect.objectContaining({ code: 'FLATMIN_ARGUMENT' }),
+    );
+  });
+
+  it.skipIf(missing !== null)('asks to be shown the layer', () => {
+    const { params, optimizer, grads } = setUp();
+    const before = bytesOf(params);
+    expect(() => optimizer.step(grads(1))).toThrowErrorMatchingInlineSnapshot(
+      `[FlatminError: Step 1 updates K-FAC's statistics: call observe() for at least one layer first]`,
+    );
+    expect(bytesOf(params)).toBe(before);
+  });
+
+  it.skipIf(missing !== null)('refuses what does not fit the layer', () => {
+    const { optimizer, inputs, outputGrads } = setUp();
+    const show = (layer: string, given: object) => () =>
+      optimizer.observe(layer, { inputs: inputs(1), outputGrads: outputGrads(1), ...given });
+    const argument = expect.objectContaining({ code: 'FLATMIN_ARGUMENT' });
+    for (const [layer, given] of [
+      ['gain', {}],
+      ['fc.weight', {}],
+      ['fc', { inputs: new Float32Array(4) }],
+      ['fc', { outputGrads: new Float32Array(0) }],
+      ['fc', { outputGrads: new Float32Array(3) }],
+      ['fc', { outputGrads: undefined }],
+      ['fc', { inputs: [1, 2, 3] }],
+      ['fc', { outputGrads: new Float64Array(2 * rows) }],
+    ] as const) {
+      expect(show(layer, given)).toThrow(argument);
+    }
+    expect(() => optimizer.observe('fc', undefined as never)).toThrow(argument);
+  });
+});
