@@ -14,12 +14,13 @@ static Run wholeImages(Instruction& in, const Convolution& conv) {
   const Operand x = in.inputs.at(0), weight = in.inputs.at(1), y = in.outputs.at(0);
   const Operand bias = in.inputs.size() > 2 ? in.inputs[2] : Operand{};
   const GemmShape shape{conv.images, conv.out, conv.taps()};
-  in.scratchBytes = static_cast<int64_t>(gemmScratchFloats(shape, in.threads) * sizeof(float));
+  const GemmFunctions products = gemmFunctionsOf(in);
+  in.scratchBytes = static_cast<int64_t>(products.scratchFloats(shape, in.threads) * sizeof(float));
   return [=](const Step& step) {
     GemmOut out{y.f32(step), shape.n};
     if (bias.id >= 0) out.colBias = bias.f32(step);
-    gemm(shape, {x.f32(step), shape.k, 1}, {weight.f32(step), 1, shape.k}, out,
-         reinterpret_cast<float*>(step.scratch), step.pool);
+    products.gemm(shape, {x.f32(step), shape.k, 1}, {weight.f32(step), 1, shape.k}, out,
+                  reinterpret_cast<float*>(step.scratch), step.pool);
   };
 }
 
@@ -28,6 +29,9 @@ Run op_conv2d(Instruction& in) {
   const Operand bias = in.inputs.size() > 2 ? in.inputs[2] : Operand{};
   const Convolution conv(in, x, weight);
   if (y.size() == 0) return [](const Step&) {};
+  const bool inFloat32 = !conv.isProduct() && (suitsWinograd5x5(conv) || suitsDirect(conv));
+  if (isRounded(in) && (inFloat32 || !multipliesBf16(in)))
+    return withRoundedOperands(in, op_conv2d);
   if (conv.isProduct()) return wholeImages(in, conv);
 
   const Windows w = conv.windows;
@@ -48,7 +52,8 @@ Run op_conv2d(Instruction& in) {
   const int64_t outs = ceilDiv(conv.out, outParts);
 
   const GemmShape largest{outs, pieces.width(w), taps};
-  const int64_t gemmFloats = static_cast<int64_t>(gemmSerialScratchFloats(largest));
+  const GemmFunctions products = gemmFunctionsOf(in);
+  const int64_t gemmFloats = static_cast<int64_t>(products.serialScratchFloats(largest));
   const int64_t joined = pieces.images > 1 ? outs * largest.n : 0;
   const int64_t unfolded = pointwise && pieces.images == 1 ? 0 : taps * largest.n;
   const int64_t perThread = Scratch::padded(paddedFloats(w)) + Scratch::padded(unfolded) +
@@ -93,7 +98,7 @@ Run op_conv2d(Instruction& in) {
           c.data = product;
           c.ld = count * width;
         }
-        gemmSerial({m, count * width, taps}, a, b, c, gemmScratch);
+        products.serial({m, count * width, taps}, a, b, c, gemmScratch);
         if (count > 1) partImages(product, conv.groups * conv.out * positions, count, m, width, to);
       }
     });

@@ -2,8 +2,7 @@
 // product.
 #pragma once
 
-#include "gemm.h"
-#include "kernels.h"
+#include "products.h"
 #include "unfold.h"
 
 namespace flatmin {
@@ -92,6 +91,16 @@ static inline float sumRow(const float* x, int64_t n) {
   for (; i + kLanes <= n; i += kLanes) lanes += load(x + i);
   if (i < n) lanes += loadTail(x + i, n - i);
   return sumLanes(lanes);
+}
+
+// The sum of every channel of `images` images.
+static inline void sumPlanes(const float* x, int64_t images, int64_t channels, int64_t plane,
+                             float* sums, ThreadPool& pool) {
+  pool.parallel(channels, [&](int64_t c, int) {
+    float sum = 0;
+    for (int64_t i = 0; i < images; ++i) sum += sumRow(x + (i * channels + c) * plane, plane);
+    sums[c] = sum;
+  });
 }
 
 // Hands out pieces of a task's scratch memory, 64-byte aligned.

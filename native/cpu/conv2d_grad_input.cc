@@ -10,10 +10,11 @@ namespace FLATMIN_ISA {
 static Run wholeImages(Instruction& in, const Convolution& conv) {
   const Operand dy = in.inputs.at(0), weight = in.inputs.at(1), dx = in.outputs.at(0);
   const GemmShape shape{conv.images, conv.taps(), conv.out};
-  in.scratchBytes = static_cast<int64_t>(gemmScratchFloats(shape, in.threads) * sizeof(float));
+  const GemmFunctions products = gemmFunctionsOf(in);
+  in.scratchBytes = static_cast<int64_t>(products.scratchFloats(shape, in.threads) * sizeof(float));
   return [=](const Step& step) {
-    gemm(shape, {dy.f32(step), shape.k, 1}, {weight.f32(step), shape.n, 1}, {dx.f32(step), shape.n},
-         reinterpret_cast<float*>(step.scratch), step.pool);
+    products.gemm(shape, {dy.f32(step), shape.k, 1}, {weight.f32(step), shape.n, 1},
+                  {dx.f32(step), shape.n}, reinterpret_cast<float*>(step.scratch), step.pool);
   };
 }
 
@@ -21,6 +22,9 @@ Run op_conv2dGradInput(Instruction& in) {
   const Operand dy = in.inputs.at(0), weight = in.inputs.at(1), dx = in.outputs.at(0);
   const Convolution conv(in, dx, weight);
   if (dx.size() == 0) return [](const Step&) {};
+  const bool inFloat32 = !conv.isProduct() && suitsWinograd5x5(conv);
+  if (isRounded(in) && (inFloat32 || !multipliesBf16(in)))
+    return withRoundedOperands(in, op_conv2dGradInput);
   if (conv.isProduct()) return wholeImages(in, conv);
 
   const Windows w = conv.windows;
@@ -43,7 +47,8 @@ Run op_conv2dGradInput(Instruction& in) {
   const Pieces pieces(w, conv.images, pointwise ? 1 : most.taps());
 
   const GemmShape largest{most.taps(), pieces.width(w), conv.out};
-  const int64_t gemmFloats = static_cast<int64_t>(gemmSerialScratchFloats(largest));
+  const GemmFunctions products = gemmFunctionsOf(in);
+  const int64_t gemmFloats = static_cast<int64_t>(products.serialScratchFloats(largest));
   const int64_t joined = pieces.images > 1 ? conv.out * largest.n : 0;
   const int64_t unfolded = pointwise && pieces.images == 1 ? 0 : most.taps() * largest.n;
   const int64_t perThread = Scratch::padded(paddedFloats(most)) + Scratch::padded(unfolded) +
@@ -72,7 +77,7 @@ Run op_conv2dGradInput(Instruction& in) {
         if (count > 1) joinImages(from, conv.outputAt(1, 0), count, conv.out, positions, gathered);
         const auto product = [&](int64_t begin, int64_t n, GemmOut c) {
           const Matrix b = count > 1 ? Matrix{gathered, n, 1} : Matrix{from + begin, positions, 1};
-          gemmSerial({mine.taps(), n, conv.out}, a, b, c, gemmScratch);
+          products.serial({mine.taps(), n, conv.out}, a, b, c, gemmScratch);
         };
         if (unfolded == 0) {
           product(0, positions, {to, positions});

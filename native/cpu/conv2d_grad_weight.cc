@@ -16,11 +16,12 @@ static Run wholeImages(Instruction& in, const Convolution& conv) {
   const Operand x = in.inputs.at(0), dy = in.inputs.at(1), dw = in.outputs.at(0);
   const Operand db = in.outputs.size() > 1 ? in.outputs[1] : Operand{};
   const GemmShape shape{conv.out, conv.taps(), conv.images};
-  in.scratchBytes = static_cast<int64_t>(gemmScratchFloats(shape, in.threads) * sizeof(float));
+  const GemmFunctions products = gemmFunctionsOf(in);
+  in.scratchBytes = static_cast<int64_t>(products.scratchFloats(shape, in.threads) * sizeof(float));
   return [=](const Step& step) {
     const float* const d = dy.f32(step);
-    gemm(shape, {d, 1, shape.m}, {x.f32(step), shape.n, 1}, {dw.f32(step), shape.n},
-         reinterpret_cast<float*>(step.scratch), step.pool);
+    products.gemm(shape, {d, 1, shape.m}, {x.f32(step), shape.n, 1}, {dw.f32(step), shape.n},
+                  reinterpret_cast<float*>(step.scratch), step.pool);
     if (db.id < 0) return;
     float* const sums = db.f32(step);
     std::memset(sums, 0, static_cast<size_t>(shape.m) * sizeof(float));
@@ -29,10 +30,24 @@ static Run wholeImages(Instruction& in, const Convolution& conv) {
   };
 }
 
+// Rounded operands in float32. The biases' sums are of what stood there before.
+static Run roundedFirst(Instruction& in, const Convolution& conv) {
+  const Operand dy = in.inputs.at(1), db = in.outputs.size() > 1 ? in.outputs[1] : Operand{};
+  in.outputs.resize(1);
+  const Run weights = withRoundedOperands(in, op_conv2dGradWeight);
+  return [=](const Step& step) {
+    weights(step);
+    if (db.id >= 0)
+      sumPlanes(dy.f32(step), conv.images, db.size(), conv.positions(), db.f32(step), step.pool);
+  };
+}
+
 Run op_conv2dGradWeight(Instruction& in) {
   const Operand x = in.inputs.at(0), dy = in.inputs.at(1), dw = in.outputs.at(0);
   const Operand db = in.outputs.size() > 1 ? in.outputs[1] : Operand{};
   const Convolution conv(in, x, dw);
+  const bool inFloat32 = !conv.isProduct() && suitsWinograd5x5(conv);
+  if (isRounded(in) && (inFloat32 || !multipliesBf16(in))) return roundedFirst(in, conv);
   if (conv.isProduct()) return wholeImages(in, conv);
   const Windows w = conv.windows;
   const int64_t taps = w.taps(), positions = w.positions(), outWidth = w.outWidth();
@@ -64,7 +79,8 @@ Run op_conv2dGradWeight(Instruction& in) {
   const int64_t joined = std::clamp<int64_t>(std::min(fitting, kSumDepth) / positions, 1, perSlice);
 
   const GemmShape largest{conv.out, most.taps(), joined * rowsAtOnce * outWidth};
-  const int64_t gemmFloats = static_cast<int64_t>(gemmSerialScratchFloats(largest));
+  const GemmFunctions products = gemmFunctionsOf(in);
+  const int64_t gemmFloats = static_cast<int64_t>(products.serialScratchFloats(largest));
   const int64_t unfolded = w.isPointwise() && joined == 1 ? 0 : most.taps() * largest.k;
   const int64_t gathered = joined > 1 ? conv.out * largest.k : 0;
   const int64_t perThread = Scratch::padded(paddedFloats(most)) + Scratch::padded(unfolded) +
@@ -118,7 +134,7 @@ Run op_conv2dGradWeight(Instruction& in) {
             }
             b = {columns, 1, k};
           }
-          gemmSerial({conv.out, mine.taps(), k}, a, b, c, gemmScratch);
+          products.serial({conv.out, mine.taps(), k}, a, b, c, gemmScratch);
           c.beta = 1;
           for (int64_t o = 0; biases && o < conv.out; ++o) biases[o] += sumRow(a.at(o, 0), k);
         }

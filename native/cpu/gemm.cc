@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "gemm_bf16.h"
 #include "gemm_microkernel.h"
 #include "lower.h"
 
@@ -107,20 +108,21 @@ void packA(int64_t k, Matrix a, int64_t rows, float* to) {
 
 using Tile = void (*)(const TileOperands&, const Target&);
 
-template <bool kColumnsOfA, int... i, int... v>
+template <class Element, bool kColumnsOfA, int... i, int... v>
 Tile chooseTile(int64_t rows, int64_t vectors, std::integer_sequence<int, i...>,
                 std::integer_sequence<int, v...>) {
-  static constexpr Tile single[] = {tile<1, v + 1, kColumnsOfA>...};
+  static constexpr Tile single[] = {tile<Element, 1, v + 1, kColumnsOfA>...};
   static constexpr Tile table[] = {
-      tile<i / kTileVectors + 1, i % kTileVectors + 1, kColumnsOfA>...};
+      tile<Element, i / kTileVectors + 1, i % kTileVectors + 1, kColumnsOfA>...};
   return rows == 1 ? single[vectors - 1] : table[(rows - 1) * kTileVectors + vectors - 1];
 }
 
+template <class Element>
 Tile chooseTile(int64_t rows, int64_t vectors, bool columnsOfA) {
   constexpr auto tiles = std::make_integer_sequence<int, kTileRows * kTileVectors>{};
   constexpr auto single = std::make_integer_sequence<int, kSingleRowVectors>{};
-  return columnsOfA ? chooseTile<true>(rows, vectors, tiles, single)
-                    : chooseTile<false>(rows, vectors, tiles, single);
+  return columnsOfA ? chooseTile<Element, true>(rows, vectors, tiles, single)
+                    : chooseTile<Element, false>(rows, vectors, tiles, single);
 }
 
 size_t tileScratch(GemmShape s) {
@@ -129,6 +131,7 @@ size_t tileScratch(GemmShape s) {
 }
 
 // Leaves out tiles that lie wholly above the diagonal, where column = row + diagonal.
+template <class Element>
 void multiplyTiles(GemmShape s, Matrix a, Matrix b, Target c, int64_t diagonal, float* scratch) {
   const int64_t columnVectors = ceilDiv(s.n, kLanes);
   const Split blocks(columnVectors, ceilDiv(columnVectors, kBlockVectors));
@@ -171,7 +174,7 @@ void multiplyTiles(GemmShape s, Matrix a, Matrix b, Target c, int64_t diagonal, 
           operands.bLast = packingB ? width - kLanes : tile.last;
           operands.cLast = tile.last;
           operands.cLanes = {width - kLanes - tile.last, std::min<int64_t>(kLanes, s.n - end)};
-          chooseTile(height, tile.vectors, columnsOfA)(operands, out.from(i, tile.j));
+          chooseTile<Element>(height, tile.vectors, columnsOfA)(operands, out.from(i, tile.j));
         }
       }
     }
@@ -182,14 +185,15 @@ void multiplyTiles(GemmShape s, Matrix a, Matrix b, Target c, int64_t diagonal, 
 
 using Dots = void (*)(int64_t, const float*, int64_t, const float*, int64_t, const Target&);
 
-template <int... i, int... r>
+template <class Element, int... i, int... r>
 Dots chooseDots(int64_t rows, int64_t cols, std::integer_sequence<int, i...>,
                 std::integer_sequence<int, r...>) {
-  static constexpr Dots single[] = {dots<r + 1, 1>...};
-  static constexpr Dots table[] = {dots<i / kDotCols + 1, i % kDotCols + 1>...};
+  static constexpr Dots single[] = {dots<Element, r + 1, 1>...};
+  static constexpr Dots table[] = {dots<Element, i / kDotCols + 1, i % kDotCols + 1>...};
   return cols == 1 ? single[rows - 1] : table[(rows - 1) * kDotCols + cols - 1];
 }
 
+template <class Element>
 void multiplyDots(GemmShape s, Matrix a, Matrix b, Target c, int64_t diagonal) {
   const Split depths(s.k, std::max<int64_t>(ceilDiv(s.k, kDotDepth), 1), kLanes);
   const Split rows(s.m, ceilDiv(s.m, s.n == 1 ? kSingleColumnDots : kDotRows));
@@ -204,8 +208,8 @@ void multiplyDots(GemmShape s, Matrix a, Matrix b, Target c, int64_t diagonal) {
       for (int64_t t = 0; t < cols.parts; ++t) {
         const int64_t j = cols.begin(t), width = cols.size(t);
         if (j > i + height - 1 + diagonal) break;
-        chooseDots(height, width, std::make_integer_sequence<int, kDotRows * kDotCols>{},
-                   std::make_integer_sequence<int, kSingleColumnDots>{})(
+        chooseDots<Element>(height, width, std::make_integer_sequence<int, kDotRows * kDotCols>{},
+                            std::make_integer_sequence<int, kSingleColumnDots>{})(
             depths.size(d), a.at(i, p), a.rowStride, b.at(p, j), b.colStride, out.from(i, j));
       }
     }
@@ -245,8 +249,10 @@ void multiplyPlain(GemmShape s, Matrix a, Matrix b, Target c, int64_t diagonal) 
   }
 }
 
+template <class Element>
 void multiply(GemmShape s, Matrix a, Matrix b, Target c, int64_t diagonal, float* scratch) {
-  if (s.m * s.n * s.k <= kPlain) return multiplyPlain(s, a, b, c, diagonal);
+  if (std::is_same_v<Element, Floats> && s.m * s.n * s.k <= kPlain)
+    return multiplyPlain(s, a, b, c, diagonal);
   // A stride that is never taken is whatever suits.
   if (s.m == 1) a.rowStride = a.colStride == 1 ? s.k : 1;
   if (s.n == 1) b.colStride = b.rowStride == 1 ? s.k : 1;
@@ -258,11 +264,11 @@ void multiply(GemmShape s, Matrix a, Matrix b, Target c, int64_t diagonal, float
   const int64_t straight = tileCost(s, a, b, c);
   const int64_t crossed = canSwap ? tileCost(swapped, bt, at, ct) : straight;
   if (a.colStride == 1 && b.rowStride == 1 && dotCost(s) < std::min(straight, crossed)) {
-    if (s.m == 1 && canSwap) return multiplyDots(swapped, bt, at, ct, diagonal);
-    return multiplyDots(s, a, b, c, diagonal);
+    if (s.m == 1 && canSwap) return multiplyDots<Element>(swapped, bt, at, ct, diagonal);
+    return multiplyDots<Element>(s, a, b, c, diagonal);
   }
-  if (crossed < straight) return multiplyTiles(swapped, bt, at, ct, diagonal, scratch);
-  multiplyTiles(s, a, b, c, diagonal, scratch);
+  if (crossed < straight) return multiplyTiles<Element>(swapped, bt, at, ct, diagonal, scratch);
+  multiplyTiles<Element>(s, a, b, c, diagonal, scratch);
 }
 
 // ---- Tasks ----
@@ -291,10 +297,11 @@ struct Grid {
   }
 };
 
+template <class Element>
 void run(GemmShape s, Matrix a, Matrix b, GemmOut c, bool lower, float* scratch, ThreadPool& pool) {
   const Target out = {c.data, c.ld, 1, c.alpha, c.beta, c.rowBias, c.colBias};
   if (s.m * s.n * s.k <= kSmallTask)  // one block: cutting would take as long as a tile
-    return multiply(s, a, b, out, lower ? 0 : kWhole, scratch);
+    return multiply<Element>(s, a, b, out, lower ? 0 : kWhole, scratch);
   const Grid grid(s);
   const int64_t perThread = serialScratch(s);
   const int64_t perChunk = roundUp(s.m * s.n, 16);
@@ -311,8 +318,8 @@ void run(GemmShape s, Matrix a, Matrix b, GemmOut c, bool lower, float* scratch,
     if (block.m - 1 + diagonal < 0) return;  // wholly above the diagonal
     const Target whole =
         grid.chunks == 1 ? out : Target{partial + chunk * perChunk, s.n, 1, 1, 0, nullptr, nullptr};
-    multiply(block, a.from(i, p), b.from(p, j), whole.from(i, j), diagonal,
-             scratch + thread * perThread);
+    multiply<Element>(block, a.from(i, p), b.from(p, j), whole.from(i, j), diagonal,
+                      scratch + thread * perThread);
   });
   if (grid.chunks == 1) return;
 
@@ -335,7 +342,8 @@ size_t gemmSerialScratchFloats(GemmShape s) { return serialScratch(s); }
 
 void gemmSerial(GemmShape s, Matrix a, Matrix b, GemmOut c, float* scratch) {
   if (s.m == 0 || s.n == 0) return;  // guard
-  multiply(s, a, b, {c.data, c.ld, 1, c.alpha, c.beta, c.rowBias, c.colBias}, kWhole, scratch);
+  multiply<Floats>(s, a, b, {c.data, c.ld, 1, c.alpha, c.beta, c.rowBias, c.colBias}, kWhole,
+                   scratch);
 }
 
 size_t gemmScratchFloats(GemmShape s, int threads) {
@@ -345,12 +353,12 @@ size_t gemmScratchFloats(GemmShape s, int threads) {
 
 void gemm(GemmShape s, Matrix a, Matrix b, GemmOut c, float* scratch, ThreadPool& pool) {
   if (s.m == 0 || s.n == 0) return;  // guard
-  run(s, a, b, c, false, scratch, pool);
+  run<Floats>(s, a, b, c, false, scratch, pool);
 }
 
 void syrk(int64_t n, int64_t k, Matrix a, GemmOut c, float* scratch, ThreadPool& pool) {
   if (n == 0) return;  // guard
-  run({n, n, k}, a, a.transposed(), c, true, scratch, pool);
+  run<Floats>({n, n, k}, a, a.transposed(), c, true, scratch, pool);
   const Split rows(n, ceilDiv(n * n, kPassElements));
   pool.parallel(rows.parts, [&](int64_t task, int) {
     for (int64_t i = rows.begin(task); i < rows.begin(task + 1); ++i)
@@ -364,7 +372,7 @@ size_t syrkPackedScratchFloats(int64_t n, int64_t k, int threads) {
 
 void syrkPacked(int64_t n, int64_t k, Matrix a, GemmOut c, float* scratch, ThreadPool& pool) {
   if (n == 0) return;  // guard
-  run({n, n, k}, a, a.transposed(), {scratch, n}, true, scratch + roundUp(n * n, 16), pool);
+  run<float>({n, n, k}, a, a.transposed(), {scratch, n}, true, scratch + roundUp(n * n, 16), pool);
   const Split rows(n, ceilDiv(n * n, kPassElements));
   pool.parallel(rows.parts, [&](int64_t task, int) {
     for (int64_t i = rows.begin(task); i < rows.begin(task + 1); ++i)
@@ -372,6 +380,19 @@ void syrkPacked(int64_t n, int64_t k, Matrix a, GemmOut c, float* scratch, Threa
              {c.data + packedSize(i), 0, 1, c.alpha, c.beta, nullptr, nullptr});
   });
 }
+
+#if defined(__AVX512F__)
+void gemmPairs(GemmShape s, Matrix a, Matrix b, GemmOut c, float* scratch, ThreadPool& pool) {
+  if (s.m == 0 || s.n == 0) return;  // guard
+  run<Pairs>(s, a, b, c, false, scratch, pool);
+}
+
+void gemmPairsSerial(GemmShape s, Matrix a, Matrix b, GemmOut c, float* scratch) {
+  if (s.m == 0 || s.n == 0) return;  // guard
+  multiply<Pairs>(s, a, b, {c.data, c.ld, 1, c.alpha, c.beta, c.rowBias, c.colBias}, kWhole,
+                  scratch);
+}
+#endif
 
 }  // namespace FLATMIN_ISA
 }  // namespace flatmin

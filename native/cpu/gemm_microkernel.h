@@ -27,6 +27,23 @@ inline constexpr int kTileRows = 4, kTileVectors = 2, kDotRows = 3, kDotCols = 3
 inline constexpr int kSingleRowVectors = 8, kSingleColumnDots = 8;
 #endif
 
+// What stands at an element's place in the operands: a float, or a pair of bfloat16 that follow one
+// another along k, whose two products are added at a time.
+struct Floats {
+  static FLATMIN_INLINE vf add(vf sum, float a, vf b) { return sum + a * b; }
+  static FLATMIN_INLINE vf add(vf sum, vf a, vf b) { return sum + a * b; }
+};
+#if defined(__AVX512F__)
+struct Pairs {
+  static FLATMIN_INLINE vf add(vf sum, float a, vf b) { return add(sum, (vf)_mm512_set1_ps(a), b); }
+  // In assembly, since the file is compiled for processors without it, too.
+  static FLATMIN_INLINE vf add(vf sum, vf a, vf b) {
+    asm("vdpbf16ps %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
+    return sum;
+  }
+};
+#endif
+
 // Where a product goes: C(i, j) at data[i * rowStride + j * colStride].
 struct Target {
   float* data;
@@ -125,7 +142,7 @@ struct TileOperands {
   Lanes cLanes{0, kLanes};
 };
 
-template <int M, int V, bool kColumnsOfA>
+template <class Element, int M, int V, bool kColumnsOfA>
 void tile(const TileOperands& t, const Target& c) {
   vf acc[M][V] = {};
   const float* a = t.a;
@@ -140,7 +157,7 @@ void tile(const TileOperands& t, const Target& c) {
     for (int i = 0; i < M; ++i) {
       const float x = kColumnsOfA ? a[i] : a[i * aStep];
       FLATMIN_UNROLL
-      for (int v = 0; v < V; ++v) acc[i][v] += x * row[v];
+      for (int v = 0; v < V; ++v) acc[i][v] = Element::add(acc[i][v], x, row[v]);
     }
     a += kColumnsOfA ? aStep : 1;
     b += bStep;
@@ -173,7 +190,7 @@ void tile(const TileOperands& t, const Target& c) {
 }
 
 // M x N inner products: A(i, p) at a[i * aStep + p], B(p, j) at b[j * bStep + p].
-template <int M, int N>
+template <class Element, int M, int N>
 void dots(int64_t k, const float* a, int64_t aStep, const float* b, int64_t bStep,
           const Target& c) {
   vf acc[M][N] = {};
@@ -185,7 +202,7 @@ void dots(int64_t k, const float* a, int64_t aStep, const float* b, int64_t bSte
     for (int i = 0; i < M; ++i) {
       const vf x = get(a + i * aStep);
       FLATMIN_UNROLL
-      for (int j = 0; j < N; ++j) acc[i][j] += x * cols[j];
+      for (int j = 0; j < N; ++j) acc[i][j] = Element::add(acc[i][j], x, cols[j]);
     }
   };
   for (; k >= kLanes; k -= kLanes, a += kLanes, b += kLanes)

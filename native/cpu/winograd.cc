@@ -1,5 +1,7 @@
 #include "winograd.h"
 
+#include "products.h"
+#include "winograd_bf16.h"
 #include "winograd_tiles.h"
 #include "winograd_weight.h"
 
@@ -110,6 +112,9 @@ static Run atOnce(Instruction& instruction, const WinogradConvolution& conv, Ope
 
 Run winograd(Instruction& instruction, const WinogradConvolution& conv, Operand x, Operand weight,
              Operand bias, Operand y) {
+#if defined(__AVX512F__)
+  if (multipliesBf16(instruction)) return winogradBf16(instruction, conv, x, weight, bias, y);
+#endif
   const int64_t all = conv.images * conv.tilesOfImage();
   if (all <= kMostTiles && kElements * (conv.in + conv.out) * all <= kMostFloats)
     return atOnce(instruction, conv, x, weight, bias, y);

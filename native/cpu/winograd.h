@@ -10,6 +10,8 @@
 namespace flatmin {
 namespace FLATMIN_ISA {
 
+inline constexpr int kElements = 16;  // of a transformed tile
+
 // y [images, out, …] = w * x of images [images, in, height, width].
 struct WinogradConvolution {
   int64_t images, in, out;

@@ -1,3 +1,6 @@
+#include "products.h"
+#include "winograd_bf16.h"
+#include "winograd_taps_back.h"
 #include "winograd_tiles.h"
 
 namespace flatmin {
@@ -35,39 +38,13 @@ void transformGradients(const float* from, int64_t count, float* to, int64_t toS
   }
 }
 
-// Gᵀ e
-void transformFourBack(const vf (&e)[4], vf (&to)[3]) {
-  const vf half = 0.5f * (e[1] + e[2]);
-  to[0] = e[0] + half;
-  to[1] = 0.5f * (e[1] - e[2]);
-  to[2] = half + e[3];
-}
-
-// Gᵀ e G of up to kLanes transformed tap matrices side by side, their elements `stride` floats
-// apart: tap matrices one after the other.
-void transformTapsBack(const float* e, int64_t count, int64_t stride, float* to) {
-  vf columns[4][3], four[4], three[3];
-  for (int s = 0; s < 4; ++s) {
-    for (int r = 0; r < 4; ++r) {
-      const float* const at = e + (4 * r + s) * stride;
-      four[r] = count == kLanes ? load(at) : loadTail(at, count);
-    }
-    transformFourBack(four, columns[s]);
-  }
-  float taps[9][kLanes];
-  for (int i = 0; i < 3; ++i) {
-    for (int s = 0; s < 4; ++s) four[s] = columns[s][i];
-    transformFourBack(four, three);
-    for (int j = 0; j < 3; ++j) store(taps[3 * i + j], three[j]);
-  }
-  for (int64_t l = 0; l < count; ++l)
-    for (int i = 0; i < 9; ++i) to[9 * l + i] = taps[i][l];
-}
-
 }  // namespace
 
 Run winogradGradWeight(Instruction& instruction, const WinogradConvolution& conv, Operand x,
                        Operand dy, Operand dw, Operand db) {
+#if defined(__AVX512F__)
+  if (multipliesBf16(instruction)) return winogradBf16GradWeight(instruction, conv, x, dy, dw, db);
+#endif
   const int64_t outHeight = conv.outHeight(), outWidth = conv.outWidth();
   const int64_t across = ceilDiv(outWidth, 2), own = conv.tilesOfImage();
   const int64_t perImage = kElements * own * (conv.in + conv.out);
@@ -119,16 +96,9 @@ Run winogradGradWeight(Instruction& instruction, const WinogradConvolution& conv
                    sums + sumFloats + thread * perThread);
       });
     }
-    step.pool.parallel(conv.out, [&](int64_t o, int) {
-      for (int64_t c = 0; c < conv.in; c += kLanes)
-        transformTapsBack(sums + o * conv.in + c, std::min<int64_t>(kLanes, conv.in - c), weights,
-                          dw.f32(step) + (o * conv.in + c) * 9);
-      if (db.id < 0) return;
-      float sum = 0;
-      for (int64_t i = 0; i < conv.images; ++i)
-        sum += sumRow(dy.f32(step) + (i * conv.out + o) * outPlane, outPlane);
-      db.f32(step)[o] = sum;
-    });
+    transformWeightBack(conv, sums, dw.f32(step), step.pool);
+    if (db.id >= 0)
+      sumPlanes(dy.f32(step), conv.images, conv.out, outPlane, db.f32(step), step.pool);
   };
 }
 

@@ -10,7 +10,6 @@
 namespace flatmin {
 namespace FLATMIN_ISA {
 
-inline constexpr int kElements = 16;          // of a transformed tile
 inline constexpr int64_t kOutsPerTask = 128;  // of a product over all tiles
 
 // Floats between two elements of so many tiles: whole vectors, and an odd number of them, since

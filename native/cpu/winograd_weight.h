@@ -16,12 +16,8 @@ static inline void transformThree(vf (&g)[4]) {
   g[1] = 0.5f * (ends + g[1]);
 }
 
-// G w Gᵀ of up to kLanes tap matrices that follow one another, as elements `stride` floats apart.
-static inline void transformTaps(const float* w, int64_t count, bool flipped, float* to,
-                                 int64_t stride) {
-  float taps[9][kLanes] = {};
-  for (int64_t l = 0; l < count; ++l)
-    for (int i = 0; i < 9; ++i) taps[flipped ? 8 - i : i][l] = w[9 * l + i];
+// G w Gᵀ of tap matrices in lanes.
+static inline void transformTapsInLanes(const float (&taps)[9][kLanes], vf (&to)[kElements]) {
   vf g[4], columns[3][4];
   for (int j = 0; j < 3; ++j) {
     for (int i = 0; i < 3; ++i) columns[j][i] = load(taps[3 * i + j]);
@@ -30,12 +26,23 @@ static inline void transformTaps(const float* w, int64_t count, bool flipped, fl
   for (int r = 0; r < 4; ++r) {
     for (int j = 0; j < 3; ++j) g[j] = columns[j][r];
     transformThree(g);
-    for (int s = 0; s < 4; ++s, to += stride) {
-      if (count == kLanes) {
-        store(to, g[s]);
-      } else {
-        storeTail(to, g[s], count);
-      }
+    for (int s = 0; s < 4; ++s) to[4 * r + s] = g[s];
+  }
+}
+
+// Of up to kLanes tap matrices that follow one another, as elements `stride` floats apart.
+static inline void transformTaps(const float* w, int64_t count, bool flipped, float* to,
+                                 int64_t stride) {
+  float taps[9][kLanes] = {};
+  for (int64_t l = 0; l < count; ++l)
+    for (int i = 0; i < 9; ++i) taps[flipped ? 8 - i : i][l] = w[9 * l + i];
+  vf transformed[kElements];
+  transformTapsInLanes(taps, transformed);
+  for (int e = 0; e < kElements; ++e, to += stride) {
+    if (count == kLanes) {
+      store(to, transformed[e]);
+    } else {
+      storeTail(to, transformed[e], count);
     }
   }
 }

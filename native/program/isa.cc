@@ -21,14 +21,19 @@ struct Candidate {
   bool (*runs)();
 };
 
+#if defined(__x86_64__)
+bool runsAvx512() {
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+}
+#endif
+
 // Best first.
 const Candidate kCandidates[] = {
 #if defined(__x86_64__)
-    {{"avx512", avx512::kKernels},
-     [] {
-       return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-              __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-     }},
+    {{"avx512bf16", avx512::kKernels, true},
+     [] { return runsAvx512() && __builtin_cpu_supports("avx512bf16"); }},
+    {{"avx512", avx512::kKernels}, runsAvx512},
     {{"avx2", avx2::kKernels},
      [] {
        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
@@ -44,7 +49,7 @@ const Isa& chooseIsa(const std::string& name) {
   for (const Candidate& candidate : kCandidates)
     if ((name.empty() || name == candidate.isa.name) && candidate.runs()) return candidate.isa;
   throw ProgramError("instruction set " + name +
-                     " is not one of avx512, avx2, portable that this processor runs");
+                     " is not one of avx512bf16, avx512, avx2, portable that this processor runs");
 }
 
 }  // namespace flatmin

@@ -8,6 +8,7 @@ namespace flatmin {
 struct Isa {
   const char* name;
   KernelTable kernels;
+  bool dotsBf16 = false;  // see Host
 };
 
 // The widest instruction set of this processor, or the one named (which must be there).

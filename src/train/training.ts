@@ -45,8 +45,9 @@ export interface TrainingOptions {
   readonly onNonFinite?: NonFinitePolicy;
   /**
    * What operands of the model's products and convolutions are rounded to while it trains: `tf32` and `bf16` let CUDA
-   * devices with tensor cores multiply faster. `js` rounds too, for comparison; the CPU refuses them, and so does
-   * `sam`, whose ε̂ rounding would swallow. Roots, statistics, updates and evaluation are float32. Default `float32`.
+   * devices with tensor cores multiply faster, `bf16` CPUs with AVX512-BF16, where 3×3 convolutions round the operands of
+   * Winograd's products. Elsewhere rounding is all there is to it, for comparison. `sam`, whose ε̂ it would swallow,
+   * refuses it. Roots, statistics, updates and evaluation are float32. Default `float32`.
    */
   readonly precision?: Precision;
 }

@@ -28,7 +28,8 @@ const js: Backend = {
   threads: [1],
 };
 
-function cpu(isa: string): Backend {
+/** Kernels of an instruction set. */
+export function cpu(isa: string): Backend {
   const { addon, reason } = loadAddon();
   const open = (threads: number) =>
     new NativeStore(addon as NativeExecutor, { backend: 'cpu', where: isa, threads });

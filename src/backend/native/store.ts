@@ -25,7 +25,7 @@ export interface NativeOptions {
 export class NativeStore implements Store {
   readonly backend: BackendName;
   readonly threads: number;
-  /** Instruction set of the kernels, `avx512`, `avx2` or `portable`, or the CUDA device. */
+  /** Instruction set of the kernels, `avx512bf16`, `avx512`, `avx2` or `portable`, or the CUDA device. */
   readonly isa: string;
   readonly #addon: NativeExecutor;
   readonly #handle: NativeStoreHandle;
@@ -89,12 +89,6 @@ export class NativeStore implements Store {
   }
 
   load(spec: ProgramSpec): Executable {
-    if (this.backend === 'cpu' && spec.instructions.some((i) => 'fractionBits' in i.attrs)) {
-      throw new FlatminError(
-        'FLATMIN_ARGUMENT',
-        'The CPU multiplies in float32 alone; precision is there on CUDA devices, and on "js" for comparison. Help: leave precision out, or name such a device.',
-      );
-    }
     const program = callNative(() => new this.#addon.Program(spec, this.#handle));
     return new NativeExecutable(program, spec);
   }

@@ -1,0 +1,30 @@
+// How an instruction multiplies matrices: in float32, or, where it has the attribute fractionBits,
+// with operands that are rounded to so many bits.
+#pragma once
+
+#include "gemm.h"
+#include "kernels.h"
+
+namespace flatmin {
+namespace FLATMIN_ISA {
+
+// The functions of gemm.h, or others of the same use.
+struct GemmFunctions {
+  size_t (*scratchFloats)(GemmShape, int threads);
+  void (*gemm)(GemmShape, Matrix, Matrix, GemmOut, float* scratch, ThreadPool&);
+  size_t (*serialScratchFloats)(GemmShape);
+  void (*serial)(GemmShape, Matrix, Matrix, GemmOut, float* scratch);
+};
+
+inline bool isRounded(const Instruction& in) { return in.attrs.count("fractionBits") > 0; }
+
+// Operands are rounded by the products themselves.
+bool multipliesBf16(const Instruction& in);
+
+GemmFunctions gemmFunctionsOf(const Instruction& in);
+
+// The kernel in float32, with its first two inputs rounded in scratch beforehand.
+Run withRoundedOperands(Instruction& in, Run (*prepare)(Instruction&));
+
+}  // namespace FLATMIN_ISA
+}  // namespace flatmin
