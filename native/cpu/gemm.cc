@@ -372,7 +372,7 @@ size_t syrkPackedScratchFloats(int64_t n, int64_t k, int threads) {
 
 void syrkPacked(int64_t n, int64_t k, Matrix a, GemmOut c, float* scratch, ThreadPool& pool) {
   if (n == 0) return;  // guard
-  run<float>({n, n, k}, a, a.transposed(), {scratch, n}, true, scratch + roundUp(n * n, 16), pool);
+  run<Floats>({n, n, k}, a, a.transposed(), {scratch, n}, true, scratch + roundUp(n * n, 16), pool);
   const Split rows(n, ceilDiv(n * n, kPassElements));
   pool.parallel(rows.parts, [&](int64_t task, int) {
     for (int64_t i = rows.begin(task); i < rows.begin(task + 1); ++i)
