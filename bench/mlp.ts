@@ -10,8 +10,8 @@ import type { Sample, Target } from './suite.ts';
 const FEATURES = 10;
 const STEPS = 2000;
 
-/** An MLP 10-64-2 with dropout and SGD with momentum. */
-export function mlpTraining(target: Target, batch: number): Training {
+/** A step of an MLP 10-64-2 with dropout and SGD with momentum: what a small model's epoch is made of. */
+export async function mlpSteps(target: Target, batch: number): Promise<Sample> {
   const count = batch * STEPS;
   const train: Dataset = {
     name: 'noise',
@@ -23,12 +23,7 @@ export function mlpTraining(target: Target, batch: number): Training {
   };
   const model = sequential(linear(64), relu(), dropout(0.1), linear(2));
   const optimizer = sgd({ lr: 0.01, momentum: 0.9 });
-  return new Training(model, { train }, { optimizer, batch, ...target });
-}
-
-/** A step of it: what a small model's epoch is made of. */
-export async function mlpSteps(target: Target, batch: number): Promise<Sample> {
-  const training = mlpTraining(target, batch);
+  const training = new Training(model, { train }, { optimizer, batch, ...target });
   await training.epoch();
   const seconds: number[] = [];
   for (let i = 0; i < 5; i++) seconds.push((await training.epoch())?.seconds ?? Number.NaN);

@@ -1,27 +1,19 @@
-// What a LeNet-5 step of a method, or the step `mlp`, spends where:
-// node build/bench/profile.js [METHOD|mlp] [js|cpu] [THREADS]
-import type { Moment } from '#flatmin/graph/graph';
+// What a LeNet-5 step spends where: node build/bench/profile.js [METHOD] [js|cpu] [THREADS]
 import { Program } from '#flatmin/graph/program';
 import { showType } from '#flatmin/graph/types';
 import { batch, METHODS, type MethodName, trainingOf } from './digits.ts';
 import { cores } from './flatmin.ts';
-import { mlpTraining } from './mlp.ts';
 import { spread } from './runner.ts';
-import type { Target } from './suite.ts';
 import { alignColumns, showSeconds } from './table.ts';
 
 const [method = 'sgd', device = 'cpu', threads = String(cores)] = process.argv.slice(2);
-const small = method === 'mlp';
-if (!small && !(method in METHODS)) {
-  throw new Error(`No method "${method}"; there are ${Object.keys(METHODS).join(', ')} and mlp`);
+if (!(method in METHODS)) {
+  throw new Error(`No method "${method}"; there are ${Object.keys(METHODS).join(', ')}`);
 }
 if (device !== 'js' && device !== 'cpu') throw new Error(`No device "${device}"`);
 
 const STEPS = device === 'js' ? 5 : 100;
-// Steps in one call, whose own 2 µs are as much as several instructions of a small model.
-const TOGETHER = small ? 1000 : 1;
-const target: Target = { device, threads: Number(threads) };
-const training = small ? mlpTraining(target, 32) : trainingOf(method as MethodName, STEPS, target);
+const training = trainingOf(method as MethodName, STEPS, { device, threads: Number(threads) });
 const [{ program: whole }] = training.steps.values();
 
 // Every instruction a phase of its own: the same step, timed call by call where its section is due.
@@ -35,8 +27,8 @@ for (let step = 1; step <= STEPS; step++) {
   for (const phase of phases) {
     if (!due[spec.instructions[phase].section]) continue;
     const started = performance.now();
-    program.runSync(Array<Moment>(TOGETHER).fill(moment), [], phase);
-    times[phase].push((performance.now() - started) / 1000 / TOGETHER);
+    program.runSync([moment], [], phase);
+    times[phase].push((performance.now() - started) / 1000);
   }
 }
 
@@ -50,5 +42,4 @@ const rows = spec.instructions.map(({ op, inputs, outputs, section }, i) => [
   `${((100 * perStep[i]) / total).toFixed(1)} %`,
 ]);
 console.log(alignColumns([['op', 'operand', 'section', 'median', 'share'], ...rows], 'lllrr'));
-const own = small ? '' : ', each call with about 2 µs of its own';
-console.log(`\n${showSeconds(total)} a step${own}`);
+console.log(`\n${showSeconds(total)} a step, each call with about 2 µs of its own`);
