@@ -12,11 +12,10 @@ import { inverseRoots, kfacInverses } from '#flatmin/ops/roots';
 import { globalNorm, restore, samPerturb } from '#flatmin/ops/sam';
 import { sgdOp } from '#flatmin/ops/sgd';
 import { crossEntropy } from '#flatmin/ops/softmax';
-import { type Build, type Inputs, noise } from './program.ts';
+import { type Inputs, noise, type Traced } from './program.ts';
 import type { Comparison } from './suite.ts';
 
-export interface Kernel {
-  readonly build: Build;
+export interface Kernel extends Traced {
   readonly amount?: Comparison['amount'];
 }
 
@@ -39,6 +38,9 @@ export const product = ({ m, n, k, transA, transB }: Sides): Kernel => ({
   ],
   amount: flop(2 * m * n * k),
 });
+
+/** With rounded operands. */
+export const inBf16 = (kernel: Kernel): Kernel => ({ ...kernel, precision: 'bf16' });
 
 type ConvolutionPart = 'forward' | 'gradInput' | 'gradWeight' | 'all';
 

@@ -2,6 +2,7 @@ import { Bench } from 'tinybench';
 import { openStore } from '#flatmin/backend/device';
 import { compile } from '#flatmin/graph/compile';
 import { Graph, type Value } from '#flatmin/graph/graph';
+import type { Precision } from '#flatmin/graph/precision';
 import { Program } from '#flatmin/graph/program';
 import { type DType, type Shape, sizeOf } from '#flatmin/graph/types';
 import type { Numbers } from '#flatmin/ops/define';
@@ -10,10 +11,15 @@ import type { Sample, Target } from './suite.ts';
 
 /** A trace whose stored buffers come with their data. */
 export class Inputs {
-  readonly graph = new Graph();
+  readonly graph: Graph;
   readonly data = new Map<string, Numbers>();
   /** Read by every update; one that sets it ends the benchmark. */
-  readonly status = statusBlock(this.graph);
+  readonly status: Value;
+
+  constructor(precision?: Precision) {
+    this.graph = new Graph(precision);
+    this.status = statusBlock(this.graph);
+  }
 
   f32(shape: Shape, data: Float32Array = noise(sizeOf(shape))): Value {
     return this.#stored('f32', shape, data);
@@ -38,13 +44,19 @@ export class Inputs {
 /** Traces what is timed; values that it returns are computed though nothing reads them. */
 export type Build = (inputs: Inputs) => readonly Value[];
 
+export interface Traced {
+  readonly build: Build;
+  /** Of its products, default `float32`. */
+  readonly precision?: Precision;
+}
+
 /** Milliseconds of one timed call at least, so that the call itself does not count. */
 const CALL = 1;
 const MOMENT = { step: 1, epoch: 0, seed: 0, offset: 0 };
 
 /** The median time of one step of a program that holds nothing but what `build` traces. */
-export function timeProgram(target: Target, build: Build): Sample {
-  const program = load(target, build);
+export function timeProgram(target: Target, traced: Traced): Sample {
+  const program = load(target, traced);
   const run = (steps: number) => {
     const { stopped } = program.runSync(new Array(steps).fill(MOMENT));
     if (stopped) throw new Error('The status block stopped the run, so nothing was timed');
@@ -62,9 +74,9 @@ export function timeProgram(target: Target, build: Build): Sample {
   return { seconds: result.latency.p50 / 1000 / steps };
 }
 
-function load(target: Target, build: Build): Program {
-  const inputs = new Inputs();
-  const outputs = build(inputs);
+function load(target: Target, { build, precision }: Traced): Program {
+  const inputs = new Inputs(precision);
+  const outputs = inputs.graph.inPrecision(() => build(inputs));
   // Outputs stand as reports, which keeps them alive, and then move from the arena to the store.
   const compiled = compile(inputs.graph, { reports: outputs, status: inputs.status });
   const buffers = [...compiled.spec.buffers];

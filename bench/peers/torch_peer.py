@@ -40,8 +40,8 @@ def timed(step):
     return statistics.median(calls(TIME, 2))
 
 
-def noise(*shape):
-    return torch.rand(*shape) * 2 - 1
+def noise(*shape, dtype="float32"):
+    return (torch.rand(*shape) * 2 - 1).to(getattr(torch, dtype))
 
 
 def update(method, sizes):
@@ -98,11 +98,11 @@ def mlp(batch):
     return training(model, noise(2000 * batch, 10), 2, 0.9, batch)
 
 
-def convolution(image, out, kernel, padding):
+def convolution(image, out, kernel, padding, dtype="float32"):
     """Forward and both gradients."""
-    x = noise(*image).requires_grad_()
-    w = noise(out, image[1], kernel, kernel).requires_grad_()
-    dy = noise(*F.conv2d(x, w, padding=padding).shape)
+    x = noise(*image, dtype=dtype).requires_grad_()
+    w = noise(out, image[1], kernel, kernel, dtype=dtype).requires_grad_()
+    dy = noise(*F.conv2d(x, w, padding=padding).shape, dtype=dtype)
 
     def step():
         x.grad = w.grad = None
@@ -111,8 +111,8 @@ def convolution(image, out, kernel, padding):
     return timed(step)
 
 
-def matmul(m, n, k):
-    a, b = noise(m, k), noise(k, n)
+def matmul(m, n, k, dtype="float32"):
+    a, b = noise(m, k, dtype=dtype), noise(k, n, dtype=dtype)
     return timed(lambda: a @ b)
 
 

@@ -3,6 +3,7 @@ import { CPU, flatmin, JS } from '../flatmin.ts';
 import {
   adamw,
   convolution,
+  inBf16,
   type Kernel,
   kfacFactorInverses,
   lion,
@@ -22,6 +23,7 @@ const KERNELS: Readonly<Record<string, Kernel>> = {
   'matmul 128³': product({ m: 128, n: 128, k: 128 }),
   'matmul 256³': product({ m: 256, n: 256, k: 256 }),
   'matmul 512³': product({ m: 512, n: 512, k: 512 }),
+  'matmul 512³ in bf16': inBf16(product({ m: 512, n: 512, k: 512 })),
   'matmul 100×84×120, fc1': product({ m: 100, n: 84, k: 120, transB: true }),
   'matmul 100×10×84, fc2': product({ m: 100, n: 10, k: 84, transB: true }),
   'conv1 forward': convolution('forward', [100, 1, 32, 32], 6, 5),
@@ -51,10 +53,7 @@ const KERNELS: Readonly<Record<string, Kernel>> = {
 };
 
 export const works: Works = Object.fromEntries(
-  Object.entries(KERNELS).map(([name, { build }]) => [
-    name,
-    (target) => timeProgram(target, build),
-  ]),
+  Object.entries(KERNELS).map(([name, kernel]) => [name, (target) => timeProgram(target, kernel)]),
 );
 
 export const suite: Suite = {

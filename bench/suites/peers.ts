@@ -5,6 +5,7 @@ import {
   adamw,
   convolution,
   equalRoots,
+  inBf16,
   type Kernel,
   lion,
   lionBf16,
@@ -27,7 +28,7 @@ interface Duel {
 }
 
 const kernel = (built: Kernel, peers: readonly Subject[], target?: Target): Duel => ({
-  perform: (target) => timeProgram(target, built.build),
+  perform: (target) => timeProgram(target, built),
   peers,
   target,
   amount: built.amount,
@@ -140,6 +141,17 @@ const DUELS: Readonly<Record<string, Duel>> = {
       kernel(convolution('all', image, out, 3, 1), [torch('convolution', cores, image, out, 3, 1)]),
     ]),
   ),
+  ...Object.fromEntries(
+    RESNET.map(([image, out]) => [
+      `conv 3×3 ${image.join('×')} → ${out} in bf16, forward and both gradients`,
+      kernel(inBf16(convolution('all', image, out, 3, 1)), [
+        torch('convolution', cores, image, out, 3, 1, 'bfloat16'),
+      ]),
+    ]),
+  ),
+  'matmul 1024×1024×1024 in bf16': kernel(inBf16(product({ m: 1024, n: 1024, k: 1024 })), [
+    torch('matmul', cores, 1024, 1024, 1024, 'bfloat16'),
+  ]),
   ...Object.fromEntries(
     roots.map(([count, n]) => [
       `A^(−1/4), ${count} of ${n}×${n}`,

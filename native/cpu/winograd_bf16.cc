@@ -14,6 +14,8 @@ constexpr int64_t kPanel = 8;        // outputs of a microkernel
 constexpr int64_t kOutsAtOnce = 32;  // whose products wait for their transform
 constexpr int64_t kTileVectorsAtOnce = 3;
 constexpr int64_t kCachedFloats = 196608;  // of a task
+constexpr int64_t kInputsAhead = 8;        // whose weights are fetched
+constexpr int64_t kTasks = 32;             // or few tasks are cut by outputs
 
 // Rows of tiles of the batch, image after image, in tasks of so many.
 struct TileRows {
@@ -48,22 +50,30 @@ class Panels {
   }
   void fill(const float* weight, int64_t panel) const {
     float* const to = data_ + panel * kElements * depth_ * kPanel;
-    for (int64_t p = 0; p < depth_; ++p) {
-      float taps[9][kLanes] = {};  // in lanes: the two inputs of every output
-      for (int l = 0; l < kLanes; ++l) {
-        const int64_t o = panel * kPanel + l / 2, c = 2 * p + l % 2;
-        if (o >= conv_.out || c >= conv_.in) continue;
-        const float* const from = weight + o * conv_.outStride + c * conv_.inStride;
-        for (int i = 0; i < 9; ++i) taps[conv_.flipped ? 8 - i : i][l] = from[i];
-      }
-      TransformedTiles transformed;
-      transformTapsInLanes(taps, transformed);
+    for (int64_t p = 0; p < depth_; p += 2) {
+      TransformedTiles first, second;
+      transform(weight, panel, p, first);
+      transform(weight, panel, p + 1, second);
+      const int64_t floats = std::min<int64_t>(depth_ - p, 2) * kPanel;
       for (int e = 0; e < kElements; ++e)
-        storeTail(to + (e * depth_ + p) * kPanel, neighbours(transformed[e], vf{}), kPanel);
+        storeTail(to + (e * depth_ + p) * kPanel, neighbours(first[e], second[e]), floats);
     }
   }
 
  private:
+  // In lanes: the two inputs p of every output.
+  void transform(const float* weight, int64_t panel, int64_t p, TransformedTiles& to) const {
+    float taps[9][kLanes] = {};
+    for (int l = 0; l < kLanes; ++l) {
+      const int64_t o = panel * kPanel + l / 2, c = 2 * p + l % 2;
+      if (o >= conv_.out || c >= conv_.in) continue;
+      const float* const from = weight + o * conv_.outStride + c * conv_.inStride;
+      __builtin_prefetch(from + kInputsAhead * conv_.inStride);
+      for (int i = 0; i < 9; ++i) taps[conv_.flipped ? 8 - i : i][l] = from[i];
+    }
+    transformTapsInLanes(taps, to);
+  }
+
   const WinogradConvolution& conv_;
   int64_t depth_;
   float* data_;
@@ -80,65 +90,109 @@ Run winogradBf16(Instruction& instruction, const WinogradConvolution& conv, Oper
   const TileRows tiles(conv);
   const auto inputChunks = chunksOf<InputTiles>(conv);
   const auto outputChunks = chunksOf<OutputTiles>(conv);
+  const bool sideBySide = areSideBySide(conv);
   const int64_t stride = tiles.stride, depth = ceilDiv(conv.in, 2);
-  const int64_t inputStride = depth * stride + kLanes;  // odd, for the cache's sake; room for the
-                                                        // last row's lanes
+  // A vector more, for the last row's lanes, and lest elements meet in the same lines of a cache.
+  const int64_t inputStride = depth * stride + kLanes;
   const int64_t productStride = kOutsAtOnce * stride + kLanes;
-  const int64_t perThread = kElements * (inputStride + productStride) + kLanes;
+  const int64_t inputFloats = kElements * inputStride + kLanes;
+  const int64_t productFloats = kElements * productStride + kLanes;
   const int64_t weightFloats = Scratch::padded(Panels::floats(conv));
+
+  const int64_t tasks = tiles.tasks();
+  const int64_t groups = ceilDiv(conv.out, kOutsAtOnce);
+  const int64_t parts = std::clamp<int64_t>(kTasks / tasks, 1, groups);
+  // Parts share the inputs of their task.
+  const int64_t inputsHeld = parts == 1 ? instruction.threads : tasks;
   instruction.scratchBytes =
-      (weightFloats + instruction.threads * perThread) * static_cast<int64_t>(sizeof(float));
+      (weightFloats + inputsHeld * inputFloats + instruction.threads * productFloats) *
+      static_cast<int64_t>(sizeof(float));
 
   return [=](const Step& step) {
     float* const transformed = reinterpret_cast<float*>(step.scratch);
+    float* const allInputs = transformed + weightFloats;
+    float* const allProducts = allInputs + inputsHeld * inputFloats;
     const Panels panels(conv, transformed);
     step.pool.parallel(Panels::count(conv),
                        [&](int64_t panel, int) { panels.fill(weight.f32(step), panel); });
 
-    step.pool.parallel(tiles.tasks(), [&](int64_t task, int thread) {
-      float* const inputs = transformed + weightFloats + thread * perThread;
-      float* const products = inputs + kElements * inputStride;
+    const auto transform = [&](int64_t task, float* inputs) {
       const int64_t first = task * tiles.rows, rows = std::min(tiles.rows, tiles.total - first);
-
       // Vectors reach beyond a row of tiles, into the next, which is written after it.
       for (int64_t p = 0; p < depth; ++p)
         for (int64_t r = 0; r < rows; ++r) {
           const int64_t image = (first + r) / tiles.down, i = (first + r) % tiles.down;
-          const float* const from = x.f32(step) + (image * conv.in + 2 * p) * conv.plane();
+          const float* const even = x.f32(step) + (image * conv.in + 2 * p) * conv.plane();
+          const float* const odd = 2 * p + 1 < conv.in ? even + conv.plane() : even;
           float* to = inputs + p * stride + r * tiles.across;
+          prefetchRow<0>(even + 2 * conv.plane(), i, conv.width);
+          prefetchRow<0>(even + 3 * conv.plane(), i, conv.width);
           for (const InputTiles& chunk : inputChunks) {
-            TransformedTiles even, odd = {};
-            chunk.load(from, i, even);
-            if (2 * p + 1 < conv.in) chunk.load(from + conv.plane(), i, odd);
-            for (int e = 0; e < kElements; ++e) store(to + e * inputStride, pairs(even[e], odd[e]));
+            TransformedTiles d, other;
+            if (sideBySide) {
+              chunk.load({even, odd}, i, d);
+              for (int e = 0; e < kElements; ++e) storePairsOfHalves(to + e * inputStride, d[e]);
+              continue;
+            }
+            chunk.load({even, even}, i, d);
+            chunk.load({odd, odd}, i, other);
+            for (int e = 0; e < kElements; ++e) store(to + e * inputStride, pairs(d[e], other[e]));
             to += kLanes;
           }
         }
+    };
 
-      for (int64_t out = 0; out < conv.out; out += kOutsAtOnce) {
-        const int64_t outs = std::min(kOutsAtOnce, conv.out - out);
-        for (int e = 0; e < kElements; ++e)
-          for (int64_t o = 0; o < outs; o += kPanel)
-            for (int64_t t = 0; t < stride; t += kTileVectorsAtOnce * kLanes) {
-              const int64_t vectors = std::min(kTileVectorsAtOnce, (stride - t) / kLanes);
-              const int64_t last = (vectors - 1) * kLanes;
-              kTiles[vectors - 1]({depth, panels.of((out + o) / kPanel, e), kPanel,
-                                   inputs + e * inputStride + t, stride, last, last},
-                                  {products + e * productStride + o * stride + t, stride, 1, 1, 0,
-                                   nullptr, nullptr});
-            }
-        for (int64_t o = 0; o < outs; ++o)
-          for (int64_t r = 0; r < rows; ++r) {
-            const int64_t image = (first + r) / tiles.down, i = (first + r) % tiles.down;
-            const float* from = products + o * stride + r * tiles.across;
-            for (const OutputTiles& chunk : outputChunks) {
-              TransformedTiles m;
-              for (int e = 0; e < kElements; ++e) m[e] = load(from + e * productStride);
-              chunk.store(m, bias.id < 0 ? 0.0f : bias.f32(step)[out + o],
-                          y.f32(step) + (image * conv.out + out + o) * conv.outPlane(), i);
-              from += kLanes;
-            }
+    const auto multiply = [&](int64_t outs, int64_t out, const float* inputs, float* products) {
+      for (int e = 0; e < kElements; ++e)
+        for (int64_t o = 0; o < outs; o += kPanel)
+          for (int64_t t = 0; t < stride; t += kTileVectorsAtOnce * kLanes) {
+            const int64_t vectors = std::min(kTileVectorsAtOnce, (stride - t) / kLanes);
+            const int64_t last = (vectors - 1) * kLanes;
+            kTiles[vectors - 1](
+                {depth, panels.of((out + o) / kPanel, e), kPanel, inputs + e * inputStride + t,
+                 stride, last, last},
+                {products + e * productStride + o * stride + t, stride, 1, 1, 0, nullptr, nullptr});
           }
+    };
+
+    const auto finish = [&](int64_t task, int64_t outs, int64_t out, const float* products) {
+      const int64_t first = task * tiles.rows, rows = std::min(tiles.rows, tiles.total - first);
+      const auto biasOf = [&](int64_t o) { return bias.id < 0 ? 0.0f : bias.f32(step)[o]; };
+      for (int64_t o = 0; o < outs; o += sideBySide ? 2 : 1) {
+        const int64_t other = sideBySide ? std::min(o + 1, outs - 1) : o;
+        const vf biases = halves(splat(biasOf(out + o)), splat(biasOf(out + other)));
+        for (int64_t r = 0; r < rows; ++r) {
+          const int64_t image = (first + r) / tiles.down, i = (first + r) % tiles.down;
+          const float* from = products + o * stride + r * tiles.across;
+          float* const to = y.f32(step) + (image * conv.out + out) * conv.outPlane();
+          const float* const next = to + (other + 1) * conv.outPlane();
+          prefetchRow<1>(next, i, conv.outWidth());
+          if (sideBySide) prefetchRow<1>(next + conv.outPlane(), i, conv.outWidth());
+          for (const OutputTiles& chunk : outputChunks) {
+            const auto at = [&](int e) {
+              const float* const first = from + e * productStride;
+              return sideBySide ? loadHalves(first, first + (other - o) * stride) : load(first);
+            };
+            chunk.store(at, biases, {to + o * conv.outPlane(), to + other * conv.outPlane()}, i);
+            from += kLanes;
+          }
+        }
+      }
+    };
+
+    if (parts > 1)
+      step.pool.parallel(
+          tasks, [&](int64_t task, int) { transform(task, allInputs + task * inputFloats); });
+    step.pool.parallel(tasks * parts, [&](int64_t index, int thread) {
+      const int64_t task = index / parts, part = index % parts;
+      float* const inputs = allInputs + (parts > 1 ? task : thread) * inputFloats;
+      float* const products = allProducts + thread * productFloats;
+      if (parts == 1) transform(task, inputs);
+      const int64_t end = std::min((part + 1) * groups / parts * kOutsAtOnce, conv.out);
+      for (int64_t out = part * groups / parts * kOutsAtOnce; out < end; out += kOutsAtOnce) {
+        const int64_t outs = std::min(kOutsAtOnce, conv.out - out);
+        multiply(outs, out, inputs, products);
+        finish(task, outs, out, products);
       }
     });
   };
