@@ -68,8 +68,8 @@ def update(method, sizes):
     return timed(lion)
 
 
-def training(model, inputs, classes, momentum):
-    labels = torch.randint(classes, (inputs.shape[0],))
+def training(model, inputs, classes, momentum, labels=None):
+    labels = torch.randint(classes, (labels or inputs.shape[0],))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=momentum)
 
     def step():
@@ -90,6 +90,21 @@ def lenet5(batch):
 def mlp(batch):
     model = nn.Sequential(nn.Linear(10, 64), nn.ReLU(), nn.Dropout(0.1), nn.Linear(64, 2))
     return training(model, noise(batch, 10), 2, 0.9)
+
+
+class Tagger(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.words = nn.Embedding(1000, 100)
+        self.lstm = nn.LSTM(100, 128, batch_first=True)
+        self.head = nn.Linear(128, 13)
+
+    def forward(self, tokens):
+        return self.head(self.lstm(self.words(tokens))[0]).flatten(0, 1)
+
+
+def tagger(batch, length):
+    return training(Tagger(), torch.randint(1000, (batch, length)), 13, 0, labels=batch * length)
 
 
 def convolution(image, out, kernel, padding):
@@ -121,7 +136,7 @@ def roots(count, n):
     return timed(step)
 
 
-WORKS = {f.__name__: f for f in (update, lenet5, mlp, convolution, matmul, roots)}
+WORKS = {f.__name__: f for f in (update, lenet5, mlp, tagger, convolution, matmul, roots)}
 
 threads, work = int(sys.argv[1]), sys.argv[2]
 arguments = json.loads(sys.argv[3]) if len(sys.argv) > 3 else []

@@ -97,11 +97,25 @@ Run op_inverseRoots(Instruction& in) {
   };
 }
 
+static bool isDiagonal(const Operand& factor) { return factor.type.shape.size() == 1; }
+
 // tr M / dim M
-static double meanTrace(const float* m, int64_t n) {
+static double meanTrace(const Operand& factor, const Step& step) {
+  const int64_t n = factor.dim(0), next = isDiagonal(factor) ? 1 : n + 1;
   double trace = 0;
-  for (int64_t i = 0; i < n; ++i) trace += m[i * n + i];
+  for (int64_t i = 0; i < n; ++i) trace += factor.f32(step)[i * next];
   return trace / static_cast<double>(n);
+}
+
+// out ← 1 / (d + shift); writes nothing unless all of them are positive and fit a float.
+static MatrixStatus reciprocals(const float* d, int64_t n, double shift, float* out) {
+  for (int64_t i = 0; i < n; ++i) {
+    if (!std::isfinite(d[i])) return MatrixStatus::notFinite;
+    const float x = static_cast<float>(1 / (d[i] + shift));
+    if (!(x > 0 && std::isfinite(x))) return MatrixStatus::notPositive;
+  }
+  for (int64_t i = 0; i < n; ++i) out[i] = static_cast<float>(1 / (d[i] + shift));
+  return MatrixStatus::ok;
 }
 
 Run op_kfacInverses(Instruction& in) {
@@ -118,8 +132,9 @@ Run op_kfacInverses(Instruction& in) {
   const int64_t header = align64(static_cast<int64_t>(factors.size() * sizeof(MatrixStatus)));
   std::vector<int64_t> orders, bytes;
   for (const Operand& factor : factors) {
-    orders.push_back(factor.dim(0));
-    bytes.push_back(static_cast<int64_t>(choleskyInverseScratchBytes(factor.dim(0))));
+    const int64_t order = isDiagonal(factor) ? 1 : factor.dim(0);
+    orders.push_back(order);
+    bytes.push_back(static_cast<int64_t>(choleskyInverseScratchBytes(order)));
   }
   const MatrixTasks forMatrices(orders, bytes, in.threads);
   in.scratchBytes = header + forMatrices.scratchBytes();
@@ -129,13 +144,16 @@ Run op_kfacInverses(Instruction& in) {
     MatrixStatus* results = reinterpret_cast<MatrixStatus*>(step.scratch);
     const auto invert = [&](size_t i, char* scratch, ThreadPool& pool) {
       const size_t a = i / 2 * 2, g = a + 1;
-      const double ratio = meanTrace(factors[a].f32(step), factors[a].dim(0)) /
-                           meanTrace(factors[g].f32(step), factors[g].dim(0));
+      const double ratio = meanTrace(factors[a], step) / meanTrace(factors[g], step);
       const double pi = ratio > 0 && std::isfinite(ratio) ? std::sqrt(ratio) : 1;
       const double root = std::sqrt(static_cast<double>(*damping.f32(step)));
-      results[i] =
-          choleskyInverse(factors[i].f32(step), factors[i].dim(0), i == a ? pi * root : root / pi,
-                          inverses[i].f32(step), scratch, pool);
+      const double shift = i == a ? pi * root : root / pi;
+      const float* const factor = factors[i].f32(step);
+      float* const inverse = inverses[i].f32(step);
+      const int64_t n = factors[i].dim(0);
+      results[i] = isDiagonal(factors[i])
+                       ? reciprocals(factor, n, shift, inverse)
+                       : choleskyInverse(factor, n, shift, inverse, scratch, pool);
     };
     forMatrices(
         step, step.scratch + header, [](size_t, char*) {}, invert);

@@ -23,7 +23,9 @@ const kfacEigenOp = defineOp<EigenAttrs>({
     }
     tensors.forEach((_, layer) => {
       const [a, g, aBasis, gBasis, scale] = matrices.slice(OPERANDS * layer);
-      expectType('kfacEigen', 'a factor', a, 'f32', [a.shape[0], a.shape[0]]);
+      if (a.shape.length !== 1) {
+        expectType('kfacEigen', 'a factor', a, 'f32', [a.shape[0], a.shape[0]]);
+      }
       expectType('kfacEigen', 'a factor', g, 'f32', [g.shape[0], g.shape[0]]);
       expectSameShape('kfacEigen', a.shape, aBasis.shape);
       expectSameShape('kfacEigen', g.shape, gBasis.shape);
@@ -48,7 +50,7 @@ const kfacEigenOp = defineOp<EigenAttrs>({
 /** Writes nothing unless the result is ok. */
 function decompose([a, g, aBasis, gBasis, scale]: Operand[], damping: number): MatrixStatus {
   const [m, n] = scale.shape;
-  const [ofA, ofG] = [eigh(a.data as Real, n), eigh(g.data as Real, m)];
+  const [ofA, ofG] = [eigenOf(a), eigenOf(g)];
   if (ofA === undefined || ofG === undefined) return 'notFinite';
   const fresh = new Float64Array(m * n);
   for (let o = 0; o < m; o++) {
@@ -59,21 +61,29 @@ function decompose([a, g, aBasis, gBasis, scale]: Operand[], damping: number): M
   }
   if (!fresh.every((x) => Number.isFinite(Math.fround(x)))) return 'notPositive';
   scale.data.set(fresh);
-  aBasis.data.set(ofA.vectors);
+  if (a.shape.length > 1) aBasis.data.set(ofA.vectors);
   gBasis.data.set(ofG.vectors);
   return 'ok';
 }
 
+/** Of a matrix, or of the vector of its diagonal, whose eigenvectors are the unit vectors. */
+function eigenOf({ data, shape: [n, columns] }: Operand) {
+  if (columns !== undefined) return eigh(data as Real, n);
+  const values = Float64Array.from(data);
+  return values.every(Number.isFinite) ? { values, vectors: [] } : undefined;
+}
+
 /** What turns a layer's gradient, and scales it there. */
 export interface EigenForm {
-  /** [in, in] and [out, out]: eigenvectors as rows. */
-  readonly aBasis: Value;
+  /** [in, in] and [out, out]: eigenvectors as rows. None of a diagonal A. */
+  readonly aBasis: Value | undefined;
   readonly gBasis: Value;
   /** [out, in]: 1 / (gₒaᵢ + λ) of the eigenvalues. */
   readonly scale: Value;
 }
 
 export interface EigenLayer extends EigenForm {
+  /** A matrix, or the vector of its diagonal. */
   readonly a: Value;
   readonly g: Value;
   /** Index of the weight among the parameters, for messages. */
@@ -90,15 +100,21 @@ export function kfacEigen(
   layers: readonly EigenLayer[],
   damping: Value,
 ): void {
-  const matrices = layers.flatMap((l) => [l.a, l.g, l.aBasis, l.gBasis, l.scale]);
+  const matrices = layers.flatMap((l) => [l.a, l.g, l.aBasis ?? l.a, l.gBasis, l.scale]);
   status.graph.add(kfacEigenOp, [status, failures, damping, ...matrices], {
     tensors: layers.map((l) => l.tensor),
     stepSlot: status.graph.step.index,
   });
 }
 
-/** (A ⊗ G + λI)⁻¹ of V [out, in]: Q_Gᵀ (scale ⊙ (Q_G V Q_Aᵀ)) Q_A. */
+/**
+ * (A ⊗ G + λI)⁻¹ of V [out, in]: Q_Gᵀ (scale ⊙ (Q_G V Q_Aᵀ)) Q_A; of a diagonal A that of V [in, out]:
+ * (scale ⊙ (Q_G Vᵀ))ᵀ Q_G.
+ */
 export function inEigenbasis(v: Value, { aBasis, gBasis, scale }: EigenForm): Value {
+  if (aBasis === undefined) {
+    return matmul(mul(matmul(gBasis, v, { transB: true }), scale), gBasis, { transA: true });
+  }
   const turned = matmul(matmul(gBasis, v), aBasis, { transB: true });
   return matmul(matmul(gBasis, mul(turned, scale), { transA: true }), aBasis);
 }

@@ -153,7 +153,9 @@ const kfacInversesOp = defineOp<InverseAttrs>({
             status,
             failures,
             index,
-            choleskyInverse(m.data as Real, m.shape[0], shift, out.data as Real),
+            m.shape.length === 1
+              ? reciprocals(m, shift, out)
+              : choleskyInverse(m.data as Real, m.shape[0], shift, out.data as Real),
             tensor,
             row[stepSlot],
           );
@@ -164,14 +166,26 @@ const kfacInversesOp = defineOp<InverseAttrs>({
   },
 });
 
-/** tr M / dim M. */
-function meanTrace({ data, shape: [n] }: Operand): number {
+/** tr M / dim M of a matrix, or of the vector of its diagonal. */
+function meanTrace({ data, shape: [n, columns = 0] }: Operand): number {
   let trace = 0;
-  for (let i = 0; i < n; i++) trace += data[i * n + i];
+  for (let i = 0; i < n; i++) trace += data[i * columns + i];
   return trace / n;
 }
 
+/** out ← 1 / (d + shift); writes nothing unless all of them are positive and fit a float. */
+function reciprocals({ data, size }: Operand, shift: number, out: Operand): MatrixStatus {
+  for (let i = 0; i < size; i++) {
+    if (!Number.isFinite(data[i])) return 'notFinite';
+    const x = 1 / (data[i] + shift);
+    if (!(x > 0 && Number.isFinite(Math.fround(x)))) return 'notPositive';
+  }
+  for (let i = 0; i < size; i++) out.data[i] = 1 / (data[i] + shift);
+  return 'ok';
+}
+
 export interface FactorPair {
+  /** A matrix, or the vector of its diagonal. */
   readonly a: Value;
   readonly aInverse: Value;
   readonly g: Value;

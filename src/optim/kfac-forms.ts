@@ -1,7 +1,9 @@
 import type { Value } from '../graph/graph.ts';
+import { mul } from '../ops/binary.ts';
 import type { Numbers } from '../ops/define.ts';
 import { inEigenbasis, kfacEigen } from '../ops/kfac_eigen.ts';
 import { matmul } from '../ops/linear.ts';
+import { reshape } from '../ops/reshape.ts';
 import { kfacInverses } from '../ops/roots.ts';
 import type { OptimizerTrace } from './optimizer.ts';
 
@@ -10,6 +12,7 @@ export interface LayerFactors {
   readonly name: string;
   /** Index of the weight among the parameters, for messages. */
   readonly tensor: number;
+  /** A matrix, or of an embedding the vector of its diagonal. */
   readonly a: Value;
   readonly g: Value;
 }
@@ -24,26 +27,28 @@ type Form = (
   damping: Value,
 ) => (v: Value, layer: number) => Value;
 
-const square = (factor: Value) => ({ dtype: 'f32' as const, shape: factor.shape });
-
-/** U = (G + √λd/π I)⁻¹ V (A + π√λd I)⁻¹. */
+/** U = (G + √λd/π I)⁻¹ V (A + π√λd I)⁻¹, of an embedding its transpose. */
 const inverse: Form = (t, layers, damping) => {
   const failures = counters(t, 2);
   const inverses = layers.map(({ name, a, g }) => ({
-    aInverse: t.state(`aInverse/${name}`, square(a), identity(a)),
-    gInverse: t.state(`gInverse/${name}`, square(g), identity(g)),
+    aInverse: t.state(`aInverse/${name}`, a.type, identity(a)),
+    gInverse: t.state(`gInverse/${name}`, g.type, identity(g)),
   }));
   const pairs = layers.map((layer, i) => ({ ...layer, ...inverses[i] }));
   kfacInverses(t.status, failures, pairs, damping);
-  return (v, i) => matmul(matmul(inverses[i].gInverse, v), inverses[i].aInverse);
+  return (v, i) => {
+    const { aInverse, gInverse } = inverses[i];
+    if (isDiagonal(aInverse)) return mul(matmul(v, gInverse), reshape(aInverse, [-1, 1]));
+    return matmul(matmul(gInverse, v), aInverse);
+  };
 };
 
 /** U = Q_Gᵀ ((Q_G V Q_Aᵀ) / (gₒaᵢ + λd)) Q_A. */
 const eigen: Form = (t, layers, damping) => {
   const failures = counters(t, 1);
   const forms = layers.map(({ name, a, g }) => ({
-    aBasis: t.state(`aBasis/${name}`, square(a), identity(a)),
-    gBasis: t.state(`gBasis/${name}`, square(g), identity(g)),
+    aBasis: isDiagonal(a) ? undefined : t.state(`aBasis/${name}`, a.type, identity(a)),
+    gBasis: t.state(`gBasis/${name}`, g.type, identity(g)),
     scale: t.state(`scale/${name}`, { dtype: 'f32', shape: [g.shape[0], a.shape[0]] }, (data) =>
       data.fill(1),
     ),
@@ -61,8 +66,10 @@ const counters = (t: OptimizerTrace, each: number): Value => {
 
 export const FORMS = { inverse, eigen };
 
+const isDiagonal = ({ shape }: Value): boolean => shape.length === 1;
+
 const identity =
-  ({ shape: [n] }: Value) =>
+  ({ shape: [n, columns = 0] }: Value) =>
   (data: Numbers) => {
-    for (let i = 0; i < n; i++) data[i * n + i] = 1;
+    for (let i = 0; i < n; i++) data[i * columns + i] = 1;
   };
