@@ -27,7 +27,7 @@ export {
   type Scope,
 } from './nn/layer.ts';
 export * from './nn/layers.ts';
-export { crossEntropy, type Loss, squaredError } from './nn/loss.ts';
+export { crossEntropy, type Loss, squaredError, tokenCrossEntropy } from './nn/loss.ts';
 export { lenet5 } from './nn/models.ts';
 export { sequential } from './nn/sequential.ts';
 export * as ops from './ops/index.ts';

@@ -69,10 +69,10 @@ def update(method, sizes):
     return timed(lion)
 
 
-def training(model, inputs, classes, momentum, batch):
+def training(model, inputs, classes, momentum, batch, labels_each=()):
     """Steps through the data in a random order, as an epoch does."""
     count = inputs.shape[0]
-    labels = torch.randint(classes, (count,))
+    labels = torch.randint(classes, (count, *labels_each))
     batches = torch.randperm(count).split(batch)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=momentum)
     at = itertools.cycle(batches)
@@ -80,7 +80,7 @@ def training(model, inputs, classes, momentum, batch):
     def step():
         rows = next(at)
         optimizer.zero_grad(set_to_none=True)
-        F.cross_entropy(model(inputs[rows]), labels[rows]).backward()
+        F.cross_entropy(model(inputs[rows]), labels[rows].flatten()).backward()
         optimizer.step()
 
     return timed(step)
@@ -96,6 +96,22 @@ def lenet5(batch):
 def mlp(batch):
     model = nn.Sequential(nn.Linear(10, 64), nn.ReLU(), nn.Dropout(0.1), nn.Linear(64, 2))
     return training(model, noise(2000 * batch, 10), 2, 0.9, batch)
+
+
+class Tagger(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.words = nn.Embedding(1000, 100)
+        self.lstm = nn.LSTM(100, 128, batch_first=True)
+        self.head = nn.Linear(128, 13)
+
+    def forward(self, tokens):
+        return self.head(self.lstm(self.words(tokens))[0]).flatten(0, 1)
+
+
+def tagger(batch, length):
+    tokens = torch.randint(1000, (200 * batch, length))
+    return training(Tagger(), tokens, 13, 0, batch, labels_each=(length,))
 
 
 def convolution(image, out, kernel, padding, dtype="float32"):
@@ -127,7 +143,7 @@ def roots(count, n):
     return timed(step)
 
 
-WORKS = {f.__name__: f for f in (update, lenet5, mlp, convolution, matmul, roots)}
+WORKS = {f.__name__: f for f in (update, lenet5, mlp, tagger, convolution, matmul, roots)}
 
 threads, work = int(sys.argv[1]), sys.argv[2]
 arguments = json.loads(sys.argv[3]) if len(sys.argv) > 3 else []

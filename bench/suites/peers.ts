@@ -13,6 +13,7 @@ import {
   type Sides,
   sgdMomentum,
 } from '../kernels.ts';
+import { lstmSteps } from '../lstm.ts';
 import { mlpSteps } from '../mlp.ts';
 import { openblas, tensorflow, torch, triad } from '../peers.ts';
 import { timeProgram } from '../program.ts';
@@ -133,6 +134,11 @@ const DUELS: Readonly<Record<string, Duel>> = {
   'MLP 10-64-2 step with dropout, batch 32': {
     perform: (target) => mlpSteps(target, 32),
     peers: [torch('mlp', 1, 32)],
+    target: ONE_THREAD,
+  },
+  'LSTM step, batch 2, 15 steps, hidden 128': {
+    perform: (target) => lstmSteps(target, 2, 15),
+    peers: [torch('tagger', 1, 2, 15)],
     target: ONE_THREAD,
   },
   ...Object.fromEntries(

@@ -55,6 +55,8 @@ Run op_kfacInputFactor(Instruction& in) {
   const Operand factor = in.inputs.at(1);
   const Operand updates = in.inputs.at(2);
   const Operand x = in.inputs.at(3);
+  const bool weighted = in.inputs.size() > 4;
+  const Operand weights = weighted ? in.inputs[4] : Operand{};
   const bool bias = in.integer("bias") != 0;
   const int64_t examples = x.dim(0);
   const bool convolution = !in.list("kernel").empty();
@@ -70,7 +72,7 @@ Run op_kfacInputFactor(Instruction& in) {
   const int64_t dim = (convolution ? windows.taps() : x.dim(1)) + (bias ? 1 : 0);
   const int64_t columns = convolution ? windows.positions() : 1;
   const int64_t exampleSize = examples == 0 ? 0 : x.size() / examples;
-  const double scale = 1.0 / static_cast<double>(examples);
+  const double scale = weighted ? 1 : 1 / static_cast<double>(examples);
   const WindowGram gram(windows, bias);
   if (convolution && gram.pays()) {
     const int64_t part = examplesAtOnce(windows.channels, windows.height * windows.width, examples);
@@ -102,7 +104,10 @@ Run op_kfacInputFactor(Instruction& in) {
         unfold(windows, padImage(windows, from, images + thread * padded), 0, windows.outHeight(),
                to, ld);
       } else {
-        for (int64_t i = 0; i < exampleSize; ++i) to[i * ld] = from[i];
+        const float root = weighted ? std::sqrt(weights.f32(step)[example]) : 1.0f;
+        for (int64_t i = 0; i < exampleSize; ++i) to[i * ld] = root == 0 ? 0.0f : root * from[i];
+        if (bias) to[(dim - 1) * ld] = root;
+        return;
       }
       if (bias) std::fill(to + (dim - 1) * ld, to + (dim - 1) * ld + columns, 1.0f);
     };
@@ -111,11 +116,40 @@ Run op_kfacInputFactor(Instruction& in) {
   };
 }
 
+// A task owns a range of the table's rows and reads all tokens, so that equal ones are added in
+// order.
+Run op_kfacTokenFactor(Instruction& in) {
+  const Operand status = in.inputs.at(0);
+  const Operand factor = in.inputs.at(1);
+  const Operand updates = in.inputs.at(2);
+  const Operand tokens = in.inputs.at(3);
+  const bool weighted = in.inputs.size() > 4;
+  const Operand weights = weighted ? in.inputs[4] : Operand{};
+  const int64_t rows = tokens.size();
+  return [=](const Step& step) {
+    if (standsStill(status.i32(step)) || rows == 0) return;
+    const double decay = factorDecay(*updates.i32(step));
+    const double each = 1 / static_cast<double>(rows);
+    forChunks(step.pool, factor.size(), [&](int64_t begin, int64_t end, int64_t) {
+      float* const a = factor.f32(step);
+      for (int64_t i = begin; i < end; ++i) a[i] *= static_cast<float>(decay);
+      for (int64_t r = 0; r < rows; ++r) {
+        const int64_t token = tokens.i32(step)[r];
+        if (token < begin || token >= end) continue;
+        const double weight = weighted ? weights.f32(step)[r] : each;
+        a[token] += static_cast<float>((1 - decay) * weight);
+      }
+    });
+  };
+}
+
 Run op_kfacGradFactor(Instruction& in) {
   const Operand status = in.inputs.at(0);
   const Operand factor = in.inputs.at(1);
   const Operand updates = in.inputs.at(2);
-  const std::vector<Operand> gradients(in.inputs.begin() + 3, in.inputs.end());
+  const bool weighted = in.integer("weighted") != 0;
+  const Operand weights = weighted ? in.inputs.at(3) : Operand{};
+  const std::vector<Operand> gradients(in.inputs.begin() + (weighted ? 4 : 3), in.inputs.end());
   const int64_t examples = gradients.at(0).dim(0), dim = gradients[0].dim(1);
   const int64_t columns = examples * dim == 0 ? 0 : gradients[0].size() / (examples * dim);
   const int64_t gathered = gatheredFloats(dim, examples, columns);
@@ -126,12 +160,18 @@ Run op_kfacGradFactor(Instruction& in) {
   return [=](const Step& step) {
     if (standsStill(status.i32(step)) || columns == 0) return;
     float* columnsOf = reinterpret_cast<float*>(step.scratch);
-    // s′ = examples · dy: the batch mean put 1/examples into every row.
-    const double scale = static_cast<double>(examples) / static_cast<double>(columns);
+    // s′ = dy / weight: the mean put its weight, 1/examples, into every row.
+    const double scale =
+        (weighted ? 1 : static_cast<double>(examples)) / static_cast<double>(columns);
     GemmOut out = blended(factor.f32(step), scale, *updates.i32(step));
     for (const Operand& dy : gradients) {
       auto gather = [&](int64_t example, float* to, int64_t ld, int) {
         const float* from = dy.f32(step) + example * dim * columns;
+        if (weighted) {
+          const float weight = weights.f32(step)[example], root = std::sqrt(weight);
+          for (int64_t o = 0; o < dim; ++o) to[o * ld] = weight == 0 ? 0.0f : from[o] / root;
+          return;
+        }
         for (int64_t o = 0; o < dim; ++o)
           std::memcpy(to + o * ld, from + o * columns,
                       static_cast<size_t>(columns) * sizeof(float));

@@ -16,6 +16,7 @@ namespace {
 struct Factor {
   Operand matrix, basis;
   int64_t n, values, vectors;  // where its doubles stand
+  bool diagonal;               // the vector of one: its values, without a basis
 };
 
 struct Layer {
@@ -41,6 +42,11 @@ void writeBasis(const double* vectors, int64_t n, float* basis) {
   for (int64_t i = 0; i < n * n; ++i) basis[i] = static_cast<float>(vectors[i]);
 }
 
+bool copyFinite(const float* from, int64_t n, double* to) {
+  std::copy(from, from + n, to);
+  return std::all_of(from, from + n, [](float x) { return std::isfinite(x); });
+}
+
 }  // namespace
 
 Run op_kfacEigen(Instruction& in) {
@@ -54,11 +60,12 @@ Run op_kfacEigen(Instruction& in) {
     for (size_t side = 0; side < 2; ++side) {
       const Operand &matrix = in.inputs.at(3 + 5 * l + side),
                     &basis = in.inputs.at(5 + 5 * l + side);
+      const bool diagonal = basis.type.shape.size() == 1;
       const int64_t n = basis.dim(0);
-      factors.push_back({matrix, basis, n, doubles, doubles + n});
-      orders.push_back(n);
-      doubles += n + n * n;
-      bytes.push_back(static_cast<int64_t>(eighScratchBytes(n)));
+      factors.push_back({matrix, basis, n, doubles, doubles + n, diagonal});
+      orders.push_back(diagonal ? 1 : n);
+      doubles += diagonal ? n : n + n * n;
+      bytes.push_back(static_cast<int64_t>(eighScratchBytes(orders.back())));
     }
     layers.push_back({in.inputs.at(7 + 5 * l), in.list("tensors")[l]});
   }
@@ -72,10 +79,15 @@ Run op_kfacEigen(Instruction& in) {
     double* const numbers = reinterpret_cast<double*>(step.scratch);
     char* const good = step.scratch + outcomes;
     const auto begin = [&](size_t t, char* scratch) {
+      if (factors[t].diagonal) return;
       beginEigh(packedMatrix(factors[t].matrix.f32(step), factors[t].n), scratch);
     };
     const auto finish = [&](size_t t, char* scratch, ThreadPool& pool) {
       const Factor& f = factors[t];
+      if (f.diagonal) {
+        good[t] = copyFinite(f.matrix.f32(step), f.n, numbers + f.values);
+        return;
+      }
       good[t] = finishEigh(f.n, numbers + f.values, numbers + f.vectors, scratch, pool);
     };
     forMatrices(step, step.scratch + header, begin, finish);
@@ -88,7 +100,8 @@ Run op_kfacEigen(Instruction& in) {
                      ? MatrixStatus::ok
                      : MatrixStatus::notPositive;
       if (result == MatrixStatus::ok)
-        for (const Factor* f : {&a, &g}) writeBasis(numbers + f->vectors, f->n, f->basis.f32(step));
+        for (const Factor* f : {&a, &g})
+          if (!f->diagonal) writeBasis(numbers + f->vectors, f->n, f->basis.f32(step));
       settle(words, failures.i32(step)[static_cast<size_t>(layers[l].tensor)], result,
              layers[l].tensor, step.row[stepSlot]);
     }

@@ -102,11 +102,30 @@ Run op_inverseRoots(Instruction& in) {
   };
 }
 
+// The inverse of a diagonal factor is the vector of its diagonal, as the factor is.
+static bool isDiagonal(const Operand& inverse) { return inverse.type.shape.size() == 1; }
+
 // tr M / dim M
 static double meanTrace(Lower m) {
   double trace = 0;
   for (int64_t i = 0; i < m.n; ++i) trace += m.row(i)[i];
   return trace / static_cast<double>(m.n);
+}
+static double meanOf(const float* d, int64_t n) {
+  double sum = 0;
+  for (int64_t i = 0; i < n; ++i) sum += d[i];
+  return sum / static_cast<double>(n);
+}
+
+// out ← 1 / (d + shift); writes nothing unless all of them are positive and fit a float.
+static MatrixStatus reciprocals(const float* d, int64_t n, double shift, float* out) {
+  for (int64_t i = 0; i < n; ++i) {
+    if (!std::isfinite(d[i])) return MatrixStatus::notFinite;
+    const float x = static_cast<float>(1 / (d[i] + shift));
+    if (!(x > 0 && std::isfinite(x))) return MatrixStatus::notPositive;
+  }
+  for (int64_t i = 0; i < n; ++i) out[i] = static_cast<float>(1 / (d[i] + shift));
+  return MatrixStatus::ok;
 }
 
 Run op_kfacInverses(Instruction& in) {
@@ -123,8 +142,9 @@ Run op_kfacInverses(Instruction& in) {
   const int64_t header = align64(static_cast<int64_t>(factors.size() * sizeof(MatrixStatus)));
   std::vector<int64_t> orders, bytes;
   for (const Operand& inverse : inverses) {
-    orders.push_back(inverse.dim(0));
-    bytes.push_back(static_cast<int64_t>(choleskyInverseScratchBytes(inverse.dim(0))));
+    const int64_t order = isDiagonal(inverse) ? 1 : inverse.dim(0);
+    orders.push_back(order);
+    bytes.push_back(static_cast<int64_t>(choleskyInverseScratchBytes(order)));
   }
   const MatrixTasks forMatrices(orders, bytes, in.threads);
   in.scratchBytes = header + forMatrices.scratchBytes();
@@ -133,15 +153,21 @@ Run op_kfacInverses(Instruction& in) {
     if (standsStill(words)) return;
     MatrixStatus* results = reinterpret_cast<MatrixStatus*>(step.scratch);
     const auto invert = [&](size_t i, char* scratch, ThreadPool& pool) {
-      const auto factor = [&](size_t k) {
-        return packedMatrix(factors[k].f32(step), inverses[k].dim(0));
+      const auto factor = [&](size_t k) { return factors[k].f32(step); };
+      const auto order = [&](size_t k) { return inverses[k].dim(0); };
+      const auto mean = [&](size_t k) {
+        return isDiagonal(inverses[k]) ? meanOf(factor(k), order(k))
+                                       : meanTrace(packedMatrix(factor(k), order(k)));
       };
       const size_t a = i / 2 * 2;
-      const double ratio = meanTrace(factor(a)) / meanTrace(factor(a + 1));
+      const double ratio = mean(a) / mean(a + 1);
       const double pi = ratio > 0 && std::isfinite(ratio) ? std::sqrt(ratio) : 1;
       const double root = std::sqrt(static_cast<double>(*damping.f32(step)));
-      results[i] = choleskyInverse(factor(i), i == a ? pi * root : root / pi, inverses[i].f32(step),
-                                   scratch, pool);
+      const double shift = i == a ? pi * root : root / pi;
+      float* const inverse = inverses[i].f32(step);
+      results[i] = isDiagonal(inverses[i]) ? reciprocals(factor(i), order(i), shift, inverse)
+                                           : choleskyInverse(packedMatrix(factor(i), order(i)),
+                                                             shift, inverse, scratch, pool);
     };
     forMatrices(
         step, step.scratch + header, [](size_t, char*) {}, invert);

@@ -124,9 +124,12 @@ static int64_t labelAt(const Operand& labels, const Step& step, int64_t row) {
   return labels.type.dtype == DType::u8 ? labels.data<uint8_t>(step)[row] : labels.i32(step)[row];
 }
 
+// Σ weight · (log Σ e^x − x[label]) over the rows whose weight is not 0; without weights the mean.
 Run op_crossEntropy(Instruction& in) {
   const Operand logits = in.inputs.at(0);
   const Operand labels = in.inputs.at(1);
+  const bool weighted = in.inputs.size() > 2;
+  const Operand weights = weighted ? in.inputs[2] : Operand{};
   const Operand loss = in.outputs.at(0);
   const Operand probabilities = in.outputs.at(1);
   const int64_t rows = logits.dim(0);
@@ -136,6 +139,7 @@ Run op_crossEntropy(Instruction& in) {
   return [=](const Step& step) {
     double* const partial = reinterpret_cast<double*>(step.scratch);
     const float* const x = logits.f32(step);
+    const float* const weight = weighted ? weights.f32(step) : nullptr;
     float* const p = probabilities.f32(step);
     const auto logitOfLabel = [&](int64_t row) -> double {
       const int64_t label = labelAt(labels, step, row);
@@ -147,15 +151,24 @@ Run op_crossEntropy(Instruction& in) {
         for (int64_t r = begin; r < end; ++r) {
           const double own = logitOfLabel(r);  // p may be x
           const Normaliser n = softmaxRow(x + r * classes, p + r * classes, classes);
-          sum += (n.top - own) + std::log(n.total);
+          if (weight && weight[r] == 0) continue;
+          const double row = (n.top - own) + std::log(n.total);
+          sum += weight ? weight[r] * row : row;
         }
       } else {
         for (int64_t r = begin; r < end; r += kLanes) {
           const int64_t count = std::min<int64_t>(kLanes, end - r);
-          for (int64_t l = 0; l < count; ++l) sum -= logitOfLabel(r + l);
+          double own[kLanes];
+          for (int64_t l = 0; l < count; ++l) own[l] = logitOfLabel(r + l);
           const Normalisers n = softmaxRows(x + r * classes, p + r * classes, count, classes);
+          if (weight) {
+            for (int64_t l = 0; l < count; ++l)
+              if (weight[r + l] != 0)
+                sum += weight[r + l] * ((n.top[l] - own[l]) + std::log(n.total[l]));
+            continue;
+          }
           double totals = 1;  // at most kShortRow^kLanes
-          for (int64_t l = 0; l < count; ++l) sum += n.top[l], totals *= n.total[l];
+          for (int64_t l = 0; l < count; ++l) sum += n.top[l] - own[l], totals *= n.total[l];
           sum += std::log(totals);
         }
       }
@@ -163,24 +176,27 @@ Run op_crossEntropy(Instruction& in) {
     });
     double total = 0;
     for (int64_t task = 0; task < tasks; ++task) total += partial[task];
-    *loss.f32(step) = static_cast<float>(total / static_cast<double>(rows));
+    *loss.f32(step) = static_cast<float>(weighted ? total : total / static_cast<double>(rows));
   };
 }
 
-// dlogits = dloss / rows · (probabilities − onehot(label))
+// dlogits = dloss · weight · (probabilities − onehot(label)), the weight 1/rows without weights
 Run op_crossEntropyGrad(Instruction& in) {
   const Operand probabilities = in.inputs.at(0);
   const Operand labels = in.inputs.at(1);
   const Operand dloss = in.inputs.at(2);
+  const bool weighted = in.inputs.size() > 3;
+  const Operand weights = weighted ? in.inputs[3] : Operand{};
   const Operand dx = in.outputs.at(0);
   const int64_t rows = dx.dim(0);
   const int64_t classes = dx.dim(1);
   return [=](const Step& step) {
-    const float scale = *dloss.f32(step) / static_cast<float>(rows);
+    const float all = *dloss.f32(step) / (weighted ? 1.0f : static_cast<float>(rows));
     forRows(step.pool, rows, classes, [&](int64_t begin, int64_t end, int64_t) {
       const float* const p = probabilities.f32(step);
       float* const out = dx.f32(step);
       for (int64_t r = begin; r < end; ++r) {
+        const float scale = weighted ? all * weights.f32(step)[r] : all;
         const int64_t label = labelAt(labels, step, r);
         const int64_t at = r * classes;
         const bool valid = label >= 0 && label < classes;

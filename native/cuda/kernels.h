@@ -37,6 +37,13 @@
   KERNEL(crossEntropy) \
   KERNEL(crossEntropyGrad) \
   KERNEL(countCorrect) \
+  KERNEL(embedding) \
+  KERNEL(lengths) \
+  KERNEL(rowWeights) \
+  KERNEL(previousSteps) \
+  KERNEL(lstm) \
+  KERNEL(lstmGrad) \
+  KERNEL(lstmTangent) \
   KERNEL(gather) \
   KERNEL(scatterAdd) \
   KERNEL(batchIndices) \
@@ -89,6 +96,7 @@
   KERNEL(kfacInverses) \
   KERNEL(kfacEigen) \
   KERNEL(kfacInputFactor) \
+  KERNEL(kfacTokenFactor) \
   KERNEL(kfacGradFactor) \
   KERNEL(kfacJoin) \
   KERNEL(kfacSplit) \

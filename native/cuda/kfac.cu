@@ -47,6 +47,25 @@ struct Examples {
   __device__ float at(int64_t i, int64_t example) const { return x[example * size + i]; }
 };
 
+// X's columns times √weight, or over it; those of weight 0 are 0.
+template <class X>
+struct Weighted {
+  X x;
+  const float* weights;
+  bool over, alongK;
+
+  __device__ float at(int64_t i, int64_t column) const {
+    const float weight = weights[column], root = sqrtf(weight);
+    if (weight == 0) return 0;
+    return over ? x.at(i, column) / root : x.at(i, column) * root;
+  }
+};
+
+template <class X>
+static Weighted<X> weighting(X x, const float* weights, bool over) {
+  return {x, weights, over, false};
+}
+
 // With a last row of ones.
 template <class X>
 struct WithOnes {
@@ -60,12 +79,14 @@ struct WithOnes {
 Run op_kfacInputFactor(Instruction& in) {
   const Operand status = in.inputs.at(0), factor = in.inputs.at(1);
   const Operand updates = in.inputs.at(2), x = in.inputs.at(3);
+  const bool weighted = in.inputs.size() > 4;
+  const Operand weights = weighted ? in.inputs[4] : Operand{};
   const int64_t examples = x.dim(0);
   if (examples == 0) return [](const Step&) {};
   const int64_t size = x.size() / examples;
+  const double scale = weighted ? 1 : 1 / static_cast<double>(examples);
   const auto factorAt = [=](const Step& step) {
-    return Factor{factor.f32(step), 1.0 / static_cast<double>(examples), true, updates.i32(step),
-                  status.i32(step)};
+    return Factor{factor.f32(step), scale, true, updates.i32(step), status.i32(step)};
   };
   const std::vector<double>& kernel = in.list("kernel");
   const int64_t rows =
@@ -77,7 +98,11 @@ Run op_kfacInputFactor(Instruction& in) {
     in.scratchBytes = shape.scratchBytes();
     return [=](const Step& step) {
       const WithOnes<Examples> columns{{x.f32(step), size, false}, rows, false};
-      updateFactor(shape, columns, false, factorAt(step), step);
+      if (weighted)
+        updateFactor(shape, weighting(columns, weights.f32(step), false), false, factorAt(step),
+                     step);
+      else
+        updateFactor(shape, columns, false, factorAt(step), step);
     };
   }
   const Windows w(in, x.dim(1), x, static_cast<int64_t>(kernel.at(0)),
@@ -101,23 +126,57 @@ struct GradColumns {
   }
 };
 
+// A thread to a row of the table reads all tokens, whose weights are added in order.
+__global__ void tokenFactor(int64_t vocabulary, int64_t rows, const int32_t* tokens,
+                            const float* weights, const int32_t* updates, const int32_t* status,
+                            float* factor) {
+  if (standsStill(status)) return;
+  const double mean = 1.0 - 1.0 / *updates, decay = mean < 0.95 ? mean : 0.95;
+  for (int64_t token = globalThread(); token < vocabulary; token += globalThreads()) {
+    double own = 0;
+    for (int64_t r = 0; r < rows; ++r)
+      if (tokens[r] == token) own += weights ? weights[r] : 1 / static_cast<double>(rows);
+    factor[token] = static_cast<float>(decay * factor[token] + (1 - decay) * own);
+  }
+}
+
+Run op_kfacTokenFactor(Instruction& in) {
+  const Operand status = in.inputs.at(0), factor = in.inputs.at(1);
+  const Operand updates = in.inputs.at(2), tokens = in.inputs.at(3);
+  const bool weighted = in.inputs.size() > 4;
+  const Operand weights = weighted ? in.inputs[4] : Operand{};
+  return [=](const Step& step) {
+    if (factor.size() * tokens.size() == 0) return;  // guard
+    LAUNCH(tokenFactor, blocksFor(factor.size()), kThreads, 0, step.stream, factor.size(),
+           tokens.size(), tokens.i32(step), weighted ? weights.f32(step) : nullptr,
+           updates.i32(step), status.i32(step), factor.f32(step));
+  };
+}
+
 Run op_kfacGradFactor(Instruction& in) {
   const Operand status = in.inputs.at(0), factor = in.inputs.at(1);
   const Operand updates = in.inputs.at(2);
-  const std::vector<Operand> gradients(in.inputs.begin() + 3, in.inputs.end());
+  const bool weighted = in.integer("weighted") != 0;
+  const Operand weights = weighted ? in.inputs.at(3) : Operand{};
+  const std::vector<Operand> gradients(in.inputs.begin() + (weighted ? 4 : 3), in.inputs.end());
   const int64_t examples = gradients.at(0).dim(0), dim = gradients[0].dim(1);
   const int64_t positions = examples * dim == 0 ? 0 : gradients[0].size() / (examples * dim);
   if (positions == 0) return [](const Step&) {};
   const GemmShape shape(dim, dim, examples * positions);
   in.scratchBytes = shape.scratchBytes();
-  // s′ = examples · dy: the batch mean put 1/examples into every row.
-  const double scale = static_cast<double>(examples) / static_cast<double>(positions);
+  // s′ = dy / weight: the mean put its weight, 1/examples, into every row.
+  const double scale =
+      (weighted ? 1 : static_cast<double>(examples)) / static_cast<double>(positions);
   return [=](const Step& step) {
-    for (const Operand& dy : gradients)
-      updateFactor(shape, GradColumns{dy.f32(step), dim, positions, false}, positions > 1,
-                   Factor{factor.f32(step), scale, &dy == &gradients[0], updates.i32(step),
-                          status.i32(step)},
-                   step);
+    for (const Operand& dy : gradients) {
+      const GradColumns columns{dy.f32(step), dim, positions, false};
+      const Factor out{factor.f32(step), scale, &dy == &gradients[0], updates.i32(step),
+                       status.i32(step)};
+      if (weighted)
+        updateFactor(shape, weighting(columns, weights.f32(step), true), false, out, step);
+      else
+        updateFactor(shape, columns, positions > 1, out, step);
+    }
   };
 }
 

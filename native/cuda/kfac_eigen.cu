@@ -12,6 +12,7 @@ namespace cuda {
 struct EigenFactor {
   int factor, basis;   // buffers
   int64_t n, scratch;  // where its doubles stand: n² of the matrix, n² of vectors, the rotations
+  int64_t next;        // from a value to the next: 1 of a diagonal, whose n values are all there is
 };
 
 struct EigenLayer {
@@ -25,6 +26,17 @@ __global__ void __launch_bounds__(kThreads)
   if (standsStill(status)) return;
   for (int64_t k = blockIdx.x; k < count; k += gridDim.x) {
     const EigenFactor f = list[k];
+    if (f.next == 1) {
+      const float* const values = reinterpret_cast<const float*>(table[f.factor]);
+      double bad = 0;
+      for (int64_t i = threadIdx.x; i < f.n; i += kThreads) {
+        scratch[f.scratch + i] = values[i];
+        if (!isFinite(values[i])) bad = 1;
+      }
+      const bool good = blockMax(bad) == 0;
+      if (threadIdx.x == 0) outcomes[k] = good ? kMatrixOk : kMatrixNotFinite;
+      continue;
+    }
     const Symmetric source{reinterpret_cast<const float*>(table[f.factor]), f.n, 1, true};
     const bool finite = lowerIsFinite(source);
     if (threadIdx.x == 0) outcomes[k] = finite ? kMatrixOk : kMatrixNotFinite;
@@ -36,10 +48,16 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
-__device__ inline float scaleAt(const double* g, int64_t m, const double* a, int64_t n,
+__device__ inline float scaleAt(const EigenFactor& fg, const EigenFactor& fa, const double* scratch,
                                 double damping, int64_t at) {
-  const int64_t o = at / n, i = at % n;
-  return static_cast<float>(1 / (fmax(g[o * (m + 1)], 0.0) * fmax(a[i * (n + 1)], 0.0) + damping));
+  const int64_t o = at / fa.n, i = at % fa.n;
+  const double g = scratch[fg.scratch + o * fg.next], a = scratch[fa.scratch + i * fa.next];
+  return static_cast<float>(1 / (fmax(g, 0.0) * fmax(a, 0.0) + damping));
+}
+
+__device__ inline void copyBasis(const EigenFactor& f, const double* scratch, char* const* table) {
+  const double* const vectors = scratch + f.scratch + f.n * f.n;
+  copyMatrix(vectors, f.n, reinterpret_cast<float*>(table[f.basis]));
 }
 
 __global__ void __launch_bounds__(kThreads)
@@ -49,21 +67,20 @@ __global__ void __launch_bounds__(kThreads)
   if (standsStill(status)) return;
   for (int64_t k = blockIdx.x; k < count; k += gridDim.x) {
     const EigenFactor &fa = factors[2 * k], &fg = factors[2 * k + 1];
-    const double *const a = scratch + fa.scratch, *const g = scratch + fg.scratch;
     const int64_t n = fa.n, m = fg.n;
     const bool finite = found[2 * k] == kMatrixOk && found[2 * k + 1] == kMatrixOk;
     double bad = 0;
     for (int64_t at = threadIdx.x; finite && at < m * n; at += kThreads)
-      if (!isFinite(scaleAt(g, m, a, n, *damping, at))) bad = 1;
+      if (!isFinite(scaleAt(fg, fa, scratch, *damping, at))) bad = 1;
     const bool fits = blockMax(bad) == 0;
     if (threadIdx.x == 0)
       outcomes[k] = !finite ? kMatrixNotFinite : fits ? kMatrixOk : kMatrixFailed;
     if (!finite || !fits) continue;
     float* const scale = reinterpret_cast<float*>(table[layers[k].scale]);
     for (int64_t at = threadIdx.x; at < m * n; at += kThreads)
-      scale[at] = scaleAt(g, m, a, n, *damping, at);
-    copyMatrix(a + n * n, n, reinterpret_cast<float*>(table[fa.basis]));
-    copyMatrix(g + m * m, m, reinterpret_cast<float*>(table[fg.basis]));
+      scale[at] = scaleAt(fg, fa, scratch, *damping, at);
+    if (fa.next > 1) copyBasis(fa, scratch, table);
+    copyBasis(fg, scratch, table);
   }
 }
 
@@ -84,9 +101,10 @@ Run op_kfacEigen(Instruction& in) {
     for (size_t side = 0; side < 2; ++side) {
       const Operand &factor = in.inputs.at(3 + 5 * l + side),
                     &basis = in.inputs.at(5 + 5 * l + side);
+      const bool diagonal = basis.type.shape.size() == 1;
       const int64_t n = basis.dim(0);
-      factors.push_back({factor.id, basis.id, n, doubles});
-      doubles += 2 * n * n + rotationNumbers(n);
+      factors.push_back({factor.id, basis.id, n, doubles, diagonal ? 1 : n + 1});
+      doubles += diagonal ? n : 2 * n * n + rotationNumbers(n);
     }
     layers.push_back({in.inputs.at(7 + 5 * l).id, static_cast<int32_t>(in.list("tensors")[l])});
   }

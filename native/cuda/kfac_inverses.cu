@@ -13,15 +13,18 @@ struct DampedFactor {
   int factor, inverse;  // buffers
   int32_t tensor;
   int64_t n, scratch;  // where its doubles stand: n² of L, n² of L⁻¹
+  bool diagonal;       // the vector of one, as its inverse is
 };
 
 __device__ inline bool finite(double x) { return x - x == 0; }
 
-// tr M / dim M of a packed M
-__device__ inline double meanTrace(const float* m, int64_t n) {
+// tr M / dim M of a packed M, or of the vector of its diagonal
+__device__ inline double meanTrace(const DampedFactor& f, char* const* table) {
+  const float* const m = reinterpret_cast<const float*>(table[f.factor]);
   double trace = 0;
-  for (int64_t i = threadIdx.x; i < n; i += kThreads) trace += m[packedSize(i) + i];
-  return blockSum(trace) / n;
+  for (int64_t i = threadIdx.x; i < f.n; i += kThreads)
+    trace += m[f.diagonal ? i : packedSize(i) + i];
+  return blockSum(trace) / f.n;
 }
 
 // True for all threads where it is for one.
@@ -58,6 +61,21 @@ __device__ inline void invertLower(const double* l, double* s, int64_t n) {
   __syncthreads();
 }
 
+// out ← 1 / (d + shift) unless one is not positive or does not fit a float.
+__device__ inline int32_t reciprocals(const float* d, int64_t n, double shift, float* out) {
+  bool infinite = false, bad = false;
+  for (int64_t i = threadIdx.x; i < n; i += kThreads) {
+    const float x = static_cast<float>(1 / (d[i] + shift));
+    infinite = infinite || !finite(d[i]);
+    bad = bad || !(x > 0 && finite(x));
+  }
+  if (any(infinite)) return kMatrixNotFinite;
+  if (any(bad)) return kMatrixFailed;
+  for (int64_t i = threadIdx.x; i < n; i += kThreads)
+    out[i] = static_cast<float>(1 / (d[i] + shift));
+  return kMatrixOk;
+}
+
 __global__ void dampedInverses(const DampedFactor* list, int64_t count, char* const* table,
                                const int32_t* status, const float* damping, double* scratch,
                                int32_t* outcomes) {
@@ -67,11 +85,15 @@ __global__ void dampedInverses(const DampedFactor* list, int64_t count, char* co
     const int64_t n = own.n;
     const float* const m = reinterpret_cast<const float*>(table[own.factor]);
     float* const inverse = reinterpret_cast<float*>(table[own.inverse]);
-    const double ratio = meanTrace(reinterpret_cast<const float*>(table[a.factor]), a.n) /
-                         meanTrace(reinterpret_cast<const float*>(table[g.factor]), g.n);
+    const double ratio = meanTrace(a, table) / meanTrace(g, table);
     const double pi = ratio > 0 && finite(ratio) ? sqrt(ratio) : 1;
     const double root = sqrt(static_cast<double>(*damping));
     const double shift = i % 2 == 0 ? pi * root : root / pi;
+    if (own.diagonal) {
+      const int32_t outcome = reciprocals(m, n, shift, inverse);
+      if (threadIdx.x == 0) outcomes[i] = outcome;
+      continue;
+    }
     double *const l = scratch + own.scratch, *const s = l + n * n;
     bool bad = false;
     for (int64_t at = threadIdx.x; at < n * n; at += kThreads) {
@@ -120,8 +142,9 @@ Run op_kfacInverses(Instruction& in) {
   for (size_t i = 0; i + 4 < in.inputs.size(); i += 2) {
     const Operand &factor = in.inputs[3 + i], &inverse = in.inputs[4 + i];
     const int32_t tensor = static_cast<int32_t>(tensors.at(i / 4));
-    factors.push_back({factor.id, inverse.id, tensor, inverse.dim(0), doubles});
-    doubles += 2 * inverse.size();
+    const bool diagonal = inverse.type.shape.size() == 1;
+    factors.push_back({factor.id, inverse.id, tensor, inverse.dim(0), doubles, diagonal});
+    if (!diagonal) doubles += 2 * inverse.size();
   }
   const Constant<DampedFactor> list(in, factors);
   const int64_t count = list.size();

@@ -88,13 +88,15 @@ struct Labels {
 };
 
 __global__ void crossEntropyRows(int64_t rows, int64_t classes, const float* logits, Labels labels,
-                                 float* probabilities, double* losses) {
+                                 const float* weights, float* probabilities, double* losses) {
   for (int64_t row = globalWarp(); row < rows; row += globalWarps()) {
     const float* const x = logits + row * classes;
     const int64_t label = labels.at(row);
     const double own = label >= 0 && label < classes ? x[label] : __builtin_nan("");
     const Normaliser n = softmaxRow(x, probabilities + row * classes, classes);
-    if (laneId() == 0) losses[row] = (n.top - own) + log(n.total);
+    if (laneId() != 0) continue;
+    const double weight = weights ? weights[row] : 1;
+    losses[row] = weight == 0 ? 0 : weight * ((n.top - own) + log(n.total));
   }
 }
 
@@ -106,9 +108,12 @@ __global__ void sumToOne(int64_t count, double scale, const double* x, float* y)
   if (threadIdx.x == 0) *y = static_cast<float>(total * scale);
 }
 
+// Σ weight · (log Σ e^x − x[label]) over the rows whose weight is not 0; without weights the mean.
 Run op_crossEntropy(Instruction& in) {
   const Operand logits = in.inputs.at(0);
   const Operand labels = in.inputs.at(1);
+  const bool weighted = in.inputs.size() > 2;
+  const Operand weights = weighted ? in.inputs[2] : Operand{};
   const Operand loss = in.outputs.at(0);
   const Operand probabilities = in.outputs.at(1);
   const int64_t rows = logits.dim(0);
@@ -118,19 +123,21 @@ Run op_crossEntropy(Instruction& in) {
     double* const losses = reinterpret_cast<double*>(step.scratch);
     if (rows > 0)
       LAUNCH(crossEntropyRows, blocksForWarps(rows), kThreads, 0, step.stream, rows, classes,
-             logits.f32(step), Labels(labels, step), probabilities.f32(step), losses);
-    LAUNCH(sumToOne, 1, kThreads, 0, step.stream, rows, 1 / static_cast<double>(rows), losses,
-           loss.f32(step));
+             logits.f32(step), Labels(labels, step), weighted ? weights.f32(step) : nullptr,
+             probabilities.f32(step), losses);
+    LAUNCH(sumToOne, 1, kThreads, 0, step.stream, rows,
+           weighted ? 1 : 1 / static_cast<double>(rows), losses, loss.f32(step));
   };
 }
 
-// dlogits = dloss / rows · (probabilities − onehot(label))
+// dlogits = dloss · weight · (probabilities − onehot(label)), the weight 1/rows without weights
 __global__ void crossEntropyGrad(int64_t rows, int64_t classes, const float* probabilities,
-                                 Labels labels, const float* dloss, float* dx) {
-  const float scale = *dloss / static_cast<float>(rows);
+                                 Labels labels, const float* dloss, const float* weights,
+                                 float* dx) {
+  const float all = *dloss / (weights ? 1.0f : static_cast<float>(rows));
   for (int64_t at = globalThread(); at < rows * classes; at += globalThreads()) {
     const int64_t row = at / classes;
-    const float p = probabilities[at];
+    const float p = probabilities[at], scale = weights ? all * weights[row] : all;
     dx[at] = scale * (labels.at(row) == at - row * classes ? p - 1 : p);
   }
 }
@@ -139,11 +146,14 @@ Run op_crossEntropyGrad(Instruction& in) {
   const Operand probabilities = in.inputs.at(0);
   const Operand labels = in.inputs.at(1);
   const Operand dloss = in.inputs.at(2);
+  const bool weighted = in.inputs.size() > 3;
+  const Operand weights = weighted ? in.inputs[3] : Operand{};
   const Operand dx = in.outputs.at(0);
   return [=](const Step& step) {
     if (dx.size() == 0) return;  // guard
     LAUNCH(crossEntropyGrad, blocksFor(dx.size()), kThreads, 0, step.stream, dx.dim(0), dx.dim(1),
-           probabilities.f32(step), Labels(labels, step), dloss.f32(step), dx.f32(step));
+           probabilities.f32(step), Labels(labels, step), dloss.f32(step),
+           weighted ? weights.f32(step) : nullptr, dx.f32(step));
   };
 }
 

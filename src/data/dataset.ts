@@ -13,9 +13,11 @@ interface Examples {
   normalise?: { scale: number[]; shift: number[] };
 }
 
-/** Examples of classes: `labels[i]` is that of example i. */
+/** Examples of classes: `labels[i]` is that of example i, or row i the labels of its tokens. */
 export interface Dataset extends Examples {
   labels: Uint8Array | Int32Array;
+  /** Of the labels of one example, e.g. [tokens], where −1 is padding for `tokenCrossEntropy()`. Default [], one label. */
+  labelShape?: number[];
   classes: number;
 }
 

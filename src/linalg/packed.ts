@@ -1,3 +1,4 @@
+import type { Shape } from '../graph/types.ts';
 import type { Real } from './matrix.ts';
 
 /**
@@ -8,6 +9,10 @@ export const packedSize = (n: number): number => (n * (n + 1)) / 2;
 
 /** The n of n(n + 1)/2 numbers. */
 export const packedOrder = (size: number): number => Math.round((Math.sqrt(8 * size + 1) - 1) / 2);
+
+/** Of a symmetric matrix as it is stored: packed, or of a diagonal its vector. */
+export const storedShape = (shape: Shape): Shape =>
+  shape.length === 1 ? shape : [packedSize(shape[0])];
 
 /** visit(place in the packed triangle, r, c) */
 export function forLower(n: number, visit: (at: number, r: number, c: number) => void): void {

@@ -25,6 +25,7 @@ interface Shared {
   readonly tensors: Map<string, ParameterSpec & { trained: boolean }>;
   readonly afterwards: Afterwards[];
   streams: number;
+  lengths: Value | undefined;
 }
 
 /** What a layer is traced in: names its parameters, numbers its random streams, tells training from evaluation. */
@@ -42,7 +43,7 @@ export class Scope {
     this.#path = parent === undefined || parent.#path === '' ? name : `${parent.#path}.${name}`;
     this.#shared =
       parent === undefined
-        ? { tensors: new Map(), afterwards: [], streams: firstStream }
+        ? { tensors: new Map(), afterwards: [], streams: firstStream, lengths: undefined }
         : parent.#shared;
   }
 
@@ -88,6 +89,18 @@ export class Scope {
   /** The first random stream that no layer has yet. */
   get nextStream(): number {
     return this.#shared.streams;
+  }
+
+  /**
+   * How many steps each row of the batch has, i32 [batch]: set by layers that know it, as `embedding` does, for the
+   * sequence layers after them. Without it rows are whole.
+   */
+  get lengths(): Value | undefined {
+    return this.#shared.lengths;
+  }
+
+  set lengths(lengths: Value | undefined) {
+    this.#shared.lengths = lengths;
   }
 
   /** Traces a layer inside this one. */

@@ -76,6 +76,42 @@ export function conv2d(
   });
 }
 
+/**
+ * Rows of a table by tokens i32 [batch, steps] → [batch, steps, dim]. The table, `embedding` [vocabulary, dim], starts
+ * from U(±√3), of variance 1 as PyTorch's. Token −1 is padding and gives zeros; what follows a row's last token is past
+ * its end for the sequence layers after this one. A token outside the vocabulary makes the loss NaN.
+ */
+export function embedding(vocabulary: number, dim: number): Layer {
+  expectCount('embedding', 'the vocabulary', vocabulary);
+  expectCount('embedding', 'dim', dim);
+  return named(`embedding(${vocabulary}, ${dim})`, (tokens, scope) => {
+    const init = { kind: 'uniform', bound: Math.sqrt(3) } as const;
+    const y = ops.embedding(scope.param('embedding', [vocabulary, dim], init), tokens);
+    if (tokens.shape.length === 2) scope.lengths = ops.lengths(tokens);
+    return y;
+  });
+}
+
+/**
+ * A long short-term memory over [batch, steps, in] → [batch, steps, hidden], from h₀ = c₀ = 0:
+ * (i, f, g, o) = (σ, σ, tanh, σ)(W_ih x_t + W_hh h_{t−1} + b), c_t = f ⊙ c_{t−1} + i ⊙ g, h_t = o ⊙ tanh c_t.
+ * `weight_ih` [4·hidden, in], `weight_hh` [4·hidden, hidden] and `bias` [4·hidden], one where PyTorch has two, start from
+ * U(±1/√hidden). After an `embedding` outputs past a row's last token are 0.
+ */
+export function lstm(hidden: number): Layer {
+  expectCount('lstm', 'hidden', hidden);
+  return named(`lstm(${hidden})`, (x, scope) => {
+    const init = fanInUniform(hidden);
+    const features = x.shape[x.shape.length - 1] ?? 1;
+    const weights = {
+      input: scope.param('weight_ih', [4 * hidden, features], init),
+      recurrent: scope.param('weight_hh', [4 * hidden, hidden], init),
+      bias: scope.param('bias', [4 * hidden], init),
+    };
+    return ops.lstm(x, weights, scope.lengths);
+  });
+}
+
 export interface BatchNormOptions {
   /** ε beside the variance. Default 1e-5. */
   eps?: number;

@@ -4,46 +4,77 @@ import { type Shape, sameShape, showType, sizeOf } from '../graph/types.ts';
 import * as ops from '../ops/index.ts';
 import { sampleLabels } from '../ops/sample_labels.ts';
 import { sampleNormal } from '../ops/sample_normal.ts';
+import { rowWeights } from '../ops/sequence.ts';
 
 /** A scalar to minimise, a mean over the rows of a batch. */
 export interface Loss {
   readonly name: string;
   /** What a batch's targets are: a class index a row, or numbers shaped as the output. Default `labels`. */
   readonly targets?: 'labels' | 'values';
-  /** [] from the model's output and the targets of the batch. */
-  trace(output: Value, targets: Value): Value;
+  /** What each row weighs in the mean, where some do not count: numbers ≥ 0 of sum 1, from the targets of the batch. */
+  weights?(targets: Value): Value;
+  /** [] from the model's output, the targets of the batch, and what `weights` makes of the batch's own. */
+  trace(output: Value, targets: Value, weights?: Value): Value;
   /** Targets drawn from the distribution that the output stands for: the true Fisher's labels. */
   sample(output: Value): Value;
   /**
-   * Vectors d shaped as the output, of which Σ ddᵀ is the Fisher of each row by the output, divided by the number of
-   * rows as the gradients of a mean are: the exact Fisher's.
+   * Vectors d shaped as the output, of which Σ ddᵀ is the Fisher of each row by the output, times its weight (without
+   * `weights` 1/rows) as the gradients of a mean are: the exact Fisher's.
    */
-  fisherRoots?(output: Value): Value[];
+  fisherRoots?(output: Value, weights?: Value): Value[];
   /** [] the mean over rows of aᵀ F b, F the Fisher of a row by the output, a and b shaped as the output. */
-  fisherProduct?(output: Value, a: Value, b: Value): Value;
+  fisherProduct?(output: Value, a: Value, b: Value, weights?: Value): Value;
 }
 
-/** Mean of −log softmax(logits)[label] over logits [rows, classes] and one label a row. */
+/** Mean of −log softmax(logits)[label] over logits […, classes] and one label a row. */
 export const crossEntropy = (): Loss => ({
   name: 'crossEntropy',
-  trace: (logits, labels) => ops.crossEntropy(logits, labels),
-  sample: (logits) => sampleLabels(ops.softmax(logits)),
+  trace: (logits, labels, weights) => ops.crossEntropy(logits, labels, weights),
+  sample: (logits) => {
+    const { rows } = asRows(logits);
+    return ops.reshape(sampleLabels(ops.softmax(rows)), logits.shape.slice(0, -1));
+  },
   // Label c has probability p_c and the gradient p − e_c.
-  fisherRoots: (logits) => {
-    const p = ops.softmax(logits);
-    return unitRows(logits).map((e) => {
+  fisherRoots: (logits, weights) => {
+    const { rows, weight } = asRows(logits, weights);
+    const p = ops.softmax(rows);
+    return unitRows(rows).map((e) => {
       const own = ops.sum(ops.mul(p, e), [1], { keepDims: true });
-      return ops.mul(ops.affine(ops.sqrt(own), 1 / logits.shape[0]), ops.sub(p, e));
+      const root = ops.mul(ops.mul(ops.sqrt(own), weight), ops.sub(p, e));
+      return ops.reshape(root, logits.shape);
     });
   },
   // The covariance of a and b under p.
-  fisherProduct: (logits, a, b) => {
-    const p = ops.softmax(logits);
-    const centred = (x: Value) => ops.sub(x, ops.sum(ops.mul(p, x), [1], { keepDims: true }));
+  fisherProduct: (logits, a, b, weights) => {
+    const { rows, weight } = asRows(logits, weights);
+    const p = ops.softmax(rows);
+    const centred = (x: Value) => {
+      const own = ops.reshape(x, rows.shape);
+      return ops.sub(own, ops.sum(ops.mul(p, own), [1], { keepDims: true }));
+    };
     const products = ops.mul(p, ops.mul(centred(a), centred(b)));
-    return ops.affine(ops.sum(products), 1 / logits.shape[0]);
+    return ops.sum(ops.mul(products, weight));
   },
 });
+
+/**
+ * Cross-entropy of tokens: the mean of −log softmax(logits)[label] over the labels of a batch that are not −1, of logits
+ * [batch, steps, classes] and labels i32 [batch, steps]. Label −1 is padding: such a step counts nowhere, in accuracy and
+ * K-FAC's statistics neither. A batch of padding alone has loss 0.
+ */
+export const tokenCrossEntropy = (): Loss => ({
+  ...crossEntropy(),
+  name: 'tokenCrossEntropy',
+  weights: (labels) => rowWeights(ops.reshape(labels, [-1])),
+});
+
+/** Logits […, classes] as rows, and the weight of each as a column. */
+function asRows(logits: Value, weights?: Value): { rows: Value; weight: Value } {
+  const rows = ops.reshape(logits, [-1, logits.shape[logits.shape.length - 1]]);
+  const [count] = rows.shape;
+  const weight = weights ?? ops.fill(logits.graph, [count], 1 / count);
+  return { rows, weight: ops.reshape(weight, [count, 1]) };
+}
 
 /**
  * Mean over rows of ½‖f − y‖², summed over the outputs of a row: −log N(y; f, I) but for a constant. The gradient of a

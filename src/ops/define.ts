@@ -23,11 +23,12 @@ export type Kernel = (row: Float64Array) => void;
 
 /** What an op that owns weights shows to K-FAC and hooks. */
 export interface Tap {
-  readonly kind: 'linear' | 'conv2d';
-  /** Rows [rows, in] of a linear layer, or images [n, c, h, w]. */
+  readonly kind: 'linear' | 'conv2d' | 'embedding';
+  /** Rows [rows, in] of a linear layer, images [n, c, h, w], or tokens […] of an embedding. */
   readonly input: Value;
-  /** [rows, out] or [n, out, h, w], before any activation. */
+  /** Rows of [out], or [n, out, h, w], before any activation. */
   readonly preActivation: Value;
+  /** [out, …]; of an embedding [vocabulary, out]. */
   readonly weight: Value;
   readonly bias: Value | undefined;
   readonly attrs: Attrs;

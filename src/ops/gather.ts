@@ -1,5 +1,5 @@
 import type { Slot, Value } from '../graph/graph.ts';
-import { showType, sizeOf } from '../graph/types.ts';
+import { type Shape, showType, sizeOf } from '../graph/types.ts';
 import { defineOp, expectType, shapeError } from './define.ts';
 
 const gatherOp = defineOp({
@@ -10,7 +10,7 @@ const gatherOp = defineOp({
     return [{ dtype: table.dtype, shape: [...indices.shape, ...table.shape.slice(1)] }];
   },
   gradient: ({ inputs: [table, indices] }, [dy]) => [
-    dy?.graph.add(scatterAddOp, [dy, indices], { shape: table.shape })[0],
+    dy && scatterAdd(dy, indices, table.shape),
     undefined,
   ],
   tangent: ({ inputs: [, indices] }, [dtable]) => [dtable && gather(dtable, indices)],
@@ -46,6 +46,10 @@ const scatterAddOp = defineOp<{ shape: readonly number[] }>({
     };
   },
 });
+
+/** Σ of the rows of dy […, width] that have the index of a table's row, for each row; others go nowhere. */
+export const scatterAdd = (dy: Value, indices: Value, shape: Shape): Value =>
+  dy.graph.add(scatterAddOp, [dy, indices], { shape })[0];
 
 /**
  * Rows of a table: table [n, …] of any dtype, indices i32 […] → [indices…, …].

@@ -2,11 +2,14 @@
 export { add, div, maximum, minimum, mul, sub } from './binary.ts';
 export { type Conv2dOptions, conv2d } from './conv2d.ts';
 export { dropout } from './dropout.ts';
+export { embedding } from './embedding.ts';
 export { fill } from './fill.ts';
 export { gather, normalise } from './gather.ts';
 export { linear, matmul } from './linear.ts';
+export { type LstmWeights, lstm } from './lstm.ts';
 export { avgPool2d, maxPool2d, type PoolOptions } from './pool.ts';
 export { max, mean, type ReduceOptions, sum } from './reduce.ts';
 export { flatten, reshape } from './reshape.ts';
+export { lengths } from './sequence.ts';
 export { countCorrect, crossEntropy, softmax } from './softmax.ts';
 export { abs, affine, exp, log, neg, relu, sigmoid, sign, sqrt, square, tanh } from './unary.ts';

@@ -1,5 +1,5 @@
 import type { Value } from '../graph/graph.ts';
-import { type Shape, sizeOf } from '../graph/types.ts';
+import { type Shape, showType, sizeOf, type TensorType } from '../graph/types.ts';
 import { gemm } from '../linalg/gemm.ts';
 import { forLower, packedOrder, packedSize } from '../linalg/packed.ts';
 import { unfold, unfolding } from '../linalg/unfold.ts';
@@ -9,8 +9,10 @@ import {
   expectType,
   type Numbers,
   type Operand,
+  shapeError,
   type Tap,
 } from './define.ts';
+import { reshape } from './reshape.ts';
 import { standsStill } from './status.ts';
 import { windowsOf } from './windows.ts';
 
@@ -51,6 +53,13 @@ function addGram(
   );
 }
 
+/** One weight a row, which are those of linear layers and embeddings. */
+function expectWeights(op: string, x: TensorType, weights: TensorType | undefined): void {
+  if (weights === undefined) return;
+  expectType(op, 'weights', weights, 'f32', [x.shape[0]]);
+  if (x.shape.length > 2) throw shapeError(`${op} has weights for rows only, got ${showType(x)}`);
+}
+
 type InputAttrs = Readonly<{
   bias: number;
   /** Of a convolution; empty for a linear layer. */
@@ -61,7 +70,8 @@ type InputAttrs = Readonly<{
 
 const kfacInputFactorOp = defineOp<InputAttrs>({
   name: 'kfacInputFactor',
-  infer: ([status, factor, updates, x], { bias, kernel }) => {
+  infer: ([status, factor, updates, x, weights], { bias, kernel }) => {
+    expectWeights('kfacInputFactor', x, weights);
     expectType('kfacInputFactor', 'a status block', status, 'i32', [8]);
     expectType('kfacInputFactor', 'an update counter', updates, 'i32', [1]);
     const dim = x.shape[1] * sizeOf(kernel) + bias;
@@ -69,21 +79,26 @@ const kfacInputFactorOp = defineOp<InputAttrs>({
     return [];
   },
   mutates: true,
-  kernel: ({ inputs: [status, factor, updates, x], attrs }) => {
+  kernel: ({ inputs: [status, factor, updates, x, weights], attrs }) => {
     const dim = packedOrder(factor.size);
     const [examples, ...image] = x.shape;
     const convolution = attrs.kernel.length > 0;
     const windows = convolution ? unfolding(windowsOf('kfac', image, attrs)) : undefined;
     const positions = windows?.positions ?? 1;
     // ā as columns, the constant 1 of the bias in the last row.
-    const patches = new Float64Array(dim * positions).fill(1);
+    const patches = new Float64Array(dim * positions);
     const inputs = patches.subarray(0, (dim - attrs.bias) * positions);
+    const ones = patches.subarray(inputs.length);
     return () => {
       if (standsStill(status) || examples === 0) return;
       const sum = new Float64Array(dim * dim);
       for (let n = 0; n < examples; n++) {
+        if (weights?.data[n] === 0) continue;
+        const root = Math.sqrt(weights?.data[n] ?? 1 / examples);
         if (windows !== undefined) unfold(windows, x.data, n * sizeOf(image), inputs);
         else for (let i = 0; i < image[0]; i++) inputs[i] = x.data[n * image[0] + i];
+        ones.fill(1);
+        for (let i = 0; i < patches.length; i++) patches[i] *= root;
         addGram(
           sum,
           { data: patches, offset: 0, rowStride: positions, colStride: 1 },
@@ -91,14 +106,44 @@ const kfacInputFactorOp = defineOp<InputAttrs>({
           positions,
         );
       }
-      blend(factor, sum, dim, { decay: factorDecay(updates), scale: 1 / examples });
+      blend(factor, sum, dim, { decay: factorDecay(updates), scale: 1 });
     };
   },
 });
 
-const kfacGradFactorOp = defineOp({
+const kfacTokenFactorOp = defineOp({
+  name: 'kfacTokenFactor',
+  infer: ([status, factor, updates, tokens, weights]) => {
+    expectType('kfacTokenFactor', 'a status block', status, 'i32', [8]);
+    expectType('kfacTokenFactor', 'an update counter', updates, 'i32', [1]);
+    expectType('kfacTokenFactor', 'a diagonal factor', factor, 'f32', [null]);
+    expectType('kfacTokenFactor', 'tokens', tokens, 'i32', [null]);
+    expectWeights('kfacTokenFactor', tokens, weights);
+    return [];
+  },
+  mutates: true,
+  kernel:
+    ({ inputs: [status, factor, updates, tokens, weights] }) =>
+    () => {
+      if (standsStill(status) || tokens.size === 0) return;
+      const sum = new Float64Array(factor.size);
+      for (let r = 0; r < tokens.size; r++) {
+        const token = tokens.data[r];
+        if (token < 0 || token >= factor.size) continue; // guard
+        sum[token] += weights?.data[r] ?? 1 / tokens.size;
+      }
+      const decay = factorDecay(updates);
+      sum.forEach((fresh, i) => {
+        factor.data[i] = decay * factor.data[i] + (1 - decay) * fresh;
+      });
+    },
+});
+
+const kfacGradFactorOp = defineOp<{ weighted: number }>({
   name: 'kfacGradFactor',
-  infer: ([status, factor, updates, dy, ...others]) => {
+  infer: ([status, factor, updates, ...given], { weighted }) => {
+    const [dy, ...others] = given.slice(weighted);
+    if (weighted) expectWeights('kfacGradFactor', dy, given[0]);
     for (const other of others) expectSameShape('kfacGradFactor', dy.shape, other.shape);
     expectType('kfacGradFactor', 'a status block', status, 'i32', [8]);
     expectType('kfacGradFactor', 'an update counter', updates, 'i32', [1]);
@@ -106,7 +151,9 @@ const kfacGradFactorOp = defineOp({
     return [];
   },
   mutates: true,
-  kernel: ({ inputs: [status, factor, updates, ...gradients] }) => {
+  kernel: ({ inputs: [status, factor, updates, ...given], attrs: { weighted } }) => {
+    const weights = weighted ? given[0] : undefined;
+    const gradients = given.slice(weighted);
     const [examples, out, ...plane] = gradients[0].shape;
     const positions = sizeOf(plane);
     return () => {
@@ -114,24 +161,34 @@ const kfacGradFactorOp = defineOp({
       const sum = new Float64Array(out * out);
       for (const { data } of gradients) {
         for (let n = 0; n < examples; n++) {
-          const offset = n * out * positions;
-          addGram(sum, { data, offset, rowStride: positions, colStride: 1 }, out, positions);
+          // s′ = dy / weight: the mean put its weight, 1/examples, into every row.
+          const weight = weights?.data[n] ?? 1 / examples;
+          if (weight === 0) continue;
+          const begin = n * out * positions;
+          const rows = Float64Array.from(data.subarray(begin, begin + out * positions));
+          for (let i = 0; i < rows.length; i++) rows[i] /= Math.sqrt(weight);
+          const x = { data: rows, offset: 0, rowStride: positions, colStride: 1 };
+          addGram(sum, x, out, positions);
         }
       }
-      // s′ = examples · dy: the batch mean put 1/examples into every row.
-      blend(factor, sum, out, { decay: factorDecay(updates), scale: examples / positions });
+      blend(factor, sum, out, { decay: factorDecay(updates), scale: 1 / positions });
     };
   },
 });
 
-/** Rows of ā: inputs of a window or of a linear layer, and 1 for the bias. */
-export const inputFactorDim = ({ weight, bias }: Tap): number =>
-  sizeOf(weight.shape.slice(1)) + (bias === undefined ? 0 : 1);
+/** Shapes of A, of which only the diagonal is there for tokens, and G. */
+export function factorShapes({ kind, weight, bias }: Tap): { a: Shape; g: Shape } {
+  const [out, ...others] = weight.shape;
+  if (kind === 'embedding') return { a: [out], g: [others[0], others[0]] };
+  const inputs = sizeOf(others) + (bias === undefined ? 0 : 1);
+  return { a: [inputs, inputs], g: [out, out] };
+}
 
 /**
  * Running means of A = E[Σ over positions āāᵀ] and G = (1/T) E[Σ over positions s′s′ᵀ] of one layer (Grosse & Martens
- * 2016; T = 1 for a linear layer), packed. `gradients` are those of batch-mean losses by the pre-activation, whose G add up;
- * `updates` counts this update already.
+ * 2016; T = 1 but for convolutions), packed. Of an embedding ā is a token's unit vector, so that A is the diagonal of
+ * their frequencies. `gradients` are those of mean losses by the pre-activation, whose G add up; `weights` are those of
+ * the rows in that mean, all equal without; `updates` counts this update already.
  */
 export function kfacFactors(
   status: Value,
@@ -139,16 +196,30 @@ export function kfacFactors(
   factors: { a: Value; g: Value },
   tap: Tap,
   gradients: readonly Value[],
+  weights?: Value,
 ): void {
   const { graph } = status;
+  const weighted = weights === undefined ? [] : [weights];
+  const out = packedOrder(factors.g.size);
+  const rows =
+    tap.kind === 'conv2d'
+      ? gradients
+      : gradients.map((g) => (g.shape.length === 2 ? g : reshape(g, [-1, out])));
+  graph.add(kfacGradFactorOp, [status, factors.g, updates, ...weighted, ...rows], {
+    weighted: weighted.length,
+  });
+  if (tap.kind === 'embedding') {
+    const tokens = reshape(tap.input, [-1]);
+    graph.add(kfacTokenFactorOp, [status, factors.a, updates, tokens, ...weighted], {});
+    return;
+  }
   const [stride, padding] = [tap.attrs.stride ?? [], tap.attrs.padding ?? []];
-  graph.add(kfacInputFactorOp, [status, factors.a, updates, tap.input], {
+  graph.add(kfacInputFactorOp, [status, factors.a, updates, tap.input, ...weighted], {
     bias: tap.bias === undefined ? 0 : 1,
     kernel: tap.kind === 'conv2d' ? tap.weight.shape.slice(2) : [],
     stride: stride as readonly number[],
     padding: padding as readonly number[],
   });
-  graph.add(kfacGradFactorOp, [status, factors.g, updates, ...gradients], {});
 }
 
 const kfacJoinOp = defineOp<{ weightDecay: number }>({

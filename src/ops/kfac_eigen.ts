@@ -3,7 +3,7 @@ import { eigh } from '../linalg/eigh.ts';
 import type { MatrixStatus, Real } from '../linalg/matrix.ts';
 import { packedSize, unpack } from '../linalg/packed.ts';
 import { mul } from './binary.ts';
-import { defineOp, expectType, type Operand, shapeError } from './define.ts';
+import { defineOp, expectType, type Numbers, type Operand, shapeError } from './define.ts';
 import { matmul } from './linear.ts';
 import { settleRoot } from './roots.ts';
 import { standsStill } from './status.ts';
@@ -25,10 +25,11 @@ const kfacEigenOp = defineOp<EigenAttrs>({
     tensors.forEach((_, layer) => {
       const [a, g, aBasis, gBasis, scale] = matrices.slice(OPERANDS * layer);
       const [m, n] = scale.shape;
+      const diagonal = aBasis.shape.length === 1;
       expectType('kfacEigen', 'a scale', scale, 'f32', [m, n]);
-      expectType('kfacEigen', 'a factor', a, 'f32', [packedSize(n)]);
+      expectType('kfacEigen', 'a factor', a, 'f32', diagonal ? [n] : [packedSize(n)]);
       expectType('kfacEigen', 'a factor', g, 'f32', [packedSize(m)]);
-      expectType('kfacEigen', 'a basis', aBasis, 'f32', [n, n]);
+      expectType('kfacEigen', 'a basis', aBasis, 'f32', diagonal ? [n] : [n, n]);
       expectType('kfacEigen', 'a basis', gBasis, 'f32', [m, m]);
     });
     return [];
@@ -50,7 +51,9 @@ const kfacEigenOp = defineOp<EigenAttrs>({
 /** Writes nothing unless the result is ok. */
 function decompose([a, g, aBasis, gBasis, scale]: Operand[], damping: number): MatrixStatus {
   const [m, n] = scale.shape;
-  const [ofA, ofG] = [eigh(unpack(a.data as Real, n), n), eigh(unpack(g.data as Real, m), m)];
+  const diagonal = aBasis.shape.length === 1;
+  const ofA = diagonal ? onDiagonal(a.data) : eigh(unpack(a.data as Real, n), n);
+  const ofG = eigh(unpack(g.data as Real, m), m);
   if (ofA === undefined || ofG === undefined) return 'notFinite';
   const fresh = new Float64Array(m * n);
   for (let o = 0; o < m; o++) {
@@ -61,22 +64,28 @@ function decompose([a, g, aBasis, gBasis, scale]: Operand[], damping: number): M
   }
   if (!fresh.every((x) => Number.isFinite(Math.fround(x)))) return 'notPositive';
   scale.data.set(fresh);
-  aBasis.data.set(ofA.vectors);
+  if (!diagonal) aBasis.data.set(ofA.vectors);
   gBasis.data.set(ofG.vectors);
   return 'ok';
 }
 
+/** Of a diagonal, whose eigenvectors are the unit vectors. */
+function onDiagonal(data: Numbers) {
+  const values = Float64Array.from(data);
+  return values.every(Number.isFinite) ? { values, vectors: [] } : undefined;
+}
+
 /** What turns a layer's gradient, and scales it there. */
 export interface EigenForm {
-  /** [in, in] and [out, out]: eigenvectors as rows. */
-  readonly aBasis: Value;
+  /** [in, in] and [out, out]: eigenvectors as rows. None of a diagonal A. */
+  readonly aBasis: Value | undefined;
   readonly gBasis: Value;
   /** [out, in]: 1 / (gₒaᵢ + λ) of the eigenvalues. */
   readonly scale: Value;
 }
 
 export interface EigenLayer extends EigenForm {
-  /** The factors, packed. */
+  /** Packed, or the vector of its diagonal. */
   readonly a: Value;
   readonly g: Value;
   /** Index of the weight among the parameters, for messages. */
@@ -93,15 +102,21 @@ export function kfacEigen(
   layers: readonly EigenLayer[],
   damping: Value,
 ): void {
-  const matrices = layers.flatMap((l) => [l.a, l.g, l.aBasis, l.gBasis, l.scale]);
+  const matrices = layers.flatMap((l) => [l.a, l.g, l.aBasis ?? l.a, l.gBasis, l.scale]);
   status.graph.add(kfacEigenOp, [status, failures, damping, ...matrices], {
     tensors: layers.map((l) => l.tensor),
     stepSlot: status.graph.step.index,
   });
 }
 
-/** (A ⊗ G + λI)⁻¹ of V [out, in]: Q_Gᵀ (scale ⊙ (Q_G V Q_Aᵀ)) Q_A. */
+/**
+ * (A ⊗ G + λI)⁻¹ of V [out, in]: Q_Gᵀ (scale ⊙ (Q_G V Q_Aᵀ)) Q_A; of a diagonal A that of V [in, out]:
+ * (scale ⊙ (Q_G Vᵀ))ᵀ Q_G.
+ */
 export function inEigenbasis(v: Value, { aBasis, gBasis, scale }: EigenForm): Value {
+  if (aBasis === undefined) {
+    return matmul(mul(matmul(gBasis, v, { transB: true }), scale), gBasis, { transA: true });
+  }
   const turned = matmul(matmul(gBasis, v), aBasis, { transB: true });
   return matmul(matmul(gBasis, mul(turned, scale), { transA: true }), aBasis);
 }

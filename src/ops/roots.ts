@@ -1,4 +1,5 @@
 import type { Value } from '../graph/graph.ts';
+import type { TensorType } from '../graph/types.ts';
 import { choleskyInverse } from '../linalg/cholesky.ts';
 import { inverseRoot } from '../linalg/inverse-root.ts';
 import type { MatrixStatus, Real } from '../linalg/matrix.ts';
@@ -145,8 +146,9 @@ const kfacInversesOp = defineOp<InverseAttrs>({
     for (let i = 0; i < matrices.length; i += 2) {
       const [factor, inverse] = matrices.slice(i);
       const [n] = inverse.shape;
-      expectType('kfacInverses', 'an inverse', inverse, 'f32', [n, n]);
-      expectType('kfacInverses', 'a factor', factor, 'f32', [packedSize(n)]);
+      const diagonal = isDiagonal(inverse);
+      expectType('kfacInverses', 'an inverse', inverse, 'f32', diagonal ? [n] : [n, n]);
+      expectType('kfacInverses', 'a factor', factor, 'f32', [diagonal ? n : packedSize(n)]);
     }
     return [];
   },
@@ -157,13 +159,14 @@ const kfacInversesOp = defineOp<InverseAttrs>({
       if (standsStill(status)) return;
       tensors.forEach((tensor, layer) => {
         const [a, aInverse, g, gInverse] = matrices.slice(4 * layer, 4 * layer + 4);
-        const ratio = meanTrace(a, aInverse.shape[0]) / meanTrace(g, gInverse.shape[0]);
+        const ratio = meanTrace(a, aInverse) / meanTrace(g, gInverse);
         const pi = ratio > 0 && Number.isFinite(ratio) ? Math.sqrt(ratio) : 1;
         const root = Math.sqrt(damping.data[0]);
         const invert = (m: Operand, out: Operand, shift: number, index: number) => {
           const [n] = out.shape;
-          const whole = unpack(m.data as Real, n);
-          const result = choleskyInverse(whole, n, shift, out.data as Real);
+          const result = isDiagonal(out)
+            ? reciprocals(m, shift, out)
+            : choleskyInverse(unpack(m.data as Real, n), n, shift, out.data as Real);
           settleRoot(status, failures, index, result, tensor, row[stepSlot]);
         };
         invert(a, aInverse, pi * root, 2 * tensor);
@@ -173,15 +176,31 @@ const kfacInversesOp = defineOp<InverseAttrs>({
   },
 });
 
-/** tr M / dim M of a packed M. */
-function meanTrace({ data }: Operand, n: number): number {
+/** The inverse of a diagonal factor is the vector of its diagonal, as the factor is. */
+const isDiagonal = (inverse: TensorType): boolean => inverse.shape.length === 1;
+
+/** tr M / dim M of a packed M, or of the vector of its diagonal. */
+function meanTrace({ data }: Operand, inverse: Operand): number {
+  const [n] = inverse.shape;
   let trace = 0;
-  for (let i = 0; i < n; i++) trace += data[packedSize(i) + i];
+  for (let i = 0; i < n; i++) trace += data[isDiagonal(inverse) ? i : packedSize(i) + i];
   return trace / n;
 }
 
-/** The factors of a layer, packed, and their inverses. */
+/** out ← 1 / (d + shift); writes nothing unless all of them are positive and fit a float. */
+function reciprocals({ data, size }: Operand, shift: number, out: Operand): MatrixStatus {
+  for (let i = 0; i < size; i++) {
+    if (!Number.isFinite(data[i])) return 'notFinite';
+    const x = 1 / (data[i] + shift);
+    if (!(x > 0 && Number.isFinite(Math.fround(x)))) return 'notPositive';
+  }
+  for (let i = 0; i < size; i++) out.data[i] = 1 / (data[i] + shift);
+  return 'ok';
+}
+
+/** The factors of a layer, and their inverses. */
 export interface FactorPair {
+  /** Packed, or the vector of its diagonal. */
   readonly a: Value;
   readonly aInverse: Value;
   readonly g: Value;

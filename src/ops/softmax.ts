@@ -4,6 +4,7 @@ import { mul } from './binary.ts';
 import { defineOp, expectSameShape, expectType, type Numbers, shapeError } from './define.ts';
 import { fill } from './fill.ts';
 import { sum } from './reduce.ts';
+import { reshape } from './reshape.ts';
 
 /** out ← softmax of one row, by the shift with the maximum; returns log Σ exp. */
 function softmaxRow(x: Numbers, out: Numbers, begin: number, length: number): number {
@@ -59,7 +60,7 @@ export const softmax = (x: Value): Value => x.graph.add(softmaxOp, [x], {})[0];
 
 const crossEntropyOp = defineOp({
   name: 'crossEntropy',
-  infer: ([logits, labels]) => {
+  infer: ([logits, labels, weights]) => {
     expectType('crossEntropy', 'logits', logits, 'f32', [null, null]);
     if (
       (labels.dtype !== 'i32' && labels.dtype !== 'u8') ||
@@ -70,28 +71,36 @@ const crossEntropyOp = defineOp({
         `crossEntropy expects one i32 or u8 label for each of the ${logits.shape[0]} rows of logits, got ${showType(labels)}`,
       );
     }
+    if (weights !== undefined) {
+      expectType('crossEntropy', 'weights', weights, 'f32', [logits.shape[0]]);
+    }
     return [{ dtype: 'f32', shape: [] }, logits];
   },
-  gradient: ({ inputs: [, labels], outputs: [, probabilities] }, [dloss]) => [
-    dloss?.graph.add(crossEntropyGradOp, [probabilities, labels, dloss], {})[0],
+  gradient: ({ inputs: [, labels, ...weights], outputs: [, probabilities] }, [dloss]) => [
+    dloss?.graph.add(crossEntropyGradOp, [probabilities, labels, dloss, ...weights], {})[0],
+    undefined,
     undefined,
   ],
-  tangent: ({ inputs: [, labels], outputs: [, probabilities] }, [dx]) => {
+  tangent: ({ inputs: [, labels, ...weights], outputs: [, probabilities] }, [dx]) => {
     if (dx === undefined) return [];
     const one = fill(dx.graph, [], 1);
-    const [gradient] = dx.graph.add(crossEntropyGradOp, [probabilities, labels, one], {});
+    const operands = [probabilities, labels, one, ...weights];
+    const [gradient] = dx.graph.add(crossEntropyGradOp, operands, {});
     return [sum(mul(gradient, dx)), softmaxGrad(probabilities, dx)];
   },
-  kernel: ({ inputs: [logits, labels], outputs: [loss, probabilities] }) => {
+  kernel: ({ inputs: [logits, labels, weights], outputs: [loss, probabilities] }) => {
     const [rows, classes] = logits.shape;
     return () => {
       let total = 0;
       for (let r = 0; r < rows; r++) {
         const logSum = softmaxRow(logits.data, probabilities.data, r * classes, classes);
+        const weight = weights === undefined ? 1 / rows : weights.data[r];
+        if (weight === 0) continue;
         const label = labels.data[r];
-        total += label >= 0 && label < classes ? logSum - logits.data[r * classes + label] : NaN;
+        const known = label >= 0 && label < classes;
+        total += weight * (known ? logSum - logits.data[r * classes + label] : NaN);
       }
-      loss.data[0] = total / rows;
+      loss.data[0] = rows === 0 && weights === undefined ? NaN : total;
     };
   },
 });
@@ -100,11 +109,11 @@ const crossEntropyGradOp = defineOp({
   name: 'crossEntropyGrad',
   infer: ([probabilities]) => [probabilities],
   inPlace: [[0, 0]],
-  kernel: ({ inputs: [probabilities, labels, dloss], outputs: [dx] }) => {
+  kernel: ({ inputs: [probabilities, labels, dloss, weights], outputs: [dx] }) => {
     const [rows, classes] = dx.shape;
     return () => {
-      const scale = dloss.data[0] / rows;
       for (let r = 0; r < rows; r++) {
+        const scale = dloss.data[0] * (weights === undefined ? 1 / rows : weights.data[r]);
         for (let c = 0; c < classes; c++) {
           const at = r * classes + c;
           dx.data[at] = scale * (probabilities.data[at] - (labels.data[r] === c ? 1 : 0));
@@ -114,12 +123,22 @@ const crossEntropyGradOp = defineOp({
   },
 });
 
+/** […, classes] as rows of classes. */
+const rowsOf = (x: Value): Value =>
+  x.shape.length === 2 ? x : reshape(x, [-1, x.shape[x.shape.length - 1] ?? 1]);
+const flat = (x: Value): Value => (x.shape.length === 1 ? x : reshape(x, [-1]));
+
 /**
- * Mean over rows of −log softmax(logits)[label]: logits [rows, classes], labels [rows] → [].
+ * Mean over rows of −log softmax(logits)[label]: logits […, classes], labels […] → []. With `weights`, one a row, the
+ * sum of weight · −log softmax(logits)[label] over rows whose weight is not 0.
  * A label outside 0 … classes − 1 makes the loss NaN.
  */
-export const crossEntropy = (logits: Value, labels: Value): Value =>
-  logits.graph.add(crossEntropyOp, [logits, labels], {})[0];
+export const crossEntropy = (logits: Value, labels: Value, weights?: Value): Value =>
+  logits.graph.add(
+    crossEntropyOp,
+    [rowsOf(logits), flat(labels), ...(weights === undefined ? [] : [weights])],
+    {},
+  )[0];
 
 const countCorrectOp = defineOp({
   name: 'countCorrect',
@@ -143,6 +162,6 @@ const countCorrectOp = defineOp({
   },
 });
 
-/** Number of rows whose largest logit (the first of equals) is the label's. */
+/** Number of rows of logits […, classes] whose largest (the first of equals) is the label's, of […]. */
 export const countCorrect = (logits: Value, labels: Value): Value =>
-  logits.graph.add(countCorrectOp, [logits, labels], {})[0];
+  logits.graph.add(countCorrectOp, [rowsOf(logits), flat(labels)], {})[0];

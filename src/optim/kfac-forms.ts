@@ -1,18 +1,22 @@
 import type { Value } from '../graph/graph.ts';
-import { packedOrder } from '../linalg/packed.ts';
-import type { Numbers } from '../ops/define.ts';
+import type { Shape } from '../graph/types.ts';
+import { mul } from '../ops/binary.ts';
 import { inEigenbasis, kfacEigen } from '../ops/kfac_eigen.ts';
 import { matmul } from '../ops/linear.ts';
+import { reshape } from '../ops/reshape.ts';
 import { kfacInverses } from '../ops/roots.ts';
 import type { OptimizerTrace } from './optimizer.ts';
 
-/** The factors of a layer, packed. */
+/** The factors of a layer. */
 export interface LayerFactors {
   readonly name: string;
   /** Index of the weight among the parameters, for messages. */
   readonly tensor: number;
+  /** Packed, or of an embedding the vector of its diagonal. */
   readonly a: Value;
   readonly g: Value;
+  /** Of their inverses: matrices, or a vector where A is one. */
+  readonly shapes: { readonly a: Shape; readonly g: Shape };
 }
 
 /**
@@ -25,31 +29,29 @@ type Form = (
   damping: Value,
 ) => (v: Value, layer: number) => Value;
 
-const orderOf = (factor: Value) => packedOrder(factor.size);
-const square = (factor: Value) => ({
-  dtype: 'f32' as const,
-  shape: [orderOf(factor), orderOf(factor)],
-});
-
-/** U = (G + √λd/π I)⁻¹ V (A + π√λd I)⁻¹. */
+/** U = (G + √λd/π I)⁻¹ V (A + π√λd I)⁻¹, of an embedding its transpose. */
 const inverse: Form = (t, layers, damping) => {
   const failures = counters(t, 2);
-  const inverses = layers.map(({ name, a, g }) => ({
-    aInverse: t.state(`aInverse/${name}`, square(a), identity(a)),
-    gInverse: t.state(`gInverse/${name}`, square(g), identity(g)),
+  const inverses = layers.map(({ name, shapes }) => ({
+    aInverse: identity(t, `aInverse/${name}`, shapes.a),
+    gInverse: identity(t, `gInverse/${name}`, shapes.g),
   }));
   const pairs = layers.map((layer, i) => ({ ...layer, ...inverses[i] }));
   kfacInverses(t.status, failures, pairs, damping);
-  return (v, i) => matmul(matmul(inverses[i].gInverse, v), inverses[i].aInverse);
+  return (v, i) => {
+    const { aInverse, gInverse } = inverses[i];
+    if (isDiagonal(aInverse.shape)) return mul(matmul(v, gInverse), reshape(aInverse, [-1, 1]));
+    return matmul(matmul(gInverse, v), aInverse);
+  };
 };
 
 /** U = Q_Gᵀ ((Q_G V Q_Aᵀ) / (gₒaᵢ + λd)) Q_A. */
 const eigen: Form = (t, layers, damping) => {
   const failures = counters(t, 1);
-  const forms = layers.map(({ name, a, g }) => ({
-    aBasis: t.state(`aBasis/${name}`, square(a), identity(a)),
-    gBasis: t.state(`gBasis/${name}`, square(g), identity(g)),
-    scale: t.state(`scale/${name}`, { dtype: 'f32', shape: [orderOf(g), orderOf(a)] }, (data) =>
+  const forms = layers.map(({ name, shapes }) => ({
+    aBasis: isDiagonal(shapes.a) ? undefined : identity(t, `aBasis/${name}`, shapes.a),
+    gBasis: identity(t, `gBasis/${name}`, shapes.g),
+    scale: t.state(`scale/${name}`, { dtype: 'f32', shape: [shapes.g[0], shapes.a[0]] }, (data) =>
       data.fill(1),
     ),
   }));
@@ -66,7 +68,11 @@ const counters = (t: OptimizerTrace, each: number): Value => {
 
 export const FORMS = { inverse, eigen };
 
-const identity = (factor: Value) => (data: Numbers) => {
-  const n = orderOf(factor);
-  for (let i = 0; i < n; i++) data[i * n + i] = 1;
-};
+const isDiagonal = (shape: Shape): boolean => shape.length === 1;
+
+/** A matrix, or the vector of its diagonal, that begins as the identity. */
+const identity = (t: OptimizerTrace, name: string, shape: Shape): Value =>
+  t.state(name, { dtype: 'f32', shape }, (data) => {
+    const [n, columns = 0] = shape;
+    for (let i = 0; i < n; i++) data[i * columns + i] = 1;
+  });

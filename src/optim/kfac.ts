@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { FlatminError } from '../errors.ts';
 import type { Value } from '../graph/graph.ts';
-import { packedSize } from '../linalg/packed.ts';
+import { storedShape } from '../linalg/packed.ts';
+import type { Tap } from '../ops/define.ts';
 import { fill } from '../ops/fill.ts';
-import { inputFactorDim, kfacFactors, kfacJoin, kfacSplit, klClip } from '../ops/kfac.ts';
+import { factorShapes, kfacFactors, kfacJoin, kfacSplit, klClip } from '../ops/kfac.ts';
 import { countUpdate } from '../ops/roots.ts';
 import { sgdOp } from '../ops/sgd.ts';
 import { affine } from '../ops/unary.ts';
@@ -134,11 +135,14 @@ export class BoundKfac extends BoundOptimizer {
 const STATISTICS = 'statistics';
 
 /**
- * K-FAC (Martens & Grosse 2015; convolutions: Grosse & Martens 2016). A layer with input ā (a 1 for the bias) and
+ * K-FAC (Martens & Grosse 2015; convolutions: Grosse & Martens 2016; recurrent weights: Martens, Ba, Johnson 2018, steps
+ * as independent samples). A layer with input ā (a 1 for the bias) and
  * pre-activation gradient s′ of one example has A = E[āāᵀ], G = E[s′s′ᵀ], kept as running means, and
  * U = (G + √λd/π I)⁻¹ V (A + π√λd I)⁻¹ for its gradient V, or, by `form`, (A ⊗ G + λd I)⁻¹ V; θ ← θ − ηνU with the KL
  * clip ν.
- * Parameters outside linear and ungrouped convolution layers, batch norm's among them, step by SGD with the same rate,
+ * Of an embedding A is diagonal, the frequencies of tokens. Rows that count in the loss are the samples, of
+ * `tokenCrossEntropy()` the steps that are not padding.
+ * Parameters outside linear, ungrouped convolution, LSTM and embedding layers, batch norm's among them, step by SGD with the same rate,
  * momentum and decay; `groups` gives them another method.
  * State: (a(3a + 1) + g(3g + 1))/2 numbers a layer, a = in + 1 and g = out, and ag more in the eigenbasis.
  */
@@ -159,9 +163,9 @@ function trace(t: OptimizerTrace, options: z.output<typeof schema>): void {
   const layers = graph.inSection({ name: STATISTICS, due: every(options.statisticsEvery) }, () => {
     const tapped = eligible(pass.tapGradients(options.fisher), indexOf);
     countUpdate(status, updates);
-    return tapped.map(({ tap, gradients }) => {
-      const factors = factorsOf(t, tap.weight, inputFactorDim(tap), indexOf);
-      kfacFactors(status, updates, factors, tap, gradients);
+    return tapped.map(({ tap, gradients, weights }) => {
+      const factors = factorsOf(t, tap, indexOf);
+      kfacFactors(status, updates, factors, tap, gradients, weights);
       return { tap, ...factors };
     });
   });
@@ -241,18 +245,14 @@ function eligible(
   });
 }
 
-function factorsOf(
-  t: OptimizerTrace,
-  weight: Value,
-  inputs: number,
-  indexOf: ReadonlyMap<Value, number>,
-): LayerFactors {
-  const { name, index } = t.params[indexOf.get(weight) as number];
-  const packed = (n: number) => ({ dtype: 'f32' as const, shape: [packedSize(n)] });
+function factorsOf(t: OptimizerTrace, tap: Tap, indexOf: ReadonlyMap<Value, number>): LayerFactors {
+  const { name, index } = t.params[indexOf.get(tap.weight) as number];
+  const shapes = factorShapes(tap);
   return {
     name,
     tensor: index,
-    a: t.state(`a/${name}`, packed(inputs)),
-    g: t.state(`g/${name}`, packed(weight.shape[0])),
+    a: t.state(`a/${name}`, { dtype: 'f32', shape: storedShape(shapes.a) }),
+    g: t.state(`g/${name}`, { dtype: 'f32', shape: storedShape(shapes.g) }),
+    shapes,
   };
 }

@@ -20,10 +20,12 @@ export interface Parameter {
   readonly index: number;
 }
 
-/** A tap with gradients of batch-mean losses by its pre-activation rows: their second moments add up. */
+/** A tap with gradients of mean losses by its pre-activation rows: their second moments add up. */
 export interface TapGradients {
   readonly tap: Tap;
   readonly gradients: readonly Value[];
+  /** Of its rows in the mean, where they are not all equal: 0 for those that do not count. */
+  readonly weights?: Value;
 }
 
 /**

@@ -68,11 +68,17 @@ export class TrainedModel {
   }
 
   /**
-   * Outputs for inputs as the network takes them (normalised): rows of `input.shape` one after the other.
-   * Returns [rows, …].
+   * Outputs for inputs as the network takes them (normalised, or an Int32Array of tokens): rows of `input.shape` one
+   * after the other. Returns [rows, …].
    */
-  predict(inputs: Float32Array): Tensor {
+  predict(inputs: Float32Array | Int32Array): Tensor {
     const { input, store } = this.#training;
+    if (inputs instanceof Int32Array !== (input.dtype === 'i32')) {
+      throw new FlatminError(
+        'FLATMIN_ARGUMENT',
+        `predict expects ${input.dtype === 'i32' ? 'tokens as an Int32Array' : 'a Float32Array'}`,
+      );
+    }
     const width = sizeOf(input.shape.slice(1));
     const rows = inputs.length / width;
     if (!Number.isInteger(rows)) {

@@ -4,6 +4,7 @@ import type { Graph, Value } from '../graph/graph.ts';
 import { type Afterwards, type Layer, Scope } from '../nn/layer.ts';
 import type { Loss } from '../nn/loss.ts';
 import { add, sub } from '../ops/binary.ts';
+import type { Tap } from '../ops/define.ts';
 import { affine } from '../ops/unary.ts';
 import type { Fisher, Forward, Parameter, Pass } from '../optim/optimizer.ts';
 
@@ -69,8 +70,10 @@ export function passes(
     const fisherProducts: Products = (wrt, directions) =>
       graph.inPrecision(() =>
         total(
-          ({ inputs }, scope, weight) =>
-            productsOf(model(inputs, scope), loss, wrt, directions).map((x) => affine(x, weight)),
+          ({ inputs, targets }, scope, weight) => {
+            const outcome = { output: model(inputs, scope), weights: loss.weights?.(targets) };
+            return productsOf(outcome, loss, wrt, directions).map((x) => affine(x, weight));
+          },
           (a, b) => a.map((x, i) => add(x, b[i])),
         ),
       );
@@ -80,7 +83,8 @@ export function passes(
     total<Forward>(
       ({ inputs, targets }, scope, weight) => {
         const output = model(inputs, scope);
-        return { loss: affine(loss.trace(output, targets), weight), outputs: [output] };
+        const value = loss.trace(output, targets, loss.weights?.(targets));
+        return { loss: affine(value, weight), outputs: [output] };
       },
       (a, b) => ({ loss: add(a.loss, b.loss), outputs: [...a.outputs, ...b.outputs] }),
     );
@@ -100,16 +104,17 @@ function tracePass(
   const { graph } = inputs;
   const begin = graph.nodes.length;
   const output = model(inputs, scope);
-  const loss = objective.trace(output, targets);
+  const weights = objective.weights?.(targets);
+  const loss = objective.trace(output, targets, weights);
   const taps = graph.nodes.slice(begin).flatMap((node) => node.op.tap?.(node) ?? []);
   const tapped = taps.map((tap) => tap.preActivation);
   const all = gradients(loss, [...params.map(({ value }) => value), ...tapped]);
   const backward: Record<Fisher, () => (Value | undefined)[][]> = {
     empirical: () => [all.slice(params.length)],
-    true: () => [gradients(objective.trace(output, objective.sample(output)), tapped)],
+    true: () => [gradients(objective.trace(output, objective.sample(output), weights), tapped)],
     exact: () => {
       if (objective.fisherRoots !== undefined) {
-        return objective.fisherRoots(output).map((d) => pullback(output, d, tapped));
+        return objective.fisherRoots(output, weights).map((d) => pullback(output, d, tapped));
       }
       throw new FlatminError(
         'FLATMIN_ARGUMENT',
@@ -126,34 +131,47 @@ function tracePass(
     }),
     curvature: ({ outputs: [after] }) => {
       const change = sub(after, output);
-      return fisherProduct(objective, output, change, change);
+      return fisherProduct(objective, { output, weights }, change, change);
     },
-    fisherProducts: (...given) => graph.inPrecision(() => productsOf(output, objective, ...given)),
+    fisherProducts: (...given) =>
+      graph.inPrecision(() => productsOf({ output, weights }, objective, ...given)),
     tapGradients: (fisher) => {
       const passes = graph.inPrecision(backward[fisher]);
       return taps.flatMap((tap, i) => {
         const list = passes.flatMap((pass) => pass[i] ?? []);
-        return list.length === 0 ? [] : [{ tap, gradients: list }];
+        if (list.length === 0) return [];
+        const counted = weights !== undefined && rowsOf(tap) === weights.size;
+        return [{ tap, gradients: list, ...(counted && { weights }) }];
       });
     },
   };
 }
 
+/** Samples of a layer: rows, or tokens. */
+const rowsOf = ({ kind, input }: Tap): number =>
+  kind === 'embedding' ? input.size : input.shape[0];
+
 type Products = Required<Pass>['fisherProducts'];
 
+/** What a loss sees: the model's output, and the weights of its rows where they are not all equal. */
+interface Outcome {
+  readonly output: Value;
+  readonly weights: Value | undefined;
+}
+
 function productsOf(
-  output: Value,
+  outcome: Outcome,
   objective: Loss,
   ...[params, directions]: Parameters<Products>
 ): readonly Value[] {
-  const changes = directions.map((direction) => pushforward(output, params, direction));
+  const changes = directions.map((direction) => pushforward(outcome.output, params, direction));
   return changes.flatMap((a, i) =>
-    changes.slice(i).map((b) => fisherProduct(objective, output, a, b)),
+    changes.slice(i).map((b) => fisherProduct(objective, outcome, a, b)),
   );
 }
 
-function fisherProduct(objective: Loss, output: Value, a: Value, b: Value): Value {
-  if (objective.fisherProduct !== undefined) return objective.fisherProduct(output, a, b);
+function fisherProduct(objective: Loss, { output, weights }: Outcome, a: Value, b: Value): Value {
+  if (objective.fisherProduct !== undefined) return objective.fisherProduct(output, a, b, weights);
   throw new FlatminError(
     'FLATMIN_ARGUMENT',
     `The loss ${objective.name} has no fisherProduct, which the quadratic model needs`,

@@ -3,11 +3,15 @@ import type { AnyDataset } from '../data/dataset.ts';
 import { FlatminError } from '../errors.ts';
 import type { Graph, Value } from '../graph/graph.ts';
 import { type DType, type Shape, sizeOf, type TensorType } from '../graph/types.ts';
+import type { Loss } from '../nn/loss.ts';
 import type { Numbers } from '../ops/define.ts';
 import { batchIndices, gather, normalise } from '../ops/gather.ts';
 
 const dtypeOf = (data: Numbers): DType =>
   data instanceof Float32Array ? 'f32' : data instanceof Int32Array ? 'i32' : 'u8';
+
+/** −1 is padding where a loss leaves rows out. */
+export const leastLabel = ({ weights }: Loss): number => (weights === undefined ? 0 : -1);
 
 /** A dataset in the store: uploaded once, batches are rows of an order. */
 export class DatasetSource {
@@ -16,8 +20,8 @@ export class DatasetSource {
   readonly #targetsType: TensorType;
   readonly #store: Store;
 
-  constructor(store: Store, name: string, dataset: AnyDataset) {
-    checkDataset(name, dataset);
+  constructor(store: Store, name: string, dataset: AnyDataset, loss: Loss) {
+    checkDataset(name, dataset, loss);
     this.dataset = dataset;
     const targets = targetsOf(dataset);
     this.#store = store;
@@ -74,9 +78,11 @@ export class DatasetSource {
 }
 
 const targetsOf = (dataset: AnyDataset): { data: Numbers; shape: Shape } =>
-  'targets' in dataset ? dataset.targets : { data: dataset.labels, shape: [] };
+  'targets' in dataset
+    ? dataset.targets
+    : { data: dataset.labels, shape: dataset.labelShape ?? [] };
 
-function checkDataset(name: string, dataset: AnyDataset): void {
+function checkDataset(name: string, dataset: AnyDataset, loss: Loss): void {
   const { inputs, count } = dataset;
   const width = sizeOf(inputs.shape);
   const targets = targetsOf(dataset);
@@ -90,11 +96,13 @@ function checkDataset(name: string, dataset: AnyDataset): void {
   }
   if ('targets' in dataset) return;
   const { labels, classes } = dataset;
-  const bad = labels.findIndex((label) => label < 0 || label >= classes);
+  const least = leastLabel(loss);
+  const bad = labels.findIndex((label) => label < least || label >= classes);
   if (bad !== -1) {
+    const example = Math.floor(bad / sizeOf(targets.shape));
     throw new FlatminError(
       'FLATMIN_DATA',
-      `${name} data: label ${labels[bad]} of example ${bad} is outside 0 … ${classes - 1}`,
+      `${name} data: label ${labels[bad]} of example ${example} is outside ${least} … ${classes - 1}`,
     );
   }
 }

@@ -8,6 +8,7 @@ import { checkWhole } from './arguments.ts';
 import { TrainedModel } from './model.ts';
 import { OptimizerStep } from './optimizer-step.ts';
 import { declareParameters } from './parameters.ts';
+import { leastLabel } from './source.ts';
 import {
   byKey,
   type Loaded,
@@ -23,15 +24,18 @@ import type { TrainingOptions } from './training.ts';
 export interface TrainStepOptions extends Omit<TrainingOptions, 'accumulate'> {
   /** Shape of one example, as the network takes it. */
   readonly input: Shape;
+  /** What the network takes: numbers, or whole numbers as the tokens of an `embedding`. Default `f32`. */
+  readonly inputType?: 'f32' | 'i32';
 }
 
 /** A compiled step for a training loop of one's own. */
 export interface TrainStep {
   /**
-   * One optimizer step on a batch: inputs [batch, …] as the network takes them; targets are one class index a row, or
-   * for losses of numbers as `squaredError()` a Float32Array of the output's shape. Returns the loss before the step.
+   * One optimizer step on a batch: inputs [batch, …] as the network takes them; targets are one class index a row of the
+   * output, where −1 is padding for `tokenCrossEntropy()`, or for losses of numbers as `squaredError()` a Float32Array of
+   * the output's shape. Returns the loss before the step.
    */
-  (inputs: Float32Array, targets: Int32Array | Float32Array): number;
+  (inputs: Float32Array | Int32Array, targets: Int32Array | Float32Array): number;
   readonly model: TrainedModel;
   /** Parameters, optimizer state and count of steps: all that the coming steps depend on. */
   stateDict(): StateDict;
@@ -42,6 +46,7 @@ export interface TrainStep {
   loadStateDict(state: StateDict, options?: LoadOptions): Loaded;
 }
 
+const ARRAYS = { f32: Float32Array, i32: Int32Array };
 const INPUTS = 'batch/inputs';
 const TARGETS = 'batch/targets';
 
@@ -49,13 +54,24 @@ const TARGETS = 'batch/targets';
 export function trainStep(model: Layer, options: TrainStepOptions): TrainStep {
   const batch = checkWhole('batch', options.batch ?? 32, 1);
   const seed = checkWhole('seed', options.seed ?? 0, 0);
-  const input = { dtype: 'f32' as const, shape: [batch, ...options.input] };
+  const dtype = options.inputType ?? 'f32';
+  if (!Object.hasOwn(ARRAYS, dtype)) {
+    throw new FlatminError(
+      'FLATMIN_ARGUMENT',
+      `inputType must be one of f32, i32, got ${JSON.stringify(dtype)}`,
+    );
+  }
+  const Inputs = ARRAYS[dtype];
+  const input = { dtype, shape: [batch, ...options.input] };
   const store = openStore(options);
   const { params, buffers, output } = describeModel(model, input);
   const loss = options.loss ?? crossEntropy();
   const values = loss.targets === 'values';
-  const targetsType: TensorType = values ? output : { dtype: 'i32', shape: [batch] };
+  const targetsType: TensorType = values
+    ? output
+    : { dtype: 'i32', shape: output.shape.slice(0, -1) };
   const classes = output.shape[output.shape.length - 1];
+  const least = leastLabel(loss);
   declareParameters(store, { params, buffers }, seed);
   const step = new OptimizerStep(store, {
     model,
@@ -75,21 +91,18 @@ export function trainStep(model: Layer, options: TrainStepOptions): TrainStep {
     ],
   });
   let taken = 0;
-  const run = (inputs: Float32Array, targets: Int32Array | Float32Array): number => {
-    if (
-      !(inputs instanceof Float32Array) ||
-      !(targets instanceof (values ? Float32Array : Int32Array))
-    ) {
+  const run = (inputs: Float32Array | Int32Array, targets: Int32Array | Float32Array): number => {
+    if (!(inputs instanceof Inputs) || !(targets instanceof (values ? Float32Array : Int32Array))) {
       throw new FlatminError(
         'FLATMIN_ARGUMENT',
-        `A step takes inputs as a Float32Array and ${values ? 'targets as a Float32Array' : 'labels as an Int32Array'}`,
+        `A step takes inputs as ${Inputs === Int32Array ? 'an Int32Array' : 'a Float32Array'} and ${values ? 'targets as a Float32Array' : 'labels as an Int32Array'}`,
       );
     }
-    const bad = values ? -1 : targets.findIndex((label) => label < 0 || label >= classes);
+    const bad = values ? -1 : targets.findIndex((label) => label < least || label >= classes);
     if (bad !== -1) {
       throw new FlatminError(
         'FLATMIN_ARGUMENT',
-        `Label ${targets[bad]} of row ${bad} is outside 0 … ${classes - 1}`,
+        `Label ${targets[bad]} of row ${bad} is outside ${least} … ${classes - 1}`,
       );
     }
     store.write(INPUTS, inputs);

@@ -116,7 +116,7 @@ export class Training implements ModelOnStore {
       backend: this.store.backend,
       rows: data.train.count,
     };
-    this.#train = new DatasetSource(this.store, 'train', data.train);
+    this.#train = new DatasetSource(this.store, 'train', data.train, this.loss);
     this.input = this.#train.batchType(Math.min(this.#batch, data.train.count));
     const described = describeModel(model, this.input);
     this.params = described.params;
@@ -141,7 +141,7 @@ export class Training implements ModelOnStore {
     }
     this.steps = steps;
     if (data.test !== undefined && data.test.count > 0) {
-      const test = new DatasetSource(this.store, 'test', data.test);
+      const test = new DatasetSource(this.store, 'test', data.test, this.loss);
       this.#evaluator = new Evaluator(this.store, model, this.loss, test);
     }
   }

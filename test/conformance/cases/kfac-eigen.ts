@@ -14,6 +14,8 @@ interface Layer {
   readonly tensor?: number;
 }
 
+const stored = (matrix: Float32Array) => f32([packed(matrix).length], packed(matrix));
+
 /** xxᵀ, of rank one to the last bit. */
 const single = (n: number, seed: number): Float32Array => {
   const x = random(n, { seed, low: 32, high: 64 }).map((v) => Math.round(v) / 64);
@@ -60,7 +62,6 @@ function eigen(
       [n, n],
       Float32Array.from({ length: n * n }, (_, k) => (k % (n + 1) === 0 ? 1 : 0)),
     );
-  const stored = (matrix: Float32Array) => f32([packed(matrix).length], packed(matrix));
   return {
     op: 'kfacEigen',
     name,
@@ -114,7 +115,45 @@ const still = { kept: layers.map(() => true), failures: COUNTS, after: COUNTS };
 /** Ten counters, the one of `tensor` at 1. */
 const counted = (tensor: number) => Array.from({ length: 10 }, (_, i) => Number(i === tensor));
 
+/** A vector A stands for the matrix that has it as its diagonal. */
+function diagonalA(name: string, a: readonly number[], g: Float32Array, damping = 0.01): Case {
+  const [n, m] = [a.length, order(g)];
+  const good = a.every(Number.isFinite);
+  return {
+    op: 'kfacEigen',
+    name,
+    inputs: [
+      i32([8], GOING),
+      i32([1], [0]),
+      f32([], [damping]),
+      f32([n], a),
+      stored(g),
+      f32([m, m], new Float32Array(m * m)),
+      f32([m, n], new Float32Array(m * n)),
+      f32([n, m], random(n * m, { seed: 90, low: -1, high: 1 })),
+    ],
+    build: ([block, counts, lambda, a, g, gBasis, scale, v]) => {
+      const form = { aBasis: undefined, gBasis, scale };
+      kfacEigen(block, counts, [{ ...form, a, g, tensor: 0 }], lambda);
+      return [block, counts, inEigenbasis(v, form)];
+    },
+    oracle: ([, , [lambda], a, g, , , v]) => {
+      if (!good) return [[3, 0, 0, STEP, 0, 1, 0, 0], [1], new Float64Array(n * m)];
+      const whole = Array.from({ length: n * n }, (_, k) => (k % (n + 1) === 0 ? a[k % n] : 0));
+      const transposed = Array.from(v, (_, k) => v[(k % n) * m + Math.floor(k / n)]);
+      const u = solve(whole, unpacked(g), transposed, lambda);
+      return [GOING, [0], u.map((_, k) => u[(k % m) * n + Math.floor(k / m)])];
+    },
+    moments: [{ ...MOMENT, step: STEP }],
+    tolerance: { rel: 2e-5, abs: 2e-4 },
+  };
+}
+
 export const cases: Case[] = [
+  diagonalA('a diagonal of one', [0.7], positive(1, 80)),
+  diagonalA('a diagonal with zeros', [0.5, 0, 0.125, 0.375, 0], positive(3, 81)),
+  diagonalA('a diagonal with a NaN', [0.5, NaN], positive(3, 82)),
+  diagonalA('a long diagonal', [...random(40, { seed: 83, low: 0, high: 1 })], positive(9, 84)),
   eigen('every size', layers),
   eigen('no layer', []),
   eigen('a layer without outputs', [{ a: positive(3, 74), g: new Float32Array(0) }]),

@@ -2,7 +2,7 @@
 import type { Value } from '../../../src/graph/graph.ts';
 import { findOp } from '../../../src/ops/define.ts';
 import { kfacFactors, kfacJoin, kfacSplit, klClip } from '../../../src/ops/kfac.ts';
-import { f32, i32, packed, random, symmetric } from '../data.ts';
+import { f32, i32, packed, random, randomIntegers, symmetric } from '../data.ts';
 import { type Case, MOMENT, type Tensor } from '../harness.ts';
 
 const GOING = [0, 0, 0, 0, 0, 0, 0, 0];
@@ -248,7 +248,7 @@ const several = (shape: readonly number[], updates: number, status = GOING): Cas
       ...[4, 5, 6].map((seed) => f32(shape, random(sizeOf(shape), { seed, low: -1, high: 1 }))),
     ],
     build: ([block, count, g, ...gradients]) => {
-      block.graph.add(findOp('kfacGradFactor'), [block, g, count, ...gradients], {});
+      block.graph.add(findOp('kfacGradFactor'), [block, g, count, ...gradients], { weighted: 0 });
       return [g];
     },
     oracle: ([, , g, ...gradients]) => {
@@ -266,7 +266,116 @@ const several = (shape: readonly number[], updates: number, status = GOING): Cas
   };
 };
 
+/** Rows that weigh differently in the mean; those of weight 0 are not looked at. */
+function weighted(
+  kind: 'linear' | 'embedding',
+  [rows, inputs, out]: readonly [number, number, number],
+  updates: number,
+  status = GOING,
+): Case[] {
+  const isTokens = kind === 'embedding';
+  const dim = isTokens ? inputs : inputs + 1;
+  const raw = random(rows, { seed: 7, low: 0, high: 1 }).map((w, r) => (r % 3 === 1 ? 0 : w + 0.1));
+  const sum = raw.reduce((a, w) => a + w, 0);
+  const weights = raw.map((w) => w / sum);
+  const skip = (width: number) => (x: number, at: number) =>
+    weights[Math.floor(at / width)] === 0 ? NaN : x;
+  const x = random(rows * inputs, { seed: 3, low: -1, high: 1 }).map(skip(inputs));
+  const dy = random(rows * out, { seed: 4, low: -1, high: 1 }).map((v, at) => {
+    const weight = weights[Math.floor(at / out)];
+    return weight === 0 ? NaN : v * weight;
+  });
+  // Some tokens are padding.
+  const tokens = randomIntegers(rows, inputs, 9).map((token, r) => (r % 5 === 3 ? -1 : token));
+  const decay = Math.min(1 - 1 / updates, 0.95);
+  const blend = (old: Float64Array, fresh: readonly number[]) =>
+    status[0] !== 0 ? old : old.map((v, i) => decay * v + (1 - decay) * fresh[i]);
+  const counted = [...weights.keys()].filter((r) => weights[r] !== 0);
+  const a = isTokens ? f32([dim], random(dim, { seed: 1, low: 0 })) : factor(dim, 1);
+  const op = isTokens ? 'kfacTokenFactor' : 'kfacInputFactor';
+  return [op, 'kfacGradFactor'].map(
+    (op): Case => ({
+      op,
+      name: `${kind}, ${rows} weighted rows of [${inputs}] → ${out}, update ${updates}, status ${status[0]}`,
+      inputs: [
+        i32([8], status),
+        i32([1], [updates]),
+        a,
+        factor(out, 2),
+        isTokens ? i32([rows], tokens) : f32([rows, inputs], x),
+        f32([rows, out], dy),
+        f32(isTokens ? [inputs, out] : [out, inputs], random(inputs * out)),
+        f32([out], random(out)),
+        f32([rows], weights),
+      ],
+      build: ([block, count, a, g, input, preActivation, weight, b, w]) => {
+        const bias = isTokens ? undefined : b;
+        const tap = { kind, input, preActivation, weight, bias, attrs: {} };
+        kfacFactors(block, count, { a, g }, tap, [preActivation], w);
+        return [op === 'kfacGradFactor' ? g : a];
+      },
+      oracle: ([, , a, g, input, dy, , , w]) => {
+        if (op === 'kfacGradFactor') {
+          // Of one row alone: dy over its weight.
+          const own = counted.map((r) =>
+            Array.from({ length: out }, (_, o) => dy[r * out + o] / Math.sqrt(w[r])),
+          );
+          return [blend(g, meanGram(own, out, 1))];
+        }
+        if (isTokens) {
+          const frequencies = Array<number>(dim).fill(0);
+          for (const r of counted) if (input[r] !== -1) frequencies[input[r]] += w[r];
+          return [blend(a, frequencies)];
+        }
+        const own = counted.map((r) =>
+          [...input.subarray(r * inputs, (r + 1) * inputs), 1].map((v) => v * Math.sqrt(w[r])),
+        );
+        return [blend(a, meanGram(own, dim, 1))];
+      },
+      tolerance: { rel: 1e-5, abs: 2e-6 },
+    }),
+  );
+}
+
+/** Frequencies of tokens that all weigh the same. */
+const frequencies = (rows: number, vocabulary: number, updates: number): Case => ({
+  op: 'kfacTokenFactor',
+  name: `${rows} of ${vocabulary} tokens, update ${updates}`,
+  inputs: [
+    i32([8], GOING),
+    f32([vocabulary], random(vocabulary, { low: 0 })),
+    i32([1], [updates]),
+    i32([rows], randomIntegers(rows, vocabulary, 9)),
+  ],
+  build: ([block, a, count, tokens]) => {
+    block.graph.add(findOp('kfacTokenFactor'), [block, a, count, tokens], {});
+    return [a];
+  },
+  oracle: ([, a, , tokens]) => {
+    if (rows === 0) return [a];
+    const decay = Math.min(1 - 1 / updates, 0.95);
+    return [
+      a.map((old, v) => {
+        const share = tokens.filter((token) => token === v).length / rows;
+        return decay * old + (1 - decay) * share;
+      }),
+    ];
+  },
+  tolerance: { rel: 1e-5, abs: 1e-7 },
+});
+
 export const cases: Case[] = [
+  ...weighted('linear', [9, 6, 4], 3),
+  ...weighted('linear', [1, 1, 1], 1),
+  ...weighted('linear', [300, 33, 17], 1),
+  ...weighted('linear', [9, 6, 4], 3, STOPPED),
+  ...weighted('embedding', [9, 6, 4], 3),
+  ...weighted('embedding', [1, 1, 1], 1),
+  ...weighted('embedding', [300, 700, 17], 20),
+  ...weighted('embedding', [9, 6, 4], 1, STOPPED),
+  frequencies(0, 5, 2),
+  frequencies(17, 5, 1),
+  frequencies(40, 17_001, 30),
   ...[1, 3].flatMap((updates) => [several([9, 4], updates), several([5, 3, 2, 4], updates)]),
   several([9, 4], 3, STOPPED),
   ...[1, 2, 19, 20, 21, 1000].flatMap((updates) => layerCases('linear', LINEAR, updates)),

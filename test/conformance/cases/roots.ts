@@ -227,6 +227,51 @@ function inverses(
   };
 }
 
+/** A vector A stands for the matrix that has it as its diagonal. */
+function diagonalInverses(
+  name: string,
+  a: readonly number[],
+  g: Float32Array,
+  { damping = 0.01, verdict = 'ok' as Verdict } = {},
+): Case {
+  const n = Math.sqrt(g.length);
+  const last = [a.map(() => 0.5), [...g].map(() => 0.5)];
+  return {
+    op: 'kfacInverses',
+    name,
+    inputs: [
+      i32([8], GOING),
+      i32([2], [0, 0]),
+      f32([], [damping]),
+      f32([a.length], a),
+      f32([packed(g).length], packed(g)),
+      f32([a.length], last[0]),
+      f32([n, n], last[1]),
+    ],
+    build: ([block, counts, lambda, a, g, aInverse, gInverse]) => {
+      kfacInverses(block, counts, [{ a, g, aInverse, gInverse, tensor: 0 }], lambda);
+      return [block, counts, aInverse, gInverse];
+    },
+    oracle: ([, , [lambda], a, g]) => {
+      const rows = rowsOf(unpacked(g));
+      const means = [a.reduce((x, y) => x + y, 0) / a.length];
+      means.push(rows.reduce((sum, row, i) => sum + row[i], 0) / n);
+      const ratio = means[0] / means[1];
+      const pi = ratio > 0 ? Math.sqrt(ratio) : 1;
+      const shift = Math.sqrt(lambda);
+      const settled = settle([{ verdict, tensor: 0, counter: 0 }], GOING, [0, 0]);
+      return [
+        settled.status,
+        settled.failures,
+        verdict === 'ok' ? a.map((x) => 1 / (x + pi * shift)) : last[0],
+        inverse(rows.map((row, r) => row.map((x, c) => x + (r === c ? shift / pi : 0)))).flat(),
+      ];
+    },
+    moments: MOMENTS,
+    tolerance: TOLERANCE,
+  };
+}
+
 const layers: Layer[] = [
   [1, 1],
   [2, 5],
@@ -257,6 +302,16 @@ const STOPPED = [1, 0, 4, 9, 0, 0, 0, 0];
 const SKIPPED = [0, 1, 4, 9, 2, 0, 0, 0];
 
 export const cases: Case[] = [
+  diagonalInverses('a diagonal of one', [0.7], positive(1, 90)),
+  diagonalInverses('a diagonal with zeros', [0.5, 0, 0.125, 0.375, 0], positive(3, 91)),
+  diagonalInverses('a diagonal of zeros', [0, 0], positive(3, 92)),
+  diagonalInverses(
+    'a long diagonal',
+    Array.from({ length: 700 }, (_, i) => i / 1e3),
+    positive(9, 93),
+  ),
+  diagonalInverses('a diagonal with a NaN', [0.5, NaN], positive(3, 94), { verdict: 'notFinite' }),
+  diagonalInverses('a diagonal below 0', [-5, -5, -1], positive(3, 95), { verdict: 'failed' }),
   roots('every size and exponent', mixed),
   roots('blocks of a tensor', [
     ...[0, 1, 2].map((i): Root => ({ statistic: positive(5, 40 + i), p: 4, tensor: 7 })),

@@ -74,6 +74,36 @@ const entropies = SIZES.flatMap(([rows, classes]) =>
   ),
 );
 
+/** Every third row weighs nothing, whatever its label. */
+const weighted = SIZES.map(([rows, classes]): Case => {
+  const weights = random(rows, { seed: 5, low: 0, high: 1 }).map((w, r) => (r % 3 === 1 ? 0 : w));
+  const labels = randomIntegers(rows, Math.min(classes, 256), 9);
+  return {
+    op: 'crossEntropy',
+    name: `[${rows}, ${classes}] with weights`,
+    inputs: [
+      logits(rows, classes),
+      i32(
+        [rows],
+        labels.map((label, r) => (weights[r] === 0 ? -1 : label)),
+      ),
+      f32([rows], weights),
+    ],
+    build: ([x, targets, w]) => [crossEntropy(x, targets, w)],
+    oracle: ([x, targets, w]) => [
+      [
+        rowsOf(x, classes).reduce(
+          (s, row, r) => (w[r] === 0 ? s : s + w[r] * (logSum(row) - row[targets[r]])),
+          0,
+        ),
+      ],
+    ],
+    gradient: [0],
+    tolerance: { rel: 2e-6 },
+    gradientTolerance: { rel: 1e-5, abs: 1e-7 },
+  };
+});
+
 const counts = SIZES.map(
   ([rows, classes]): Case => ({
     op: 'countCorrect',
@@ -92,6 +122,7 @@ const far = f32([4, 3], [1000, 999, -1000, 1, 2, -Infinity, NaN, 1, 2, Infinity,
 export const cases: Case[] = [
   ...softmaxes,
   ...entropies,
+  ...weighted,
   ...counts,
   {
     op: 'softmax',
