@@ -10,7 +10,7 @@ namespace flatmin {
 namespace FLATMIN_ISA {
 namespace {
 
-constexpr int64_t kTransformed = 1 << 21;  // floats of the tiles held at a time, wanted,
+constexpr int64_t kTransformed = 1 << 20;  // floats of the tiles held at a time, wanted,
 constexpr int64_t kFewTiles = 512;         // but enough of them to read and write the sums for
 constexpr int64_t kRowsAhead = 8;          // of tiles: whose pixels are fetched
 constexpr int64_t kOutsOfProduct = 256;
