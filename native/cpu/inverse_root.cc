@@ -11,6 +11,7 @@
 #include "panels.h"
 #include "root_residual.h"
 #include "sampled_residual.h"
+#include "warm_eigh.h"
 
 namespace flatmin {
 namespace FLATMIN_ISA {
@@ -33,33 +34,12 @@ void scaleRows(double* rows, const double* mu, double exponent, int64_t n, doubl
   });
 }
 
-}  // namespace
-
-size_t inverseRootScratchBytes(int64_t n, const RootOptions& options) {
-  if (byNewton(options)) return newtonRootScratchBytes(n);
-  Scratch scratch(nullptr);
-  takeEighWork(n, &scratch);
-  return scratch.bytes();
-}
-
-void beginInverseRoot(Lower a, const RootOptions& options, void* memory) {
-  if (a.n == 0 || byNewton(options)) return;
-  Scratch scratch(memory);
-  beginPanels(a, takeEighWork(a.n, &scratch));
-}
-
-RootResult finishInverseRoot(Lower a, const RootOptions& options, float* out, void* memory,
-                             ThreadPool& pool) {
-  const int64_t n = a.n;
-  if (n == 0) return {0, MatrixStatus::ok, 0};
-  if (byNewton(options)) return newtonRoot(a, options, out, memory, pool);
-
-  Scratch scratch(memory);
-  const EighWork work = takeEighWork(n, &scratch);
-  const int64_t size = paddedSize<double>(n);
+// The root of the A whose eigenvalues and vectors are in the work.
+RootResult spectralRoot(Lower a, const RootOptions& options, const EighWork& work, float* out,
+                        ThreadPool& pool) {
+  const int64_t n = a.n, size = paddedSize<double>(n);
   const TridiagonalWork& t = work.tridiagonal;
   double *mu = t.values, *rows = t.vectors, *root = t.coefficients;
-  if (!finishPanels(n, work, pool)) return {HUGE_VAL, MatrixStatus::notFinite, 0};
   double largest = -HUGE_VAL, smallest = HUGE_VAL;
   for (int64_t i = 0; i < n; ++i) {
     largest = std::fmax(largest, mu[i] + options.epsilon);
@@ -88,14 +68,50 @@ RootResult finishInverseRoot(Lower a, const RootOptions& options, float* out, vo
     residual = residualFromIdentity(work.matrix, power, n, pool);
   }
   if (!(residual <= kRootTolerance)) return {residual, MatrixStatus::residual, 0};
-  if (!writeSymmetric(root, n, out, pool)) return {residual, MatrixStatus::notFinite, 0};
+  if (!writeRows(root, n, out, pool)) return {residual, MatrixStatus::notFinite, 0};
   return {residual, MatrixStatus::ok, 0};
 }
 
+}  // namespace
+
+size_t inverseRootScratchBytes(int64_t n, const RootOptions& options) {
+  if (byNewton(options)) return newtonRootScratchBytes(n);
+  Scratch scratch(nullptr);
+  takeEighWork(n, &scratch);
+  return scratch.bytes();
+}
+
+void beginInverseRoot(Lower a, const RootOptions& options, void* memory) {
+  if (a.n == 0 || options.warm || byNewton(options)) return;
+  Scratch scratch(memory);
+  beginPanels(a, takeEighWork(a.n, &scratch));
+}
+
+RootResult finishInverseRoot(Lower a, const RootOptions& options, float* out, void* memory,
+                             ThreadPool& pool, float* basis) {
+  const int64_t n = a.n;
+  if (n == 0) return {0, MatrixStatus::ok, 0};
+  if (byNewton(options)) return newtonRoot(a, options, out, memory, pool);
+
+  Scratch scratch(memory);
+  const EighWork work = takeEighWork(n, &scratch);
+  if (options.warm) {
+    if (warmPanels(a, basis, work, pool)) {
+      writeRows(work.tridiagonal.vectors, n, basis, pool);
+      const RootResult result = spectralRoot(a, options, work, out, pool);
+      if (result.status == MatrixStatus::ok) return result;
+    }
+    beginPanels(a, work);
+  }
+  if (!finishPanels(n, work, pool)) return {HUGE_VAL, MatrixStatus::notFinite, 0};
+  if (options.warm) writeRows(work.tridiagonal.vectors, n, basis, pool);
+  return spectralRoot(a, options, work, out, pool);
+}
+
 RootResult inverseRoot(Lower a, const RootOptions& options, float* out, void* memory,
-                       ThreadPool& pool) {
+                       ThreadPool& pool, float* basis) {
   beginInverseRoot(a, options, memory);
-  return finishInverseRoot(a, options, out, memory, pool);
+  return finishInverseRoot(a, options, out, memory, pool, basis);
 }
 
 }  // namespace FLATMIN_ISA

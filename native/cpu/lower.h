@@ -4,10 +4,12 @@
 
 #include <cstdint>
 
+#include "../formulas/packed.h"
+
 namespace flatmin {
 namespace FLATMIN_ISA {
 
-inline int64_t packedSize(int64_t n) { return n * (n + 1) / 2; }
+using formulas::packedSize;
 
 struct Lower {
   const float* data;

@@ -168,7 +168,7 @@ RootResult newtonRoot(Lower a, const RootOptions& options, float* out, void* mem
     result = attempt<double>(a, p, shift, z, work, pool);
     result.iterations += wasted;
   }
-  if (result.status == MatrixStatus::ok && !writeSymmetric(work.buffers[0], n, out, pool))
+  if (result.status == MatrixStatus::ok && !writeRows(work.buffers[0], n, out, pool))
     result.status = MatrixStatus::notFinite;
   return result;
 }

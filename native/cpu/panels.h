@@ -193,10 +193,10 @@ inline float largestOf(Lower a) {
 
 inline bool isFinite(Lower a) { return std::isfinite(largestOf(a)); }
 
-// Writes the n x n result, symmetric to the bit, as float32, row-major; false, and nothing written,
-// where an entry does not fit.
+// Writes the n x n result as float32, row-major; false, and nothing written, where an entry does
+// not fit.
 template <class T>
-inline bool writeSymmetric(const T* m, int64_t n, float* out, ThreadPool& pool) {
+inline bool writeRows(const T* m, int64_t n, float* out, ThreadPool& pool) {
   constexpr int64_t W = kPanel<T>;
   const int64_t size = paddedSize<T>(n);
   std::atomic<bool> fits{true};

@@ -18,8 +18,8 @@ namespace {
 
 // One matrix of the list, and how its root is taken.
 struct RootTask {
-  Operand statistics, roots;
-  int64_t n, index;  // of the operands' batch
+  Operand statistics, roots, bases;  // bases: of warm roots alone
+  int64_t n, index;                  // of the operands' batch
   RootOptions options;
   double tensor;
 
@@ -27,6 +27,9 @@ struct RootTask {
     return statistics.f32(step) + index * packedSize(n);
   }
   float* root(const Step& step) const { return roots.f32(step) + index * n * n; }
+  float* basis(const Step& step) const {
+    return options.warm ? bases.f32(step) + index * n * n : nullptr;
+  }
   int64_t correctedBytes() const {
     return align64(packedSize(n) * static_cast<int64_t>(sizeof(float)));
   }
@@ -37,16 +40,22 @@ struct RootTask {
 
 std::vector<RootTask> rootTasks(const Instruction& in) {
   std::vector<RootTask> tasks;
+  const bool warm = in.integer("warm") != 0;
+  const size_t stride = warm ? 3 : 2;
   for (size_t i = 0; i < in.list("p").size(); ++i) {
     RootOptions options;
     options.p = in.list("p")[i];
     options.ridge = in.number("ridge");
     options.epsilon = in.number("epsilon");
     options.newton = in.integer("newton") != 0;
+    options.warm = warm;
     options.sampled = true;
-    const Operand &statistics = in.inputs.at(3 + 2 * i), &roots = in.inputs.at(4 + 2 * i);
+    const size_t first = 3 + stride * i;
+    const Operand &statistics = in.inputs.at(first), &roots = in.inputs.at(first + 1);
+    const Operand bases = warm ? in.inputs.at(first + 2) : Operand();
     for (int64_t k = 0; k < roots.dim(0); ++k)
-      tasks.push_back({statistics, roots, roots.dim(1), k, options, in.list("tensors").at(i)});
+      tasks.push_back(
+          {statistics, roots, bases, roots.dim(1), k, options, in.list("tensors").at(i)});
   }
   return tasks;
 }
@@ -93,7 +102,7 @@ Run op_inverseRoots(Instruction& in) {
       const float* const a =
           correction == 1 ? task.statistic(step) : reinterpret_cast<const float*>(scratch);
       results[t] = finishInverseRoot(packedMatrix(a, task.n), task.options, task.root(step),
-                                     scratch + task.correctedBytes(), pool)
+                                     scratch + task.correctedBytes(), pool, task.basis(step))
                        .status;
     };
     forMatrices(step, step.scratch + header, begin, finish);

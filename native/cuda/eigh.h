@@ -55,10 +55,9 @@ __device__ inline void rotate(double* x, double* y, const double* cs) {
   *y = cs[1] * a + cs[0] * b;
 }
 
-// a: symmetric, destroyed; its diagonal is left holding the eigenvalues, unsorted. v: row i is the
-// unit vector of value i.
-__device__ inline void blockEigh(double* a, int64_t n, double* v, double* rotations) {
-  for (int64_t i = threadIdx.x; i < n * n; i += kThreads) v[i] = i % (n + 1) == 0 ? 1.0 : 0.0;
+// a: symmetric, destroyed; its diagonal is left holding the eigenvalues, unsorted. The rows of v
+// are turned as those of a.
+__device__ inline void diagonalise(double* a, int64_t n, double* v, double* rotations) {
   const double most = kOffDiagonal * sqrt(sumOfSquares(a, n, false));
   const double negligible = most / static_cast<double>(n);  // all of them together are below most
   const int64_t players = n + n % 2, pairs = players / 2;
@@ -87,6 +86,12 @@ __device__ inline void blockEigh(double* a, int64_t n, double* v, double* rotati
       __syncthreads();
     }
   }
+}
+
+// The same from v = I: row i of v is the unit vector of value i.
+__device__ inline void blockEigh(double* a, int64_t n, double* v, double* rotations) {
+  setIdentity(v, n);
+  diagonalise(a, n, v, rotations);
 }
 
 // How many eigenvalues stand before value i in ascending order, equal ones in their own.

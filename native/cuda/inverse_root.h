@@ -54,13 +54,13 @@ __device__ inline void scaleRows(double* rows, int64_t n, const double* mu, doub
   __syncthreads();
 }
 
-__device__ inline RootResult eighRoot(const Symmetric& source, const RootOptions& options,
-                                      double* work, float* out) {
+// The root of A with its eigenvalues on the diagonal of the first matrix of the work, their vectors
+// in the rows of the second.
+__device__ inline RootResult spectralRoot(const Symmetric& source, const RootOptions& options,
+                                          double* work, float* out) {
   const int64_t n = source.n;
   double *a = work, *v = a + n * n, *x = v + n * n, *matrix = x + n * n;
   double *spare = matrix + n * n, *mu = work + kRootBuffers * n * n;
-  fillSymmetric(source, 1.0, 0.0, a);
-  blockEigh(a, n, v, mu + n);
   double most = -INFINITY, least = -INFINITY;
   for (int64_t i = threadIdx.x; i < n; i += kThreads) {
     most = fmax(most, a[i * n + i]);
@@ -83,6 +83,43 @@ __device__ inline RootResult eighRoot(const Symmetric& source, const RootOptions
   scaleRows(v, n, mu, 0.5 / options.p - 0.5);
   multiply(v, true, v, n, kHalf, a);
   return finishRoot(matrix, a, x, n, 0, spare, out);
+}
+
+// A in the coordinates of the rows V of a basis, made orthonormal by V + (I − VVᵀ)V/2, in the first
+// matrix of the work, V in the second; false where the basis is none.
+__device__ inline bool startWarm(const Symmetric& source, const float* basis, double* work) {
+  const int64_t n = source.n;
+  double *a = work, *v = a + n * n, *columns = v + n * n, *given = columns + n * n;
+  double *factor = given + n * n, *matrix = factor + n * n;
+  copyMatrix(basis, n, given);
+  transpose(given, n, columns);
+  multiply(columns, true, columns, n, kHalf, factor);
+  if (!(distanceFromIdentity(factor, n) <= 1e-5)) return false;  // a few roundings to float32
+  for (int64_t i = threadIdx.x; i < n * n; i += kThreads)
+    factor[i] = (i % (n + 1) == 0 ? 1.5 : 0.0) - factor[i] / 2;
+  __syncthreads();
+  multiply(factor, false, given, n, kWhole, v);
+  transpose(v, n, columns);
+  fillSymmetric(source, 1.0, 0.0, matrix);
+  multiply(v, false, matrix, n, kWhole, given);
+  multiply(given, false, columns, n, kHalf, a);
+  return true;
+}
+
+__device__ inline RootResult eighRoot(const Symmetric& source, const RootOptions& options,
+                                      double* work, float* out, float* basis) {
+  const int64_t n = source.n;
+  double *a = work, *v = a + n * n, *rotations = work + kRootBuffers * n * n + n;
+  for (bool warm = basis != nullptr && startWarm(source, basis, work);; warm = false) {
+    if (!warm) {
+      fillSymmetric(source, 1.0, 0.0, a);
+      setIdentity(v, n);
+    }
+    diagonalise(a, n, v, rotations);
+    if (basis != nullptr) copyMatrix(v, n, basis);
+    const RootResult result = spectralRoot(source, options, work, out);
+    if (!warm || result.status == kRootOk) return result;
+  }
 }
 
 // Largest eigenvalue in magnitude, by power iteration from a fixed vector without symmetry.
@@ -177,13 +214,14 @@ __device__ inline RootResult newtonRoot(const Symmetric& source, const RootOptio
   return attemptNewton<double>(source, p, shift, z, work, result.iterations, out);
 }
 
-// out is written only when the status is kRootOk. work: rootNumbers(n).
+// out is written only when the status is kRootOk. work: rootNumbers(n). basis, or null: rows of
+// eigenvectors to begin from, zeros where there are none, and those found.
 __device__ inline RootResult inverseRoot(const Symmetric& source, const RootOptions& options,
-                                         double* work, float* out) {
+                                         double* work, float* out, float* basis) {
   if (source.n == 0) return {0, kRootOk, 0};
   if (!lowerIsFinite(source)) return {INFINITY, kRootNotFinite, 0};
   if (options.newton && options.isInteger()) return newtonRoot(source, options, work, out);
-  return eighRoot(source, options, work, out);
+  return eighRoot(source, options, work, out, basis);
 }
 
 // Blocks for so many matrices, each with scratch of its own, within a gigabyte.

@@ -2,12 +2,13 @@
 // (Grosse & Martens 2016; src/ops/kfac.ts).
 #include <numeric>
 
+#include "cuda/block.h"
 #include "cuda/chunks.h"
 #include "cuda/gemm.h"
 #include "cuda/kernels.h"
-#include "cuda/matrix.h"
 #include "cuda/status.h"
 #include "cuda/unfold.h"
+#include "formulas/packed.h"
 
 namespace flatmin {
 namespace cuda {
@@ -23,7 +24,7 @@ struct Factor {
   __device__ void put(int64_t i, int64_t j, float value) const {
     if (j > i || standsStill(status)) return;
     const double mean = 1.0 - 1.0 / *updates, decay = mean < 0.95 ? mean : 0.95;
-    float& f = data[packedSize(i) + j];
+    float& f = data[formulas::packedSize(i) + j];
     const float part = static_cast<float>((1 - decay) * scale) * value;
     const float past = first ? static_cast<float>(decay) : 1.0f;
     f = past == 0 ? part : past * f + part;

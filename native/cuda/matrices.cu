@@ -48,7 +48,8 @@ __global__ void __launch_bounds__(kThreads)
   double* const work = scratch + blockIdx.x * rootNumbers(n);
   for (int64_t k = blockIdx.x; k < count; k += gridDim.x) {
     float* const root = roots + k * n * n;
-    const RootResult result = inverseRoot({matrices + k * n * n, n, 1, false}, options, work, root);
+    const RootResult result =
+        inverseRoot({matrices + k * n * n, n, 1, false}, options, work, root, nullptr);
     if (result.status != kRootOk)
       for (int64_t i = threadIdx.x; i < n * n; i += kThreads) root[i] = NAN;
     if (threadIdx.x == 0) {

@@ -5,13 +5,12 @@
 #include <cmath>
 
 #include "cuda/block.h"
+#include "formulas/packed.h"
 
 namespace flatmin {
 namespace cuda {
 
-// Numbers of a symmetric matrix that is stored once: row r of its lower triangle from r(r + 1)/2 on
-// (src/linalg/packed.ts).
-__host__ __device__ inline int64_t packedSize(int64_t n) { return n * (n + 1) / 2; }
+using formulas::packedSize;
 
 // The symmetric matrix whose lower triangle is correction · that of data, rounded to float32; data
 // is the whole matrix, or packed.
@@ -63,6 +62,16 @@ __device__ void fillSymmetric(const Symmetric& a, double scale, double shift, T*
 template <class From, class To>
 __device__ void copyMatrix(const From* from, int64_t n, To* to) {
   for (int64_t i = threadIdx.x; i < n * n; i += kThreads) to[i] = static_cast<To>(from[i]);
+  __syncthreads();
+}
+
+__device__ inline void setIdentity(double* m, int64_t n) {
+  for (int64_t i = threadIdx.x; i < n * n; i += kThreads) m[i] = i % (n + 1) == 0 ? 1.0 : 0.0;
+  __syncthreads();
+}
+
+__device__ inline void transpose(const double* from, int64_t n, double* to) {
+  for (int64_t i = threadIdx.x; i < n * n; i += kThreads) to[i % n * n + i / n] = from[i];
   __syncthreads();
 }
 

@@ -3,8 +3,8 @@
 // dim × (outer, inner).
 #include "cuda/gemm.h"
 #include "cuda/kernels.h"
-#include "cuda/matrix.h"
 #include "cuda/status.h"
+#include "formulas/packed.h"
 
 namespace flatmin {
 namespace cuda {
@@ -43,7 +43,7 @@ struct Statistic {
 
   __device__ void put(int64_t i, int64_t j, float value) const {
     if (j > i || standsStill(status)) return;
-    float& s = data[packedSize(i) + j];
+    float& s = data[formulas::packedSize(i) + j];
     s = decay == 0 ? scale * value : decay * s + scale * value;
   }
 };
@@ -78,7 +78,7 @@ Run op_modeGram(Instruction& in) {
     const bool alongK = mode.inner > 1;
     for (int64_t t = 0; t < mode.count; ++t) {
       const ByMode a{g.f32(step) + t * mode.size(), mode.dim, mode.inner, alongK};
-      float* const statistic = statistics.f32(step) + t * packedSize(mode.dim);
+      float* const statistic = statistics.f32(step) + t * formulas::packedSize(mode.dim);
       gemm(shape, a, Transposed<ByMode>{a, alongK},
            Statistic{statistic, decay, scale, status.i32(step)}, step.scratch, step.stream);
     }

@@ -9,7 +9,7 @@ namespace cuda {
 
 // One matrix of the list: its number in its buffers.
 struct RootTask {
-  int statistics, roots;  // buffers
+  int statistics, roots, bases;  // buffers; no bases: −1
   int tensor;
   int64_t n, index;
   RootOptions options;
@@ -26,8 +26,10 @@ __global__ void __launch_bounds__(kThreads)
     const float* const a =
         reinterpret_cast<float*>(table[task.statistics]) + task.index * packedSize(n);
     float* const root = reinterpret_cast<float*>(table[task.roots]) + task.index * n * n;
-    const RootResult result =
-        inverseRoot({a, n, correction, true}, task.options, scratch + blockIdx.x * numbers, root);
+    float* const basis =
+        task.bases < 0 ? nullptr : reinterpret_cast<float*>(table[task.bases]) + task.index * n * n;
+    const RootResult result = inverseRoot({a, n, correction, true}, task.options,
+                                          scratch + blockIdx.x * numbers, root, basis);
     if (threadIdx.x == 0) results[k] = result.status;
     __syncthreads();  // before the next matrix
   }
@@ -51,14 +53,18 @@ Run op_inverseRoots(Instruction& in) {
   const Operand status = in.inputs.at(0), failures = in.inputs.at(1), updates = in.inputs.at(2);
   std::vector<RootTask> list;
   int64_t numbers = 0;
+  const bool warm = in.integer("warm") != 0;
+  const size_t stride = warm ? 3 : 2;
   for (size_t i = 0; i < in.list("p").size(); ++i) {
-    const Operand &statistics = in.inputs.at(3 + 2 * i), &roots = in.inputs.at(4 + 2 * i);
+    const size_t first = 3 + stride * i;
+    const Operand &statistics = in.inputs.at(first), &roots = in.inputs.at(first + 1);
+    const int bases = warm ? in.inputs.at(first + 2).id : -1;
     const RootOptions options{in.list("p")[i], in.number("ridge"), in.number("epsilon"),
                               in.integer("newton") != 0};
     const int64_t n = roots.dim(1);
     const int tensor = static_cast<int>(in.list("tensors").at(i));
     for (int64_t k = 0; k < roots.dim(0); ++k)
-      list.push_back({statistics.id, roots.id, tensor, n, k, options});
+      list.push_back({statistics.id, roots.id, bases, tensor, n, k, options});
     numbers = std::max(numbers, rootNumbers(n));
   }
   if (list.empty()) return [](const Step&) {};

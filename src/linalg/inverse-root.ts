@@ -1,4 +1,4 @@
-import { eigh } from './eigh.ts';
+import { type Eigen, eigh } from './eigh.ts';
 import {
   type MatrixStatus,
   multiply,
@@ -10,6 +10,7 @@ import {
   writeFinite,
 } from './matrix.ts';
 import { newtonRoot } from './newton-root.ts';
+import { warmEigh } from './warm-eigh.ts';
 
 export interface RootOptions {
   /** relative: `ridge·λmax·I` is added to A; default 1e-6 */
@@ -18,6 +19,11 @@ export interface RootOptions {
   epsilon?: number;
   /** `newton` takes integer p only, and leaves other p to `eigh`, the default */
   method?: 'eigh' | 'newton';
+  /**
+   * Rows of eigenvectors that `eigh` begins from, zeros where there are none yet, and leaves its own in. Where they lead
+   * to no good root it begins from nothing.
+   */
+  basis?: Real;
 }
 
 export interface RootResult {
@@ -47,20 +53,40 @@ export function inverseRoot(
   out: Real,
   options: RootOptions = {},
 ): RootResult {
-  const { ridge = 1e-6, epsilon = 0, method = 'eigh' } = options;
+  const { ridge = 1e-6, epsilon = 0, method = 'eigh', basis } = options;
   if (n === 0) return { residual: 0, status: 'ok', iterations: 0 };
   if (method === 'newton' && Number.isInteger(p)) return newtonRoot(a, n, p, out, ridge, epsilon);
 
-  const failed = (status: MatrixStatus, residual = Number.POSITIVE_INFINITY): RootResult => ({
-    residual,
-    status,
-    iterations: 0,
-  });
-  const eigen = eigh(a, n);
-  if (eigen === undefined) return failed('notFinite');
-  const largest = eigen.values[n - 1] + epsilon;
+  const rootBy = (eigen: Eigen | undefined): RootResult => {
+    if (eigen === undefined) return failed('notFinite');
+    basis?.set(eigen.vectors);
+    return spectralRoot(a, n, p, out, { ridge, epsilon, eigen });
+  };
+  const warm = basis && warmEigh(a, n, basis);
+  if (warm !== undefined) {
+    const result = rootBy(warm);
+    if (result.status === 'ok') return result;
+  }
+  return rootBy(eigh(a, n));
+}
+
+const failed = (status: MatrixStatus, residual = Number.POSITIVE_INFINITY): RootResult => ({
+  residual,
+  status,
+  iterations: 0,
+});
+
+function spectralRoot(
+  a: Real,
+  n: number,
+  p: number,
+  out: Real,
+  { ridge, epsilon, eigen }: { ridge: number; epsilon: number; eigen: Eigen },
+): RootResult {
+  const largest = eigen.values.reduce((x, y) => Math.max(x, y)) + epsilon;
+  const least = eigen.values.reduce((x, y) => Math.min(x, y));
   if (!(largest > 0)) return failed('notPositive');
-  const lift = -eigen.values[0] <= ROUNDING * largest ? Math.max(-eigen.values[0], 0) : 0;
+  const lift = -least <= ROUNDING * largest ? Math.max(-least, 0) : 0;
   const shift = epsilon + ridge * largest + lift;
   // Round-off below zero must not become NaN.
   const mu = eigen.values.map((x) => Math.max(x + shift, Number.EPSILON * largest));

@@ -69,7 +69,7 @@ const inverseRootOp = defineOp<InverseRootAttrs>({
  */
 export function inverseRoot(
   matrices: Value,
-  { p, ridge, epsilon, method }: Required<RootOptions> & { p: number },
+  { p, ridge, epsilon, method }: Required<Omit<RootOptions, 'basis'>> & { p: number },
 ): { roots: Value; residuals: Value; outcomes: Value } {
   const newton = Number(method === 'newton');
   const attrs = { p, ridge, epsilon, newton };

@@ -38,21 +38,24 @@ type RootAttrs = Readonly<{
   epsilon: number;
   ridge: number;
   newton: number;
+  /** Requests have a basis, too. */
+  warm: number;
   beta: number;
   stepSlot: number;
 }>;
 
 const inverseRootsOp = defineOp<RootAttrs>({
   name: 'inverseRoots',
-  infer: ([status, failures, updates, ...matrices], { p }) => {
+  infer: ([status, failures, updates, ...matrices], { p, warm }) => {
     expectType('inverseRoots', 'a status block', status, 'i32', [8]);
     expectType('inverseRoots', 'an update counter', updates, 'i32', [1]);
     let count = 0;
     p.forEach((_, i) => {
-      const [statistics, roots] = matrices.slice(2 * i);
+      const [statistics, roots, bases] = matrices.slice((2 + warm) * i);
       const [batch, n] = roots.shape;
       expectType('inverseRoots', 'roots', roots, 'f32', [null, n, n]);
       expectType('inverseRoots', 'statistics', statistics, 'f32', [batch, packedSize(n)]);
+      if (warm) expectType('inverseRoots', 'bases', bases, 'f32', [batch, n, n]);
       count += batch;
     });
     expectType('inverseRoots', 'failure counters', failures, 'i32', [count]);
@@ -60,25 +63,23 @@ const inverseRootsOp = defineOp<RootAttrs>({
   },
   mutates: true,
   kernel: ({ inputs: [status, failures, updates, ...matrices], attrs }) => {
-    const { p, tensors, epsilon, ridge, newton, beta, stepSlot } = attrs;
+    const { p, tensors, epsilon, ridge, newton, warm, beta, stepSlot } = attrs;
     return (row) => {
       if (standsStill(status) || updates.data[0] === 0) return;
       const correction = beta === 1 ? 1 : 1 / (1 - beta ** updates.data[0]);
       const method = newton ? 'newton' : 'eigh';
       let counter = 0;
       p.forEach((power, i) => {
-        const [statistics, roots] = [matrices[2 * i], matrices[2 * i + 1]];
+        const [statistics, roots, bases] = matrices.slice((2 + warm) * i);
         const [count, n] = roots.shape;
         for (let k = 0; k < count; k++) {
           const part = (m: Operand, size: number) =>
             m.data.subarray(k * size, (k + 1) * size) as Real;
           const statistic = part(statistics, packedSize(n)).map((x) => x * correction);
           const root = part(roots, n * n);
-          const result = inverseRoot(unpack(statistic, n), n, power, root, {
-            ridge,
-            epsilon,
-            method,
-          });
+          const basis = warm ? part(bases, n * n) : undefined;
+          const options = { ridge, epsilon, method, basis } as const;
+          const result = inverseRoot(unpack(statistic, n), n, power, root, options);
           settleRoot(status, failures, counter++, result.status, tensors[i], row[stepSlot]);
         }
       });
@@ -92,6 +93,8 @@ export interface RootRequest {
   readonly statistics: Value;
   /** [count, n, n]: the last good roots. */
   readonly roots: Value;
+  /** [count, n, n]: rows of eigenvectors of the last roots, zeros before the first. By method `warm` alone. */
+  readonly bases?: Value;
   /** root ← statistic^(−1/p). */
   readonly p: number;
   /** Index of the parameter, for messages. */
@@ -107,7 +110,7 @@ export function inverseRoots(
   status: Value,
   counters: { failures: Value; updates: Value },
   requests: readonly RootRequest[],
-  options: { epsilon: number; ridge: number; method: 'eigh' | 'newton'; beta: number },
+  options: { epsilon: number; ridge: number; method: 'eigh' | 'newton' | 'warm'; beta: number },
 ): void {
   status.graph.add(
     inverseRootsOp,
@@ -115,14 +118,17 @@ export function inverseRoots(
       status,
       counters.failures,
       counters.updates,
-      ...requests.flatMap(({ statistics, roots }) => [statistics, roots]),
+      ...requests.flatMap(({ statistics, roots, bases }) =>
+        bases === undefined ? [statistics, roots] : [statistics, roots, bases],
+      ),
     ],
     {
       p: requests.map((r) => r.p),
       tensors: requests.map((r) => r.tensor),
       epsilon: options.epsilon,
       ridge: options.ridge,
-      newton: options.method === 'newton' ? 1 : 0,
+      newton: Number(options.method === 'newton'),
+      warm: Number(options.method === 'warm'),
       beta: options.beta,
       stepSlot: status.graph.step.index,
     },

@@ -41,8 +41,12 @@ const schema = z.strictObject({
   vectors: z.enum(['full', 'diagonal']).default('full'),
   /** p of every root A^(−1/p), any number above 0, instead of 2 × the tensor's order, the default. */
   exponentOverride: positive.optional(),
-  /** A root's method; `newton` leaves p that are not whole to `eigh`. Default `eigh`. */
-  rootMethod: z.enum(['eigh', 'newton']).default('eigh'),
+  /**
+   * A root's method. `eigh`: an eigendecomposition from nothing. `warm`: from the last root's eigenvectors, turned by
+   * Jacobi rotations; where that gives no good root `eigh` takes over; one matrix of state more a statistic. `newton`:
+   * coupled Newton, which leaves p that are not whole to `eigh`. Default `eigh`.
+   */
+  rootMethod: z.enum(['eigh', 'warm', 'newton']).default('eigh'),
   /** Relative ridge added before a root: ridge · λmax. Default 1e-6. */
   ridge: nonNegative.default(1e-6),
   /** μ of the preconditioned, grafted direction u: v ← μv + u, θ ← θ − ηv. Default 0, which keeps no state. */
@@ -58,7 +62,8 @@ type Options = z.output<typeof schema>;
  * Shampoo (Gupta, Koren, Singer 2018): for a matrix, L ← L + GGᵀ, R ← R + GᵀG, θ ← θ − η L^(−1/4) G R^(−1/4);
  * a tensor of order k has one statistic a dimension with the exponent −1/(2k).
  * A root that fails keeps the last one and counts; three in a row are `FLATMIN_NUMERICS`. Until the first, nothing is
- * preconditioned. State: (m(3m + 1) + n(3n + 1))/2 numbers for an m×n matrix, or for each of its blocks.
+ * preconditioned. State: (m(3m + 1) + n(3n + 1))/2 numbers for an m×n matrix, or for each of its blocks;
+ * with `rootMethod: 'warm'` m² + n² more.
  */
 export const shampoo = defineOptimizer('shampoo', schema, (t, options) => {
   const { graph, params } = t;
@@ -103,7 +108,7 @@ export const shampoo = defineOptimizer('shampoo', schema, (t, options) => {
 /** Blocks of one shape. */
 interface Group {
   readonly blocks: Value;
-  readonly modes: readonly { mode: Mode; statistics: Value; roots: Value }[];
+  readonly modes: readonly { mode: Mode; statistics: Value; roots: Value; bases?: Value }[];
 }
 
 interface Preconditioned {
@@ -141,6 +146,7 @@ function preconditioned(
           for (let k = 0; k < dim; k++) data[i + k * dim + k] = 1;
         }
       }),
+      bases: options.rootMethod === 'warm' ? t.state(`basis${key}`, whole) : undefined,
     };
   };
   const groups = splitBlocks(grad, dims, size).map((blocks) => ({
@@ -171,9 +177,10 @@ function traceStatistics(
   const requests = tensors.flatMap(({ index, dims, groups }) =>
     groups
       .flatMap(({ modes }) => modes)
-      .map(({ statistics, roots }) => ({
+      .map(({ statistics, roots, bases }) => ({
         statistics,
         roots,
+        bases,
         p: options.exponentOverride ?? 2 * dims.length,
         tensor: index,
       })),

@@ -284,6 +284,7 @@ export const METHODS: readonly Method[] = [
   ),
   SHAMPOO,
   shampooWith('newton', { rootMethod: 'newton' }),
+  shampooWith('warm', { rootMethod: 'warm' }),
   shampooWith('averaged', { beta: 0.9, momentum: 0.5, nesterov: true }),
   shampooWith('blocks', { blockSize: 3, mergeDims: false, vectors: 'diagonal' }),
   ...(['sgd', 'adagrad', 'rmsprop', 'adam'] as const).map((graft) =>

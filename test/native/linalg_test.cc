@@ -9,6 +9,7 @@
 #include "../../native/cpu/cholesky.h"
 #include "../../native/cpu/eigh.h"
 #include "../../native/cpu/inverse_root.h"
+#include "../../native/cpu/warm_eigh.h"
 
 using namespace flatmin;
 using namespace flatmin::FLATMIN_ISA;
@@ -344,6 +345,56 @@ void testThreads() {
   expect(alone[0] > 0 && alone == together, "inverse on three threads, to the bit", n, 0);
 }
 
+// 0.95 A + 0.05 xx^T
+Floats moved(const Floats& a, int n, int step) {
+  Floats out(n * n);
+  const auto x = [=](int i) { return std::sin(static_cast<float>((i + 1) * (step + 2))); };
+  for (int i = 0; i < n * n; ++i)
+    out[i] = 0.95f * a[i] + 0.05f * std::max(x(i / n), x(i % n)) * std::min(x(i / n), x(i % n));
+  return out;
+}
+
+// Each step from the last one's basis, beside the root from nothing.
+void testWarm() {
+  ThreadPool one(1), three(3);
+  RootOptions cold, options;
+  options.warm = true;
+  for (const int n : {1, 2, 7, 15, 16, 17, 33, 130})
+    for (const int rank : {n, (n + 2) / 3}) {
+      Doubles values(n);
+      for (int i = 0; i < rank; ++i) values[i] = i % 3 == 0 ? 1 : 1.0 / (i + 1);
+      Floats a = withSpectrum(values), basis(n * n);
+      for (int step = 0; step < 6; ++step, a = moved(a, n, step)) {
+        Memory scratch(inverseRootScratchBytes(n, options));
+        Scratch arrays(scratch.data());
+        const EighWork work = takeEighWork(n, &arrays);
+        const bool begun = warmPanels(wholeMatrix(a.data(), n), basis.data(), work, one);
+        expect(begun == (step > 0), "a warm start, from the second root on", n, step);
+        Floats expected(n * n), alone(n * n), together(n * n), other = basis;
+        runRoot(a, n, cold, &expected);
+        const RootResult first = inverseRoot(wholeMatrix(a.data(), n), options, alone.data(),
+                                             scratch.data(), one, basis.data());
+        const RootResult second = inverseRoot(wholeMatrix(a.data(), n), options, together.data(),
+                                              scratch.data(), three, other.data());
+        expect(first.status == MatrixStatus::ok, "warm root", n, first.residual);
+        const double most = maxDifference(doubles(expected), Doubles(n * n));
+        expectBelow(maxDifference(doubles(alone), doubles(expected)) / most, 1e-6, "warm root", n);
+        expect(alone == together && basis == other && first.residual == second.residual,
+               "warm root on three threads, to the bit", n, step);
+      }
+    }
+  Floats out(4), basis = {1, 0, 0, 1};
+  for (const Floats& bad : {Floats{0, 0, 0, 0}, Floats{-1, 0, 0, -1}, Floats{1, 0, 0, -0.5f},
+                            Floats{1, kNan, kNan, 1}}) {
+    Memory scratch(inverseRootScratchBytes(2, options));
+    const RootResult result = inverseRoot(wholeMatrix(bad.data(), 2), options, out.data(),
+                                          scratch.data(), one, basis.data());
+    expect(result.status == runRoot(bad, 2, cold, &out).status &&
+               result.status != MatrixStatus::ok && out == Floats(4),
+           "a warm root that fails", bad[3], result.residual);
+  }
+}
+
 void testCholesky() {
   for (const int n : kSizes) {
     Floats out(n * n);
@@ -390,6 +441,7 @@ int main() {
   testRoot(false);
   testRoot(true);
   testThreads();
+  testWarm();
   testCholesky();
   std::printf("%d passed, %d failed\n", passed, failed);
   return failed == 0 ? 0 : 1;

@@ -32,6 +32,7 @@ const LINALG = [
   'cpu/secular.cc',
   'cpu/inverse_root.cc',
   'cpu/sampled_residual.cc',
+  'cpu/warm_eigh.cc',
   'cpu/newton_root.cc',
   'cpu/cholesky.cc',
   'program/thread_pool.cc',

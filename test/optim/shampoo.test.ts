@@ -27,6 +27,8 @@ const VARIANTS: Variant[] = [
   { epsilon: 0.05, beta: 0.9, statisticsEvery: 4, rootsEvery: 7, mergeDims: false },
   { epsilon: 0.1, ridge: 0.01 },
   { epsilon: 0.1, rootMethod: 'newton' },
+  { epsilon: 0.1, rootMethod: 'warm', rootsEvery: 3 },
+  { epsilon: 0.05, beta: 0.9, rootMethod: 'warm', blockSize: 3, exponentOverride: 2.5 },
   { epsilon: 0.1, blockSize: 3 },
   { epsilon: 0.1, blockSize: 2, mergeDims: false, beta: 0.9, rootsEvery: 3 },
   { epsilon: 0.1, vectors: 'diagonal' },
@@ -270,13 +272,17 @@ describe.each(devices)('shampoo on $title', ({ device, missing }) => {
 });
 
 const [, cpu] = devices;
-it.skipIf(cpu.missing !== null)('is the same to the bit for any number of threads', () => {
-  const shapes = { large: [150, 40], small: [3, 4], vector: [9] };
-  const [one, ...others] = [1, 2, 4].map((threads) => {
-    const params = randomParams(shapes);
-    const optimizer = shampoo(params, { lr: 0.1, rootsEvery: 2, device: 'cpu', threads });
-    for (let t = 1; t <= 4; t++) optimizer.step(randomGrads(t, shapes));
-    return bytesOf(params);
-  });
-  for (const other of others) expect(other).toBe(one);
-});
+it.skipIf(cpu.missing !== null).each(['eigh', 'warm'] as const)(
+  'is the same to the bit for any number of threads: %s',
+  (rootMethod) => {
+    const shapes = { large: [150, 40], small: [3, 4], vector: [9] };
+    const [one, ...others] = [1, 2, 4].map((threads) => {
+      const params = randomParams(shapes);
+      const options = { lr: 0.1, rootsEvery: 2, rootMethod, device: 'cpu', threads } as const;
+      const optimizer = shampoo(params, options);
+      for (let t = 1; t <= 4; t++) optimizer.step(randomGrads(t, shapes));
+      return bytesOf(params);
+    });
+    for (const other of others) expect(other).toBe(one);
+  },
+);
