@@ -1,7 +1,8 @@
 /** The LSTM's equations, unit by unit, in doubles. */
+import { pushforward } from '../../../src/graph/gradients.ts';
 import { lstm } from '../../../src/ops/lstm.ts';
 import { f32, i32, random } from '../data.ts';
-import type { Case } from '../harness.ts';
+import type { Case, Tensor } from '../harness.ts';
 
 const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
 
@@ -48,37 +49,68 @@ function outputs(
   return y;
 }
 
-function one(size: Size): Case {
-  const { batch, steps, inputs, hidden, lengths } = size;
-  const draw = (shape: readonly number[], seed: number, bound: number) =>
-    f32(
-      shape,
-      random(
-        shape.reduce((n, d) => n * d, 1),
-        { seed, low: -bound, high: bound },
-      ),
-    );
+/** x, W, U and b, or the like. */
+function operands({ batch, steps, inputs, hidden }: Size, seed: number): Tensor[] {
   const scale = 1 / Math.sqrt(hidden);
+  const shapes: [number[], number][] = [
+    [[batch, steps, inputs], 2],
+    [[4 * hidden, inputs], 1],
+    [[4 * hidden, hidden], 2 * scale],
+    [[4 * hidden], 1],
+  ];
+  return shapes.map(([shape, bound], i) => {
+    const size = shape.reduce((n, d) => n * d, 1);
+    return f32(shape, random(size, { seed: seed + i, low: -bound, high: bound }));
+  });
+}
+
+const nameOf = ({ batch, steps, inputs, hidden, lengths }: Size): string =>
+  `[${batch}, ${steps}, ${inputs}] → ${hidden}${lengths ? `, lengths ${lengths}` : ''}`;
+const endsOf = ({ batch, lengths }: Size): Tensor[] =>
+  lengths === undefined ? [] : [i32([batch], lengths)];
+
+function one(size: Size): Case {
   return {
     op: 'lstm',
-    name: `[${batch}, ${steps}, ${inputs}] → ${hidden}${lengths ? `, lengths ${lengths}` : ''}`,
-    inputs: [
-      draw([batch, steps, inputs], 3, 2),
-      draw([4 * hidden, inputs], 4, 1),
-      draw([4 * hidden, hidden], 5, 2 * scale),
-      draw([4 * hidden], 6, 1),
-      ...(lengths === undefined ? [] : [i32([batch], lengths)]),
-    ],
+    name: nameOf(size),
+    inputs: [...operands(size, 3), ...endsOf(size)],
     build: ([x, input, recurrent, bias, ends]) => [lstm(x, { input, recurrent, bias }, ends)],
     oracle: (given) => [outputs(size, given)],
     gradient: [0, 1, 2, 3],
     // Rounding of one step goes through the next ones.
     tolerance: { rel: 1e-5, abs: 2e-6 },
-    gradientTolerance: { rel: 1e-5, abs: 1e-5 * Math.max(1, Math.sqrt(batch * steps)) },
+    gradientTolerance: { rel: 1e-5, abs: 1e-5 * Math.max(1, Math.sqrt(size.batch * size.steps)) },
   };
 }
 
-export const cases: Case[] = [
+/** The derivative along a direction of all four, by differences of the equations, whose error is of the fourth order. */
+function tangent(size: Size): Case {
+  const H = 1e-4;
+  return {
+    op: 'lstmTangent',
+    name: nameOf(size),
+    inputs: [...operands(size, 3), ...operands(size, 13), ...endsOf(size)],
+    build: ([x, input, recurrent, bias, dx, dInput, dRecurrent, dBias, ends]) => [
+      pushforward(
+        lstm(x, { input, recurrent, bias }, ends),
+        [x, input, recurrent, bias],
+        [dx, dInput, dRecurrent, dBias],
+      ),
+    ],
+    oracle: (given) => {
+      const at = (h: number) =>
+        outputs(
+          size,
+          given.slice(0, 4).map((v, k) => v.map((p, i) => p + h * given[4 + k][i])),
+        );
+      const [far, near, below, lowest] = [at(2 * H), at(H), at(-H), at(-2 * H)];
+      return [near.map((y, i) => (8 * (y - below[i]) - (far[i] - lowest[i])) / (12 * H))];
+    },
+    tolerance: { rel: 2e-5, abs: 1e-5 },
+  };
+}
+
+const sizes: Size[] = [
   { batch: 1, steps: 1, inputs: 1, hidden: 1 },
   { batch: 0, steps: 3, inputs: 2, hidden: 2 },
   { batch: 2, steps: 0, inputs: 2, hidden: 3 },
@@ -95,4 +127,6 @@ export const cases: Case[] = [
   { batch: 6, steps: 3, inputs: 5, hidden: 17, lengths: [3, 3, 2, 3, 1, 2] },
   { batch: 3, steps: 4, inputs: 6, hidden: 33 },
   { batch: 2, steps: 15, inputs: 20, hidden: 70, lengths: [15, 11] },
-].map(one);
+];
+
+export const cases: Case[] = [...sizes.map(one), ...sizes.map(tangent)];
