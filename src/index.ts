@@ -49,6 +49,7 @@ export {
   muonWithAdamW,
 } from './optim/muon-with-adamw.ts';
 export { type NormDescentOptions, normDescent } from './optim/norm-descent.ts';
+export type { LayerBatch } from './optim/observation.ts';
 export type {
   NonFinitePolicy,
   Optimizer,

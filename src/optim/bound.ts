@@ -33,6 +33,7 @@ import {
   type Grads,
   type Params,
 } from './arrays.ts';
+import type { Observation } from './observation.ts';
 import type { Optimizer, Pass } from './optimizer.ts';
 import { checkOptions, wholeNumber } from './options.ts';
 import { Scalars, type StepScalars } from './scalars.ts';
@@ -56,13 +57,6 @@ type Closure = () => Evaluated | Promise<Evaluated>;
 /** Runs a phase of a step, or all of it. */
 type RunPhase = (moment: Moment, grads: Grads, phase?: number) => void | Promise<void>;
 
-/** Rows of a layer's inputs and of the gradients by its outputs. */
-export interface Observation {
-  readonly rows: number;
-  readonly inputs: Float32Array;
-  readonly outputGrads: Float32Array;
-}
-
 const inputsKey = (layer: string) => `observed/${layer}/inputs`;
 const outputGradsKey = (layer: string) => `observed/${layer}/outputGrads`;
 const paramKey = (name: string) => `bound/${name}`;
@@ -77,7 +71,7 @@ const bindSchema = z.object({ seed: wholeNumber.default(0) });
 export class BoundOptimizer {
   readonly optimizer: Optimizer;
   protected readonly params: Params;
-  /** What was observed of each layer, copied; K-FAC's program depends on the rows. */
+  /** What was observed of each layer, copied; K-FAC's program depends on the shapes. */
   protected readonly observations = new Map<string, Observation>();
   readonly #store: Store;
   readonly #programs = new Map<string, { program: Program; scalars: Scalars }>();
@@ -254,14 +248,16 @@ export class BoundOptimizer {
     return this.#step + 1;
   }
 
-  /** The program for the rows that were observed; all of them share the state. */
+  /** The program for the shapes that were observed; all of them share the state. */
   protected program(): Program {
     return this.#traced().program;
   }
 
   #traced() {
-    const rows = [...this.observations].map(([name, o]) => `${name}:${o.rows}`).join();
-    let known = this.#programs.get(rows);
+    const key = JSON.stringify(
+      [...this.observations].map(([name, { inputs, attrs }]) => [name, inputs.shape, attrs]),
+    );
+    let known = this.#programs.get(key);
     if (known === undefined) {
       const traced = traceBound(this.optimizer, this.params, this.observations, this.#policy);
       const fresh = traced.states.filter(({ key }) => !this.#store.has(key));
@@ -273,7 +269,7 @@ export class BoundOptimizer {
         fill(data);
         this.#store.write(key, data);
       }
-      this.#programs.set(rows, known);
+      this.#programs.set(key, known);
     }
     return known;
   }
@@ -293,8 +289,8 @@ export class BoundOptimizer {
       arrays.set(gradKey(name), grads[name]);
     }
     for (const [layer, { inputs, outputGrads }] of this.observations) {
-      arrays.set(inputsKey(layer), inputs);
-      arrays.set(outputGradsKey(layer), outputGrads);
+      arrays.set(inputsKey(layer), inputs.data);
+      arrays.set(outputGradsKey(layer), outputGrads.data);
     }
     return arrays;
   }
@@ -358,16 +354,15 @@ function traceBound(
       grads: names.map((name) => f32(gradKey(name), params[name].shape)),
       tapGradients: (fisher) => {
         if (fisher === 'exact') throw noOutputs();
-        return [...observations].map(([layer, { rows }]) => {
-          const [out, features] = params[`${layer}.weight`].shape;
-          const gradient = f32(outputGradsKey(layer), [rows, out]);
+        return [...observations].map(([layer, { kind, inputs, outputGrads, attrs }]) => {
+          const gradient = f32(outputGradsKey(layer), outputGrads.shape);
           const tap: Tap = {
-            kind: 'linear',
-            input: f32(inputsKey(layer), [rows, features]),
+            kind,
+            input: f32(inputsKey(layer), inputs.shape),
             preActivation: gradient,
             weight: parameter(`${layer}.weight`),
             bias: `${layer}.bias` in params ? parameter(`${layer}.bias`) : undefined,
-            attrs: {},
+            attrs,
           };
           return { tap, gradients: [gradient] };
         });

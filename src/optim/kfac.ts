@@ -8,11 +8,11 @@ import { factorShapes, kfacFactors, kfacJoin, kfacSplit, klClip } from '../ops/k
 import { countUpdate } from '../ops/roots.ts';
 import { sgdOp } from '../ops/sgd.ts';
 import { affine } from '../ops/unary.ts';
-import { checkArray, checkRecord } from './arrays.ts';
 import { BoundOptimizer } from './bound.ts';
 import { adapt } from './kfac-damping.ts';
 import { FORMS, type LayerFactors } from './kfac-forms.ts';
 import { type LayerStep, stepByModel } from './kfac-model.ts';
+import { type LayerBatch, observationOf } from './observation.ts';
 import {
   defineOptimizer,
   type OptimizerTrace,
@@ -84,35 +84,19 @@ export class BoundKfac extends BoundOptimizer {
   readonly #fresh = new Set<string>();
 
   /**
-   * Shows a linear layer's last batch: `inputs` [rows, in] and `outputGrads` [rows, out], the gradients of the batch-mean
-   * loss by the layer's outputs, row after row. Its parameters are `${layer}.weight` [out, in] and, where there is
-   * one, `${layer}.bias`. Needed before each step that updates the statistics; the Fisher is then that of the labels
-   * behind these gradients. Parameters of layers never shown step by SGD.
+   * Shows a layer's last batch. Its parameters are `${layer}.weight`, [out, in] or of a convolution [out, channels,
+   * height, width], and, where there is one, `${layer}.bias`. Needed before each step that updates the statistics; the
+   * Fisher is then that of the labels behind these gradients. Parameters of layers never shown step by SGD.
    */
-  observe(layer: string, given: { inputs: Float32Array; outputGrads: Float32Array }): void {
+  observe(layer: string, given: LayerBatch): void {
     const weight = this.params[`${layer}.weight`];
-    if (weight?.shape.length !== 2) {
+    if (weight?.shape.length !== 2 && weight?.shape.length !== 4) {
       throw new FlatminError(
         'FLATMIN_ARGUMENT',
-        `observe expects a linear layer with a parameter "${layer}.weight" of shape [out, in]; parameters are ${Object.keys(this.params).join(', ')}`,
+        `observe expects a layer with a parameter "${layer}.weight" of shape [out, in] or [out, channels, height, width]; parameters are ${Object.keys(this.params).join(', ')}`,
       );
     }
-    checkRecord('An observation', given);
-    const [out, features] = weight.shape;
-    const rows = given.outputGrads?.length / out;
-    if (!Number.isInteger(rows) || rows === 0) {
-      throw new FlatminError(
-        'FLATMIN_ARGUMENT',
-        `The outputGrads of "${layer}" must hold rows of ${out}, got ${given.outputGrads?.length ?? 'no'} numbers`,
-      );
-    }
-    checkArray(`The inputs of "${layer}"`, given.inputs, rows * features);
-    checkArray(`The outputGrads of "${layer}"`, given.outputGrads, rows * out);
-    this.observations.set(layer, {
-      rows,
-      inputs: given.inputs.slice(),
-      outputGrads: given.outputGrads.slice(),
-    });
+    this.observations.set(layer, observationOf(layer, weight.shape, given));
     this.#fresh.add(layer);
   }
 

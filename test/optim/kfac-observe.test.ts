@@ -75,6 +75,80 @@ describe.each(devices)('kfac on arrays on $title', ({ device, missing }) => {
     },
   );
 
+  it.skipIf(missing !== null)('sees the windows of a convolution', () => {
+    const [outs, channels, height, width] = [2, 2, 3, 2];
+    const image = [4, 5] as const;
+    const [stride, padding] = [[1, 2] as const, 1];
+    const [down, across] = [4, 3]; // outputs
+    const draw = (n: number, step: number) =>
+      uniforms({ seed: 6, stream: 0, step }, n).map((u) => 2 * u - 1);
+    const weight = [outs, channels, height, width];
+    const size = weight.reduce((n, d) => n * d, 1);
+    const params = {
+      'conv.weight': { data: draw(size, 0), shape: weight },
+      'conv.bias': { data: draw(outs, 1), shape: [outs] },
+    };
+    const reference = doubleParams(params);
+    const every = { statisticsEvery: 2, inversesEvery: 2, weightDecay: 0.1 };
+    const optimizer = kfac(params, { lr: 0.1, damping: 0.05, ...every, device });
+    const { step, tolerance } = kfacOracle({ damping: 0.05, ...every });
+    for (let t = 1; t <= 6; t++) {
+      const inputs = draw(rows * channels * image[0] * image[1], 10 * t);
+      const outputGrads = draw(rows * outs * down * across, 10 * t + 1).map((g) => g / rows);
+      const window = (n: number, y: number, x: number): number[] =>
+        Array.from({ length: size / outs }, (_, k) => {
+          const c = Math.floor(k / (height * width));
+          const row = y * stride[0] - padding + (Math.floor(k / width) % height);
+          const column = x * stride[1] - padding + (k % width);
+          const inside = row >= 0 && row < image[0] && column >= 0 && column < image[1];
+          return inside ? inputs[((n * channels + c) * image[0] + row) * image[1] + column] : 0;
+        });
+      const positions = Array.from({ length: down * across }, (_, p) => p);
+      const examples = Array.from({ length: rows }, (_, n) => [
+        {
+          name: 'conv',
+          inputs: positions.map((p) => [...window(n, Math.floor(p / across), p % across), 1]),
+          grads: positions.map((p) =>
+            Array.from(
+              { length: outs },
+              (_, o) => rows * outputGrads[(n * outs + o) * positions.length + p],
+            ),
+          ),
+        },
+      ]);
+      const grads = { 'conv.weight': new Float32Array(size), 'conv.bias': new Float32Array(outs) };
+      for (const [{ inputs: windows, grads: own }] of examples) {
+        own.forEach((g, p) => {
+          g.forEach((d, o) => {
+            grads['conv.bias'][o] += d / rows;
+            for (let k = 0; k < size / outs; k++) {
+              grads['conv.weight'][(o * size) / outs + k] += (d * windows[p][k]) / rows;
+            }
+          });
+        });
+      }
+      if (t % 2 === 1) optimizer.observe('conv', { inputs, outputGrads, image, stride, padding });
+      step(reference, { data: examples, fisher: examples }, 0.1, t);
+      optimizer.step(grads);
+    }
+    expect(tolerance()).toBeLessThan(1e-3);
+    for (const [name, { data }] of Object.entries(params)) {
+      data.forEach((x, i) => {
+        const error = Math.abs(x - reference[name].data[i]);
+        expect(error, `${name}[${i}]`).toBeLessThanOrEqual(tolerance() + 1e-6);
+      });
+    }
+    const batch = { inputs: draw(40, 1), outputGrads: draw(24, 2) };
+    const argument = expect.objectContaining({ code: 'FLATMIN_ARGUMENT' });
+    for (const given of [{}, { image: [4] }, { image: [4, 0] }, { image, stride: 0 }, { image }]) {
+      expect(() => optimizer.observe('conv', { ...batch, ...given } as never)).toThrow(argument);
+    }
+    const small = { ...batch, image: [1, 1] as const };
+    expect(() => optimizer.observe('conv', small)).toThrow(
+      expect.objectContaining({ code: 'FLATMIN_SHAPE' }),
+    );
+  });
+
   it.skipIf(missing !== null)('is the same as one of several groups', () => {
     const options = { statisticsEvery: 2, inversesEvery: 2, momentum: 0.5 };
     const { params, optimizer, inputs, outputGrads, grads } = setUp(options);
