@@ -46,7 +46,7 @@ void ThreadPool::run(int64_t tasks, Call call, void* body) {
   if (finished()) return;
   // A worker that lost its core can have ours.
   std::unique_lock<std::mutex> lock(mutex_);
-  waiting_.store(true);
+  waiting_.exchange(true);  // not a store, which QEMU lets the next load of undone_ overtake
   done_.wait(lock, finished);
   waiting_.store(false);
 }
@@ -58,7 +58,7 @@ void ThreadPool::publish(int64_t tasks) {
     const int64_t own = shareEnd(share, tasks) - shareEnd(share - 1, tasks);
     shares_[static_cast<size_t>(share)].ticket.store(job * kJob + static_cast<uint64_t>(own));
   }
-  job_.store(job);
+  job_.exchange(job);  // as in run
   if (asleep_.load() == 0) return;
   { std::lock_guard<std::mutex> lock(mutex_); }
   wake_.notify_all();

@@ -44,6 +44,7 @@ const dropoutGradOp = defineOp<{ p: number }>({
   },
   inPlace: [[0, 0]],
   gradient: ({ inputs: [, kept], attrs: { p } }, [ddx]) => [ddx && masked(ddx, kept, p)],
+  tangent: ({ inputs: [, kept], attrs: { p } }, [ddy]) => [ddy && masked(ddy, kept, p)],
   kernel:
     ({ inputs: [dy, kept], outputs: [dx], attrs: { p } }) =>
     () => {
