@@ -46,7 +46,7 @@ void ThreadPool::run(int64_t tasks, Call call, void* body) {
   if (finished()) return;
   // A worker that lost its core can have ours.
   std::unique_lock<std::mutex> lock(mutex_);
-  waiting_.exchange(true);  // not a store, which QEMU lets the next load of undone_ overtake
+  waiting_.exchange(true);  // a store might be overtaken by the next load where QEMU emulates it
   done_.wait(lock, finished);
   waiting_.store(false);
 }

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { groups, type KfacOptions, kfac, sgd } from '../../src/index.ts';
 import { uniforms } from '../../src/random/philox.ts';
-import { devices } from './devices.ts';
+import { devices, present } from './devices.ts';
 import { kfacOracle } from './oracles/kfac.ts';
 import { bytesOf, doubleParams } from './tensors.ts';
 
@@ -204,3 +204,29 @@ describe.each(devices)('kfac on arrays on $title', ({ device, missing }) => {
     expect(() => optimizer.observe('fc', undefined as never)).toThrow(argument);
   });
 });
+
+const alone = present.length < 2;
+
+it.skipIf(alone)(
+  `kfac's statistics of more images than are taken at once agree on every backend${alone ? ', skipped: there is one alone' : ''}`,
+  () => {
+    const [rows, side] = [13, 300];
+    const draw = (n: number, stream: number) => uniforms({ seed: 7, stream, step: 0 }, n);
+    const [onJs, onCpu] = present.map((device) => {
+      const params = { 'conv.weight': { data: draw(9, 0), shape: [1, 1, 3, 3] } };
+      const optimizer = kfac(params, { lr: 0.1, device });
+      optimizer.observe('conv', {
+        inputs: draw(rows * side ** 2, 1),
+        outputGrads: draw(rows * (side - 2) ** 2, 2),
+        image: [side, side],
+      });
+      optimizer.step({ 'conv.weight': draw(9, 3) });
+      const factor = Object.entries(optimizer.stateDict()).find(([key]) => /\ba\/conv/.test(key));
+      return factor?.[1].data as Float32Array;
+    });
+    expect(onJs).toHaveLength(45);
+    onJs.forEach((x, i) => {
+      expect(Math.abs(onCpu[i] / x - 1), `factor[${i}]`).toBeLessThan(1e-5);
+    });
+  },
+);
