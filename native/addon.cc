@@ -187,7 +187,7 @@ class StoreObject : public Napi::ObjectWrap<StoreObject> {
         return;
       }
       const Isa& isa = chooseIsa(where);
-      store = std::make_shared<Store>(isa.kernels, std::make_unique<Host>(isa.dotsBf16),
+      store = std::make_shared<Store>(isa.kernels, std::make_unique<Host>(isa.pairUnit),
                                       info[1].As<Napi::Number>().Int32Value());
       Value().Set("isa", isa.name);
     });

@@ -4,6 +4,7 @@
 
 #include "gemm_bf16.h"
 #include "gemm_microkernel.h"
+#include "gemm_tiles.h"
 #include "lower.h"
 
 namespace flatmin {
@@ -22,6 +23,8 @@ constexpr int64_t kLargeTask = 1 << 25;          // and for up to 64
 constexpr int64_t kChunkDepth = 512;             // least k of a chunk of a split k
 constexpr int64_t kPassElements = 1 << 18;       // of a task that only adds or copies
 constexpr int64_t kWhole = INT64_MAX / 2;        // a diagonal right of every column
+// By operation counts: from here on tiles repay being set up.
+constexpr int64_t kTiled = 1 << 14;  // m n k in pairs
 
 int64_t ceilDiv(int64_t x, int64_t y) { return (x + y - 1) / y; }
 int64_t roundUp(int64_t x, int64_t y) { return ceilDiv(x, y) * y; }
@@ -218,8 +221,13 @@ void multiplyDots(GemmShape s, Matrix a, Matrix b, Target c, int64_t diagonal) {
 
 // ---- The choice between them ----
 
+template <class Element>
 size_t serialScratch(GemmShape s) {
-  return roundUp(std::max(tileScratch(s), tileScratch({s.n, s.m, s.k})), 16);
+  size_t floats = std::max(tileScratch(s), tileScratch({s.n, s.m, s.k}));
+#if defined(__AVX512F__)
+  if (std::is_same_v<Element, TiledPairs>) floats = std::max(floats, gemmTilesScratchFloats(s));
+#endif
+  return roundUp(floats, 16);
 }
 
 // Vector operations, about: products, packing by transposition or element, writing C transposed.
@@ -271,6 +279,15 @@ void multiply(GemmShape s, Matrix a, Matrix b, Target c, int64_t diagonal, float
   multiplyTiles<Element>(s, a, b, c, diagonal, scratch);
 }
 
+#if defined(__AVX512F__)
+template <>
+void multiply<TiledPairs>(GemmShape s, Matrix a, Matrix b, Target c, int64_t diagonal,
+                          float* scratch) {
+  if (s.m * s.n * s.k < kTiled) return multiply<Pairs>(s, a, b, c, diagonal, scratch);
+  gemmTiles(s, a, b, c, scratch);
+}
+#endif
+
 // ---- Tasks ----
 
 // C is cut into rows x cols blocks; where these are too few for the work, k is cut into chunks,
@@ -297,13 +314,23 @@ struct Grid {
   }
 };
 
+Target targetOf(const GemmOut& c) {
+  return {c.data, c.ld, 1, c.alpha, c.beta, c.rowBias, c.colBias};
+}
+
+template <class Element>
+size_t scratchFloats(GemmShape s, int threads) {
+  const int64_t chunks = Grid(s).chunks;
+  return serialScratch<Element>(s) * threads + (chunks == 1 ? 0 : chunks * roundUp(s.m * s.n, 16));
+}
+
 template <class Element>
 void run(GemmShape s, Matrix a, Matrix b, GemmOut c, bool lower, float* scratch, ThreadPool& pool) {
-  const Target out = {c.data, c.ld, 1, c.alpha, c.beta, c.rowBias, c.colBias};
+  const Target out = targetOf(c);
   if (s.m * s.n * s.k <= kSmallTask)  // one block: cutting would take as long as a tile
     return multiply<Element>(s, a, b, out, lower ? 0 : kWhole, scratch);
   const Grid grid(s);
-  const int64_t perThread = serialScratch(s);
+  const int64_t perThread = serialScratch<Element>(s);
   const int64_t perChunk = roundUp(s.m * s.n, 16);
   float* const partial = scratch + perThread * pool.threads();
 
@@ -338,18 +365,14 @@ void run(GemmShape s, Matrix a, Matrix b, GemmOut c, bool lower, float* scratch,
 }
 }  // namespace
 
-size_t gemmSerialScratchFloats(GemmShape s) { return serialScratch(s); }
+size_t gemmSerialScratchFloats(GemmShape s) { return serialScratch<Floats>(s); }
 
 void gemmSerial(GemmShape s, Matrix a, Matrix b, GemmOut c, float* scratch) {
   if (s.m == 0 || s.n == 0) return;  // guard
-  multiply<Floats>(s, a, b, {c.data, c.ld, 1, c.alpha, c.beta, c.rowBias, c.colBias}, kWhole,
-                   scratch);
+  multiply<Floats>(s, a, b, targetOf(c), kWhole, scratch);
 }
 
-size_t gemmScratchFloats(GemmShape s, int threads) {
-  const int64_t chunks = Grid(s).chunks;
-  return serialScratch(s) * threads + (chunks == 1 ? 0 : chunks * roundUp(s.m * s.n, 16));
-}
+size_t gemmScratchFloats(GemmShape s, int threads) { return scratchFloats<Floats>(s, threads); }
 
 void gemm(GemmShape s, Matrix a, Matrix b, GemmOut c, float* scratch, ThreadPool& pool) {
   if (s.m == 0 || s.n == 0) return;  // guard
@@ -382,15 +405,26 @@ void syrkPacked(int64_t n, int64_t k, Matrix a, GemmOut c, float* scratch, Threa
 }
 
 #if defined(__AVX512F__)
-void gemmPairs(GemmShape s, Matrix a, Matrix b, GemmOut c, float* scratch, ThreadPool& pool) {
-  if (s.m == 0 || s.n == 0) return;  // guard
-  run<Pairs>(s, a, b, c, false, scratch, pool);
+size_t gemmPairsScratchFloats(PairUnit unit, GemmShape s, int threads) {
+  return unit == PairUnit::tiles ? scratchFloats<TiledPairs>(s, threads)
+                                 : scratchFloats<Pairs>(s, threads);
 }
 
-void gemmPairsSerial(GemmShape s, Matrix a, Matrix b, GemmOut c, float* scratch) {
+void gemmPairs(PairUnit unit, GemmShape s, Matrix a, Matrix b, GemmOut c, float* scratch,
+               ThreadPool& pool) {
   if (s.m == 0 || s.n == 0) return;  // guard
-  multiply<Pairs>(s, a, b, {c.data, c.ld, 1, c.alpha, c.beta, c.rowBias, c.colBias}, kWhole,
-                  scratch);
+  unit == PairUnit::tiles ? run<TiledPairs>(s, a, b, c, false, scratch, pool)
+                          : run<Pairs>(s, a, b, c, false, scratch, pool);
+}
+
+size_t gemmPairsSerialScratchFloats(PairUnit unit, GemmShape s) {
+  return unit == PairUnit::tiles ? serialScratch<TiledPairs>(s) : serialScratch<Pairs>(s);
+}
+
+void gemmPairsSerial(PairUnit unit, GemmShape s, Matrix a, Matrix b, GemmOut c, float* scratch) {
+  if (s.m == 0 || s.n == 0) return;  // guard
+  unit == PairUnit::tiles ? multiply<TiledPairs>(s, a, b, targetOf(c), kWhole, scratch)
+                          : multiply<Pairs>(s, a, b, targetOf(c), kWhole, scratch);
 }
 #endif
 

@@ -94,29 +94,30 @@ int64_t pairsOf(GemmShape s) {
 }
 }  // namespace
 
-size_t gemmBf16ScratchFloats(GemmShape s, int threads) {
-  return pairsOf(s) + gemmScratchFloats(inPairs(s), threads);
+size_t gemmBf16ScratchFloats(PairUnit unit, GemmShape s, int threads) {
+  return pairsOf(s) + gemmPairsScratchFloats(unit, inPairs(s), threads);
 }
 
-void gemmBf16(GemmShape s, Matrix a, Matrix b, GemmOut c, float* scratch, ThreadPool& pool) {
+void gemmBf16(PairUnit unit, GemmShape s, Matrix a, Matrix b, GemmOut c, float* scratch,
+              ThreadPool& pool) {
   const Operands rounded(s, a, b, scratch);
   const int64_t ofA = rounded.a.tasks();
   pool.parallel(ofA + rounded.b.tasks(), [&](int64_t task, int) {
     task < ofA ? rounded.a.fill(task) : rounded.b.fill(task - ofA);
   });
-  gemmPairs(inPairs(s), rounded.a.matrix(), rounded.b.matrix().transposed(), c,
+  gemmPairs(unit, inPairs(s), rounded.a.matrix(), rounded.b.matrix().transposed(), c,
             scratch + pairsOf(s), pool);
 }
 
-size_t gemmBf16SerialScratchFloats(GemmShape s) {
-  return pairsOf(s) + gemmSerialScratchFloats(inPairs(s));
+size_t gemmBf16SerialScratchFloats(PairUnit unit, GemmShape s) {
+  return pairsOf(s) + gemmPairsSerialScratchFloats(unit, inPairs(s));
 }
 
-void gemmBf16Serial(GemmShape s, Matrix a, Matrix b, GemmOut c, float* scratch) {
+void gemmBf16Serial(PairUnit unit, GemmShape s, Matrix a, Matrix b, GemmOut c, float* scratch) {
   const Operands rounded(s, a, b, scratch);
   for (int64_t task = 0; task < rounded.a.tasks(); ++task) rounded.a.fill(task);
   for (int64_t task = 0; task < rounded.b.tasks(); ++task) rounded.b.fill(task);
-  gemmPairsSerial(inPairs(s), rounded.a.matrix(), rounded.b.matrix().transposed(), c,
+  gemmPairsSerial(unit, inPairs(s), rounded.a.matrix(), rounded.b.matrix().transposed(), c,
                   scratch + pairsOf(s));
 }
 

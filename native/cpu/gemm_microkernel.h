@@ -42,6 +42,8 @@ struct Pairs {
     return sum;
   }
 };
+// Pairs that tiles multiply where a product is large enough (gemm_tiles.h).
+struct TiledPairs : Pairs {};
 #endif
 
 // Where a product goes: C(i, j) at data[i * rowStride + j * colStride].

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "../program/host.h"
 #include "chunks.h"
 #include "gemm_bf16.h"
 
@@ -29,15 +28,28 @@ int64_t paddedBytes(int64_t bytes) { return (bytes + 63) / 64 * 64; }
 
 }  // namespace
 
-bool multipliesBf16(const Instruction& in) {
-  return isRounded(in) && in.integer("fractionBits") == kBf16 &&
-         static_cast<const Host*>(in.device)->dotsBf16;
+#if defined(__AVX512F__)
+template <PairUnit unit>
+constexpr GemmFunctions kOfBf16 = {
+    [](GemmShape s, int threads) { return gemmBf16ScratchFloats(unit, s, threads); },
+    [](GemmShape s, Matrix a, Matrix b, GemmOut c, float* scratch, ThreadPool& pool) {
+      gemmBf16(unit, s, a, b, c, scratch, pool);
+    },
+    [](GemmShape s) { return gemmBf16SerialScratchFloats(unit, s); },
+    [](GemmShape s, Matrix a, Matrix b, GemmOut c, float* scratch) {
+      gemmBf16Serial(unit, s, a, b, c, scratch);
+    }};
+#endif
+
+PairUnit pairUnitOf(const Instruction& in) {
+  if (!isRounded(in) || in.integer("fractionBits") != kBf16) return PairUnit::none;
+  return static_cast<const Host*>(in.device)->pairUnit;
 }
 
 GemmFunctions gemmFunctionsOf(const Instruction& in) {
 #if defined(__AVX512F__)
-  if (multipliesBf16(in))
-    return {gemmBf16ScratchFloats, gemmBf16, gemmBf16SerialScratchFloats, gemmBf16Serial};
+  if (pairUnitOf(in) == PairUnit::tiles) return kOfBf16<PairUnit::tiles>;
+  if (pairUnitOf(in) == PairUnit::vectors) return kOfBf16<PairUnit::vectors>;
 #else
   (void)in;
 #endif

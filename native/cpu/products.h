@@ -2,6 +2,7 @@
 // with operands that are rounded to so many bits.
 #pragma once
 
+#include "../program/host.h"
 #include "gemm.h"
 #include "kernels.h"
 
@@ -18,8 +19,9 @@ struct GemmFunctions {
 
 inline bool isRounded(const Instruction& in) { return in.attrs.count("fractionBits") > 0; }
 
-// Operands are rounded by the products themselves.
-bool multipliesBf16(const Instruction& in);
+// What multiplies operands that the products themselves round; none where they do not.
+PairUnit pairUnitOf(const Instruction& in);
+inline bool multipliesBf16(const Instruction& in) { return pairUnitOf(in) != PairUnit::none; }
 
 GemmFunctions gemmFunctionsOf(const Instruction& in);
 

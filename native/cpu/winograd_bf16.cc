@@ -2,19 +2,18 @@
 
 #if defined(__AVX512F__)
 #include "bf16_pairs.h"
-#include "gemm_microkernel.h"
+#include "gemm_tiles.h"
+#include "products.h"
 #include "winograd_bf16_tiles.h"
-#include "winograd_weight.h"
+#include "winograd_bf16_weight.h"
 
 namespace flatmin {
 namespace FLATMIN_ISA {
 namespace {
 
-constexpr int64_t kPanel = 8;        // outputs of a microkernel
 constexpr int64_t kOutsAtOnce = 32;  // whose products wait for their transform
 constexpr int64_t kTileVectorsAtOnce = 3;
 constexpr int64_t kCachedFloats = 196608;  // of a task
-constexpr int64_t kInputsAhead = 8;        // whose weights are fetched
 constexpr int64_t kTasks = 32;             // or few tasks are cut by outputs
 
 // Rows of tiles of the batch, image after image, in tasks of so many.
@@ -35,53 +34,9 @@ struct TileRows {
   int64_t tasks() const { return ceilDiv(total, rows); }
 };
 
-// The transformed weight: of kPanel outputs side by side the pairs of inputs, element by element.
-class Panels {
- public:
-  Panels(const WinogradConvolution& conv, float* data)
-      : conv_(conv), depth_(ceilDiv(conv.in, 2)), data_(data) {}
-
-  static int64_t count(const WinogradConvolution& conv) { return ceilDiv(conv.out, kPanel); }
-  static int64_t floats(const WinogradConvolution& conv) {
-    return count(conv) * kElements * ceilDiv(conv.in, 2) * kPanel;
-  }
-  const float* of(int64_t panel, int e) const {
-    return data_ + (panel * kElements + e) * depth_ * kPanel;
-  }
-  void fill(const float* weight, int64_t panel) const {
-    float* const to = data_ + panel * kElements * depth_ * kPanel;
-    for (int64_t p = 0; p < depth_; p += 2) {
-      TransformedTiles first, second;
-      transform(weight, panel, p, first);
-      transform(weight, panel, p + 1, second);
-      const int64_t floats = std::min<int64_t>(depth_ - p, 2) * kPanel;
-      for (int e = 0; e < kElements; ++e)
-        storeTail(to + (e * depth_ + p) * kPanel, neighbours(first[e], second[e]), floats);
-    }
-  }
-
- private:
-  // In lanes: the two inputs p of every output.
-  void transform(const float* weight, int64_t panel, int64_t p, TransformedTiles& to) const {
-    float taps[9][kLanes] = {};
-    for (int l = 0; l < kLanes; ++l) {
-      const int64_t o = panel * kPanel + l / 2, c = 2 * p + l % 2;
-      if (o >= conv_.out || c >= conv_.in) continue;
-      const float* const from = weight + o * conv_.outStride + c * conv_.inStride;
-      __builtin_prefetch(from + kInputsAhead * conv_.inStride);
-      for (int i = 0; i < 9; ++i) taps[conv_.flipped ? 8 - i : i][l] = from[i];
-    }
-    transformTapsInLanes(taps, to);
-  }
-
-  const WinogradConvolution& conv_;
-  int64_t depth_;
-  float* data_;
-};
-
 using Tile = void (*)(const TileOperands&, const Target&);
-constexpr Tile kTiles[] = {tile<Pairs, kPanel, 1, true>, tile<Pairs, kPanel, 2, true>,
-                           tile<Pairs, kPanel, 3, true>};
+constexpr Tile kTiles[] = {tile<Pairs, kPanelOuts, 1, true>, tile<Pairs, kPanelOuts, 2, true>,
+                           tile<Pairs, kPanelOuts, 3, true>};
 
 }  // namespace
 
@@ -91,13 +46,15 @@ Run winogradBf16(Instruction& instruction, const WinogradConvolution& conv, Oper
   const auto inputChunks = chunksOf<InputTiles>(conv);
   const auto outputChunks = chunksOf<OutputTiles>(conv);
   const bool sideBySide = areSideBySide(conv);
-  const int64_t stride = tiles.stride, depth = ceilDiv(conv.in, 2);
+  const PairUnit unit = pairUnitOf(instruction);
+  const WeightPanels panels(conv, unit);
+  const int64_t stride = tiles.stride, pairsOfInputs = ceilDiv(conv.in, 2), depth = panels.depth();
   // A vector more, for the last row's lanes, and lest elements meet in the same lines of a cache.
   const int64_t inputStride = depth * stride + kLanes;
   const int64_t productStride = kOutsAtOnce * stride + kLanes;
   const int64_t inputFloats = kElements * inputStride + kLanes;
   const int64_t productFloats = kElements * productStride + kLanes;
-  const int64_t weightFloats = Scratch::padded(Panels::floats(conv));
+  const int64_t weightFloats = Scratch::padded(panels.floats());
 
   const int64_t tasks = tiles.tasks();
   const int64_t groups = ceilDiv(conv.out, kOutsAtOnce);
@@ -112,14 +69,14 @@ Run winogradBf16(Instruction& instruction, const WinogradConvolution& conv, Oper
     float* const transformed = reinterpret_cast<float*>(step.scratch);
     float* const allInputs = transformed + weightFloats;
     float* const allProducts = allInputs + inputsHeld * inputFloats;
-    const Panels panels(conv, transformed);
-    step.pool.parallel(Panels::count(conv),
-                       [&](int64_t panel, int) { panels.fill(weight.f32(step), panel); });
+    step.pool.parallel(panels.count(), [&](int64_t panel, int) {
+      panels.fill(weight.f32(step), panel, transformed);
+    });
 
     const auto transform = [&](int64_t task, float* inputs) {
       const int64_t first = task * tiles.rows, rows = std::min(tiles.rows, tiles.total - first);
       // Vectors reach beyond a row of tiles, into the next, which is written after it.
-      for (int64_t p = 0; p < depth; ++p)
+      for (int64_t p = 0; p < pairsOfInputs; ++p)
         for (int64_t r = 0; r < rows; ++r) {
           const int64_t image = (first + r) / tiles.down, i = (first + r) % tiles.down;
           const float* const even = x.f32(step) + (image * conv.in + 2 * p) * conv.plane();
@@ -140,17 +97,31 @@ Run winogradBf16(Instruction& instruction, const WinogradConvolution& conv, Oper
             to += kLanes;
           }
         }
+      for (int e = 0; e < kElements; ++e)
+        std::fill(inputs + e * inputStride + pairsOfInputs * stride,
+                  inputs + e * inputStride + depth * stride, 0.0f);
+    };
+
+    const auto multiplyOnTiles = [&](int64_t outs, int64_t out, const float* inputs,
+                                     float* products) {
+      const TileSession session;
+      for (int e = 0; e < kElements; ++e)
+        multiplyTiles(
+            ceilDiv(outs, kTileSide), stride / kTileSide, depth / kTileSide,
+            {transformed + panels.at(out, e), kTileSide, kTileFloats, panels.at(kTileSide, 0)},
+            {inputs + e * inputStride, stride, kTileSide * stride, kTileSide},
+            products + e * productStride, stride);
     };
 
     const auto multiply = [&](int64_t outs, int64_t out, const float* inputs, float* products) {
       for (int e = 0; e < kElements; ++e)
-        for (int64_t o = 0; o < outs; o += kPanel)
+        for (int64_t o = 0; o < outs; o += kPanelOuts)
           for (int64_t t = 0; t < stride; t += kTileVectorsAtOnce * kLanes) {
             const int64_t vectors = std::min(kTileVectorsAtOnce, (stride - t) / kLanes);
             const int64_t last = (vectors - 1) * kLanes;
             kTiles[vectors - 1](
-                {depth, panels.of((out + o) / kPanel, e), kPanel, inputs + e * inputStride + t,
-                 stride, last, last},
+                {depth, transformed + panels.at(out + o, e), kPanelOuts,
+                 inputs + e * inputStride + t, stride, last, last},
                 {products + e * productStride + o * stride + t, stride, 1, 1, 0, nullptr, nullptr});
           }
     };
@@ -191,7 +162,8 @@ Run winogradBf16(Instruction& instruction, const WinogradConvolution& conv, Oper
       const int64_t end = std::min((part + 1) * groups / parts * kOutsAtOnce, conv.out);
       for (int64_t out = part * groups / parts * kOutsAtOnce; out < end; out += kOutsAtOnce) {
         const int64_t outs = std::min(kOutsAtOnce, conv.out - out);
-        multiply(outs, out, inputs, products);
+        unit == PairUnit::tiles ? multiplyOnTiles(outs, out, inputs, products)
+                                : multiply(outs, out, inputs, products);
         finish(task, outs, out, products);
       }
     });

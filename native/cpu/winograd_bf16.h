@@ -1,5 +1,5 @@
 // winograd.h with the transformed tiles and the transformed weight rounded to bfloat16, on
-// processors with vdpbf16ps (Host::dotsBf16).
+// processors that multiply pairs of it.
 #pragma once
 
 #include "winograd.h"

@@ -3,6 +3,7 @@
 #if defined(__AVX512F__)
 #include "bf16_pairs.h"
 #include "gemm_bf16.h"
+#include "products.h"
 #include "winograd_bf16_tiles.h"
 #include "winograd_taps_back.h"
 
@@ -76,13 +77,14 @@ Run winogradBf16GradWeight(Instruction& instruction, const WinogradConvolution& 
   const int64_t perImage = kElements * own * (conv.in + conv.out) / 2;
   const int64_t wanted = std::max({kTransformed / perImage, ceilDiv(kFewTiles, own), int64_t{1}});
   const int64_t images = ceilDiv(conv.images, ceilDiv(conv.images, wanted));
+  const PairUnit unit = pairUnitOf(instruction);
   const Channels ins(conv, images, conv.in), outs(conv, images, conv.out);
   const auto inputChunks = chunksOf<InputTiles>(conv);
   const auto outputChunks = chunksOf<OutputTiles>(conv);
 
   const int64_t outParts = ceilDiv(conv.out, kOutsOfProduct), part = ceilDiv(conv.out, outParts);
   const int64_t perThread = Scratch::padded(
-      static_cast<int64_t>(gemmSerialScratchFloats({part, conv.in, ins.tiles / 2})));
+      static_cast<int64_t>(gemmPairsSerialScratchFloats(unit, {part, conv.in, ins.tiles / 2})));
   const int64_t sumFloats = Scratch::padded(kElements * weights);
   instruction.scratchBytes =
       (ins.floats() + outs.floats() + sumFloats + instruction.threads * perThread) *
@@ -114,7 +116,7 @@ Run winogradBf16GradWeight(Instruction& instruction, const WinogradConvolution& 
         const int64_t o = task % outParts * part;
         GemmOut c{sums + e * weights + o * conv.in, conv.in};
         c.beta = first == 0 ? 0 : 1;
-        gemmPairsSerial({std::min(part, conv.out - o), conv.in, depth},
+        gemmPairsSerial(unit, {std::min(part, conv.out - o), conv.in, depth},
                         outs.of(e, gradients).from(o, 0), ins.of(e, inputs).transposed(), c,
                         sums + sumFloats + thread * perThread);
       });

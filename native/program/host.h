@@ -5,9 +5,12 @@
 
 namespace flatmin {
 
+// What a processor multiplies pairs of bfloat16 by: nothing, vdpbf16ps, or also AMX's tiles.
+enum class PairUnit { none, vectors, tiles };
+
 class Host final : public Device {
  public:
-  explicit Host(bool dotsBf16) : dotsBf16(dotsBf16) {}
+  explicit Host(PairUnit pairUnit) : pairUnit(pairUnit) {}
   char* allocate(int64_t bytes) override;
   void release(char* data) noexcept override;
   void upload(char* to, const void* from, int64_t bytes) override;
@@ -15,8 +18,7 @@ class Host final : public Device {
   int64_t reserved() const override { return 0; }
   Queue* queue() override { return nullptr; }
 
-  // The instruction set multiplies pairs of bfloat16, by vdpbf16ps.
-  const bool dotsBf16;
+  const PairUnit pairUnit;
 };
 
 }  // namespace flatmin

@@ -5,7 +5,8 @@ namespace flatmin {
 #if defined(__x86_64__)
 namespace avx512 {
 extern const KernelEntry kKernels[];
-}
+bool runsTiles();  // and asks the system for them
+}  // namespace avx512
 namespace avx2 {
 extern const KernelEntry kKernels[];
 }
@@ -26,13 +27,15 @@ bool runsAvx512() {
   return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 }
+bool runsAvx512Bf16() { return runsAvx512() && __builtin_cpu_supports("avx512bf16"); }
 #endif
 
 // Best first.
 const Candidate kCandidates[] = {
 #if defined(__x86_64__)
-    {{"avx512bf16", avx512::kKernels, true},
-     [] { return runsAvx512() && __builtin_cpu_supports("avx512bf16"); }},
+    {{"amx", avx512::kKernels, PairUnit::tiles},
+     [] { return runsAvx512Bf16() && avx512::runsTiles(); }},
+    {{"avx512bf16", avx512::kKernels, PairUnit::vectors}, runsAvx512Bf16},
     {{"avx512", avx512::kKernels}, runsAvx512},
     {{"avx2", avx2::kKernels},
      [] {
@@ -48,8 +51,9 @@ const Candidate kCandidates[] = {
 const Isa& chooseIsa(const std::string& name) {
   for (const Candidate& candidate : kCandidates)
     if ((name.empty() || name == candidate.isa.name) && candidate.runs()) return candidate.isa;
-  throw ProgramError("instruction set " + name +
-                     " is not one of avx512bf16, avx512, avx2, portable that this processor runs");
+  throw ProgramError(
+      "instruction set " + name +
+      " is not one of amx, avx512bf16, avx512, avx2, portable that this processor runs");
 }
 
 }  // namespace flatmin

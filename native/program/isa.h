@@ -1,6 +1,7 @@
 // The instruction sets that the CPU kernels were compiled for, chosen once at run time.
 #pragma once
 
+#include "host.h"
 #include "kernel.h"
 
 namespace flatmin {
@@ -8,7 +9,7 @@ namespace flatmin {
 struct Isa {
   const char* name;
   KernelTable kernels;
-  bool dotsBf16 = false;  // see Host
+  PairUnit pairUnit = PairUnit::none;
 };
 
 // The widest instruction set of this processor, or the one named (which must be there).

@@ -3,7 +3,8 @@
 //   g++ -std=c++17 -O3 -DFLATMIN_ISA=portable -Inative test/native/gemm_test.cc native/cpu/gemm.cc
 //     native/program/thread_pool.cc -pthread -o gemm_test && ./gemm_test
 // `./gemm_test --short` tests products of two threads alone, `--bench` measures the speed of one
-// thread instead.
+// thread instead. With FLATMIN_AMX_MODEL it tests the products of bfloat16, by vectors and by
+// tiles, at operands that are bfloat16 already (and needs gemm_bf16.cc and gemm_tiles.cc, too).
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -16,6 +17,7 @@
 #include <vector>
 
 #include "cpu/gemm.h"
+#include "cpu/gemm_bf16.h"
 #include "cpu/simd.h"
 
 using namespace flatmin;
@@ -65,8 +67,36 @@ float value(int64_t i, int64_t j, uint32_t seed) {
   x ^= x >> 15;
   x *= 2246822519u;
   x ^= x >> 13;
+#if defined(FLATMIN_AMX_MODEL)
+  return static_cast<float>(x >> 24) / (1 << 7) - 1;
+#else
   return static_cast<float>(x >> 8) / (1 << 23) - 1;
+#endif
 }
+
+// What is tested.
+struct Product {
+  size_t (*scratchFloats)(GemmShape, int threads);
+  void (*gemm)(GemmShape, Matrix, Matrix, GemmOut, float* scratch, ThreadPool&);
+  size_t (*serialScratchFloats)(GemmShape);
+  void (*serial)(GemmShape, Matrix, Matrix, GemmOut, float* scratch);
+};
+#if defined(FLATMIN_AMX_MODEL)
+template <PairUnit unit>
+constexpr Product kOfBf16 = {
+    [](GemmShape s, int threads) { return gemmBf16ScratchFloats(unit, s, threads); },
+    [](GemmShape s, Matrix a, Matrix b, GemmOut c, float* scratch, ThreadPool& pool) {
+      gemmBf16(unit, s, a, b, c, scratch, pool);
+    },
+    [](GemmShape s) { return gemmBf16SerialScratchFloats(unit, s); },
+    [](GemmShape s, Matrix a, Matrix b, GemmOut c, float* scratch) {
+      gemmBf16Serial(unit, s, a, b, c, scratch);
+    }};
+const Product kProducts[] = {kOfBf16<PairUnit::vectors>, kOfBf16<PairUnit::tiles>};
+#else
+const Product kProducts[] = {{gemmScratchFloats, gemm, gemmSerialScratchFloats, gemmSerial}};
+#endif
+Product tested = kProducts[0];
 
 enum Layout { kRows, kColumns, kSpaced, kLayouts };
 
@@ -149,11 +179,12 @@ std::vector<float> product(GemmShape s, Layout la, Layout lb, const Variant& v, 
                        v.rowBias ? bias.row.data() : nullptr,
                        v.colBias ? bias.col.data() : nullptr};
   Floats scratch(
-      call == kSerial ? gemmSerialScratchFloats(s) : gemmScratchFloats(s, pool.threads()), 0, kNaN);
+      call == kSerial ? tested.serialScratchFloats(s) : tested.scratchFloats(s, pool.threads()), 0,
+      kNaN);
   if (call == kSerial) {
-    gemmSerial(s, a.matrix, b.matrix, out, scratch.data());
+    tested.serial(s, a.matrix, b.matrix, out, scratch.data());
   } else {
-    gemm(s, a.matrix, b.matrix, out, scratch.data(), pool);
+    tested.gemm(s, a.matrix, b.matrix, out, scratch.data(), pool);
   }
   return std::vector<float>(c.data(), c.data() + s.m * ld);
 }
@@ -236,8 +267,8 @@ void testSpread(ThreadPool& pool) {
       Operand a(s.m, s.k, Layout(layouts / kLayouts), 1),
           b(s.k, s.n, Layout(layouts % kLayouts), 2);
       a.floats.data()[0] = b.floats.data()[0] = kNaN;
-      Floats c(s.m * s.n), scratch(gemmScratchFloats(s, pool.threads()), 0, kNaN);
-      gemm(s, a.matrix, b.matrix, {c.data(), s.n}, scratch.data(), pool);
+      Floats c(s.m * s.n), scratch(tested.scratchFloats(s, pool.threads()), 0, kNaN);
+      tested.gemm(s, a.matrix, b.matrix, {c.data(), s.n}, scratch.data(), pool);
       bool ok = true;
       for (int64_t i = 0; i < s.m; ++i)
         for (int64_t j = 0; j < s.n; ++j)
@@ -330,13 +361,15 @@ void bench() {
 int main(int argc, char** argv) {
   if (argc > 1 && std::strcmp(argv[1], "--bench") == 0) return bench(), 0;
   ThreadPool pool(2);
-  testProducts(smallShapes(), pool);
-  testProducts(kLargeShapes, pool);
-  if (argc == 1) {
+  for (const Product& product : kProducts) {
+    tested = product;
+    testProducts(smallShapes(), pool);
+    testProducts(kLargeShapes, pool);
+    if (argc > 1) continue;
     testDeterminism();
     testSpread(pool);
-    testSyrk();
   }
+  if (argc == 1) testSyrk();
   std::printf("%d passed, %d failed\n", passed, failed);
   return failed == 0 ? 0 : 1;
 }
