@@ -89,10 +89,11 @@ export async function buildEmulation(variant: Variant): Promise<Emulation> {
   if (compiler === null) return none('no compiler');
   const headers = nodeHeaders();
   if (headers === null) return none('no Node-API headers beside node');
+  const nodeApi = filesOf('addon', '.cc');
   const objects = await compileAll(
     compiler,
-    sourcesFor(variant, [...emulatedSources(), join(native, 'addon.cc')]),
-    (source) => [...flagsFor(variant, source), ...(source.endsWith('addon.cc') ? headers : [])],
+    sourcesFor(variant, [...emulatedSources(), ...nodeApi]),
+    (source) => [...flagsFor(variant, source), ...(nodeApi.includes(source) ? headers : [])],
   );
   const addon = join(folder, `${hashOf(objects)}.node`);
   if (!existsSync(addon)) {
@@ -121,7 +122,7 @@ export async function compileAll(
   flagsOf: (source: string) => readonly string[],
 ): Promise<string[]> {
   mkdirSync(folder, { recursive: true });
-  const headers = ['cuda', 'formulas', 'program', 'emulation']
+  const headers = ['addon', 'cuda', 'formulas', 'program', 'emulation']
     .flatMap((directory) => filesOf(directory, '.h'))
     .map((path) => readFileSync(path, 'utf8'));
   const identity = spawnSync(compiler, ['--version'], { encoding: 'utf8' }).stdout;
