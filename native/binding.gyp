@@ -1,12 +1,15 @@
-# The node-gyp build, CPU only. Every file of program/ and cpu/ is a source; cpu/ is compiled once per
-# instruction set. The libraries are linked from the narrowest to the widest set, so that a weak symbol
-# never comes from instructions the machine may lack.
+# The node-gyp build, CPU only. Every file of addon/, program/ and cpu/ is a source; cpu/ is compiled once
+# per instruction set. The libraries are linked from the narrowest to the widest set, so that a weak
+# symbol never comes from instructions the machine may lack.
 {
   'variables': {
     'variables': { 'native%': '.' },
     'native%': '<(native)',
     'version': '<!(node -p "require(\'./<(native)/../package.json\').version")',
     'node_addon_api': '<!(node -p "require(\'node-addon-api\').include_dir")',
+    'addon_sources': [
+      '<!@(node -p "fs.readdirSync(\'<(native)/addon\').filter(f => f.endsWith(\'.cc\')).map(f => \'<(native)/addon/\' + f).join(\' \')")',
+    ],
     'program_sources': [
       '<!@(node -p "fs.readdirSync(\'<(native)/program\').filter(f => f.endsWith(\'.cc\')).map(f => \'<(native)/program/\' + f).join(\' \')")',
     ],
@@ -36,7 +39,7 @@
   'targets': [
     {
       'target_name': 'flatmin',
-      'sources': ['<(native)/addon.cc', '<@(program_sources)', '<(native)/cuda/no_cuda.cc'],
+      'sources': ['<@(addon_sources)', '<@(program_sources)', '<(native)/cuda/no_cuda.cc'],
       'include_dirs': ['<(node_addon_api)'],
       'defines': ['NAPI_VERSION=9', 'NODE_ADDON_API_CPP_EXCEPTIONS', 'FLATMIN_VERSION="<(version)"'],
       'dependencies': ['portable'],

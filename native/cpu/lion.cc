@@ -1,9 +1,9 @@
 // Lion (arXiv 2302.06675): one pass over θ, g, m; formula in formulas/updates.h. m is float32, or
 // bfloat16 of all tensors.
+#include "../formulas/lion_slots.h"
 #include "bf16.h"
 #include "kernels.h"
 #include "lanewise.h"
-#include "lion_scalars.h"
 #include "update.h"
 
 namespace flatmin {
@@ -33,18 +33,18 @@ static void lionBf16(const UpdateList<3>& list, const TensorChunks::Chunk& chunk
 }
 
 Run op_lion(Instruction& in) {
-  const LionSlots slots(in);
+  const formulas::LionSlots slots(in);
   const UpdateList<3> list(in);
   if (list.tensors() > 0 && list.operands[2].type.dtype == DType::bf16) {
     return [=](const Step& step) {
       if (standsStill(list.status.i32(step))) return;
-      const formulas::LionScalars s = slots.at(step);
+      const formulas::LionScalars s = slots.at(step.row);
       step.pool.parallel(list.chunks.count(),
                          [&](int64_t i, int) { lionBf16(list, list.chunks[i], step, s); });
     };
   }
   return [=](const Step& step) {
-    const formulas::LionScalars s = slots.at(step);
+    const formulas::LionScalars s = slots.at(step.row);
     list.apply(step, [&](vf* v) { formulas::lion(v[0], v[1], v[2], s, signOf); });
   };
 }

@@ -1,8 +1,8 @@
 // Lion-K (arXiv 2310.05898) for the K that are sums over elements: Lion with ∇K in the place of the
 // sign.
+#include "../formulas/lion_slots.h"
 #include "kernels.h"
 #include "lanewise.h"
-#include "lion_scalars.h"
 #include "update.h"
 
 namespace flatmin {
@@ -27,12 +27,12 @@ static inline vf smooth(vf c, float e) {
 }
 
 Run op_lionK(Instruction& in) {
-  const LionSlots slots(in);
+  const formulas::LionSlots slots(in);
   const float e = static_cast<float>(in.number("e"));
   const UpdateList<3> list(in);
   const auto with = [&](auto gradient) -> Run {
     return [=](const Step& step) {
-      const formulas::LionScalars s = slots.at(step);
+      const formulas::LionScalars s = slots.at(step.row);
       list.apply(step, [&](vf* v) { formulas::lion(v[0], v[1], v[2], s, gradient); });
     };
   };

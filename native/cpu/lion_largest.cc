@@ -2,9 +2,9 @@
 // on those k, ties to the lower index, and 0 elsewhere. The k-th largest is found digit by digit:
 // the bits of │c│, NaN as ∞, are ordered like the numbers.
 #include "../formulas/elementary.h"
+#include "../formulas/lion_slots.h"
 #include "kernels.h"
 #include "lanewise.h"
-#include "lion_scalars.h"
 #include "update.h"
 
 namespace flatmin {
@@ -28,7 +28,7 @@ uint32_t keyOf(float c) {
 }  // namespace
 
 Run op_lionLargest(Instruction& in) {
-  const LionSlots slots(in);
+  const formulas::LionSlots slots(in);
   const int64_t k = in.integer("k");
   const UpdateList<3> list(in);
   const int64_t chunks = list.chunks.count();
@@ -38,7 +38,7 @@ Run op_lionLargest(Instruction& in) {
                     chunks * kChunk * static_cast<int64_t>(sizeof(float));
   return [=](const Step& step) {
     if (standsStill(list.status.i32(step))) return;
-    const formulas::LionScalars s = slots.at(step);
+    const formulas::LionScalars s = slots.at(step.row);
     Selection* const selected = reinterpret_cast<Selection*>(step.scratch);
     int64_t* const counts =
         reinterpret_cast<int64_t*>(selected + tensors);  // of each chunk's digits

@@ -3,9 +3,9 @@
 // sum of powers, the update.
 #include <cmath>
 
+#include "../formulas/lion_slots.h"
 #include "kernels.h"
 #include "lanewise.h"
-#include "lion_scalars.h"
 #include "update.h"
 
 namespace flatmin {
@@ -24,7 +24,7 @@ struct Largest {
 }  // namespace
 
 Run op_lionLp(Instruction& in) {
-  const LionSlots slots(in);
+  const formulas::LionSlots slots(in);
   const double p = in.number("p");
   const UpdateList<3> list(in);
   const int64_t chunks = list.chunks.count();
@@ -32,7 +32,7 @@ Run op_lionLp(Instruction& in) {
       (chunks + list.tensors()) * static_cast<int64_t>(sizeof(Largest) + sizeof(double));
   return [=](const Step& step) {
     if (standsStill(list.status.i32(step))) return;
-    const formulas::LionScalars s = slots.at(step);
+    const formulas::LionScalars s = slots.at(step.row);
     Largest* const largest = reinterpret_cast<Largest*>(step.scratch);
     Largest* const top = largest + chunks;
     double* const powers = reinterpret_cast<double*>(top + list.tensors());

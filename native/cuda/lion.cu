@@ -10,7 +10,7 @@ namespace cuda {
 
 // m in bfloat16; a block takes one chunk after another.
 __global__ void lionBf16(const Chunk<3>* chunks, int64_t count, char* const* table,
-                         const int32_t* status, const double* row, LionSlots slots) {
+                         const int32_t* status, const double* row, formulas::LionSlots slots) {
   if (standsStill(status)) return;
   const formulas::LionScalars s = slots.at(row);
   for (int64_t c = blockIdx.x; c < count; c += gridDim.x) {
@@ -27,7 +27,7 @@ __global__ void lionBf16(const Chunk<3>* chunks, int64_t count, char* const* tab
 }
 
 Run op_lion(Instruction& in) {
-  const LionSlots slots(in);
+  const formulas::LionSlots slots(in);
   const bool narrow = in.inputs.size() > 3 && in.inputs[3].type.dtype == DType::bf16;
   if (!narrow) return updateRun<3>(in, LionRule<SignOf>{slots, SignOf{}});
   const Operand status = in.inputs.at(0);

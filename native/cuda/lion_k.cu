@@ -39,7 +39,7 @@ struct Identity {
 };
 
 Run op_lionK(Instruction& in) {
-  const LionSlots slots(in);
+  const formulas::LionSlots slots(in);
   const float e = static_cast<float>(in.number("e"));
   switch (static_cast<Kind>(in.integer("kind"))) {
     case kAbsolute:

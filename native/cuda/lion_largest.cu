@@ -28,7 +28,8 @@ __device__ inline uint32_t keyOf(float c) {
 // c of every element, at the place of its chunk: computed once, so that all passes see the same
 // bits.
 __global__ void blend(const Chunk<3>* chunks, int64_t count, char* const* table,
-                      const int32_t* status, const double* row, LionSlots slots, float* blends) {
+                      const int32_t* status, const double* row, formulas::LionSlots slots,
+                      float* blends) {
   if (standsStill(status)) return;
   const formulas::LionScalars s = slots.at(row);
   for (int64_t c = blockIdx.x; c < count; c += gridDim.x)
@@ -119,7 +120,7 @@ __global__ void shareTies(const Span* spans, int64_t count, const int32_t* statu
 }
 
 __global__ void lionLargest(const Chunk<3>* chunks, int64_t count, char* const* table,
-                            const int32_t* status, const double* row, LionSlots slots,
+                            const int32_t* status, const double* row, formulas::LionSlots slots,
                             const Selection* selected, const int* counts, float* blends) {
   if (standsStill(status)) return;
   const formulas::LionScalars s = slots.at(row);
@@ -153,7 +154,7 @@ Run op_lionLargest(Instruction& in) {
   const std::vector<Operand> operands(in.inputs.begin() + 1, in.inputs.end());
   const ChunkList<3> list(in, operands);
   const Constant<Span> spans(in, spansOf(operands, 3, false));
-  const LionSlots slots(in);
+  const formulas::LionSlots slots(in);
   std::vector<Selection> starts;
   for (size_t i = 0; i < operands.size(); i += 3)
     starts.push_back({0, std::min(in.integer("k"), operands[i].size())});

@@ -10,7 +10,7 @@ namespace flatmin {
 namespace cuda {
 
 __global__ void largestBlends(const Chunk<3>* chunks, int64_t count, char* const* table,
-                              const int32_t* status, const double* row, LionSlots slots,
+                              const int32_t* status, const double* row, formulas::LionSlots slots,
                               Largest* partial) {
   if (standsStill(status)) return;
   const formulas::LionScalars s = slots.at(row);
@@ -25,8 +25,8 @@ __global__ void largestBlends(const Chunk<3>* chunks, int64_t count, char* const
 }
 
 __global__ void sumPowers(const Chunk<3>* chunks, int64_t count, char* const* table,
-                          const int32_t* status, const double* row, LionSlots slots, double p,
-                          const Largest* tops, Total* partial) {
+                          const int32_t* status, const double* row, formulas::LionSlots slots,
+                          double p, const Largest* tops, Total* partial) {
   if (standsStill(status)) return;
   const formulas::LionScalars s = slots.at(row);
   for (int64_t c = blockIdx.x; c < count; c += gridDim.x) {
@@ -51,8 +51,8 @@ struct LpGradient {
 };
 
 __global__ void lionLp(const Chunk<3>* chunks, int64_t count, char* const* table,
-                       const int32_t* status, const double* row, LionSlots slots, double p,
-                       const Largest* tops, const Total* powers) {
+                       const int32_t* status, const double* row, formulas::LionSlots slots,
+                       double p, const Largest* tops, const Total* powers) {
   if (standsStill(status)) return;
   const formulas::LionScalars s = slots.at(row);
   for (int64_t c = blockIdx.x; c < count; c += gridDim.x) {
@@ -68,7 +68,7 @@ Run op_lionLp(Instruction& in) {
   const std::vector<Operand> operands(in.inputs.begin() + 1, in.inputs.end());
   const ChunkList<3> list(in, operands);
   const Constant<Span> spans(in, spansOf(operands, 3, false));
-  const LionSlots slots(in);
+  const formulas::LionSlots slots(in);
   const double p = in.number("p");
   in.scratchBytes =
       (list.count() + spans.size()) * static_cast<int64_t>(sizeof(Largest) + sizeof(Total));

@@ -1,11 +1,13 @@
 /** The backends that conformance runs on. One that is not there is named with the reason, never left out. */
 
+import { createRequire } from 'node:module';
 import type { Store } from '../../src/backend/backend.ts';
 import { openStore } from '../../src/backend/device.ts';
 import { JsStore } from '../../src/backend/js/store.ts';
 import { loadAddon } from '../../src/backend/native/addon.ts';
 import type { NativeExecutor } from '../../src/backend/native/handles.ts';
 import { NativeStore } from '../../src/backend/native/store.ts';
+import { buildAmxModel } from '../emulation/amx.ts';
 import { provideEmulation } from '../emulation/build.ts';
 import { cudaKernels } from './collect.ts';
 
@@ -31,9 +33,20 @@ const js: Backend = {
 /** Kernels of an instruction set. */
 export function cpu(isa: string): Backend {
   const { addon, reason } = loadAddon();
+  return kernelsOf(addon, reason === null ? null : `no addon: ${reason}`, isa);
+}
+
+/** Products of bfloat16 on AMX's tiles in software. */
+export async function amxModel(): Promise<Backend> {
+  const { missing, path } = await buildAmxModel();
+  const addon = missing === null ? createRequire(import.meta.url)(path) : null;
+  return { ...kernelsOf(addon, missing, 'amx'), name: 'cpu amx, a model' };
+}
+
+function kernelsOf(addon: NativeExecutor | null, lack: string | null, isa: string): Backend {
   const open = (threads: number) =>
     new NativeStore(addon as NativeExecutor, { backend: 'cpu', where: isa, threads });
-  let missing = reason === null ? null : `no addon: ${reason}`;
+  let missing = lack;
   try {
     if (missing === null) open(1);
   } catch (error) {

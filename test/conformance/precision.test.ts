@@ -20,7 +20,7 @@ import { describeModel } from '../../src/nn/layer.ts';
 import type { Numbers } from '../../src/ops/define.ts';
 import { matmul } from '../../src/ops/linear.ts';
 import { OptimizerStep } from '../../src/train/optimizer-step.ts';
-import { type Backend, backends, cpu } from './backends.ts';
+import { amxModel, type Backend, backends, cpu } from './backends.ts';
 import { collectCases } from './collect.ts';
 import { f32 } from './data.ts';
 import {
@@ -37,8 +37,8 @@ const BITS = { tf32: 10, bf16: 7 } as const;
 const PRECISIONS = Object.keys(BITS) as (keyof typeof BITS)[];
 const PRODUCTS = ['conv2d', 'conv2dGradInput', 'conv2dGradWeight', 'linear', 'matmul'];
 
-/** Multiplies bfloat16 itself; subnormal operands are zero to it. */
-const DOTS = cpu('avx512bf16');
+/** They multiply bfloat16 themselves; subnormal operands are zero to them. */
+const PAIRS = [cpu('avx512bf16'), cpu('amx'), await amxModel()];
 
 /** To the nearest multiple of the last place kept, the even one of two. */
 function rounded(x: number, bits: number): number {
@@ -87,11 +87,11 @@ function results({ open, threads }: Backend, traced: Traced): Numbers[] {
   return first;
 }
 
-describe.each([...backends, DOTS])('$name', (backend) => {
+describe.each([...backends, ...PAIRS])('$name', (backend) => {
   const title = backend.missing === null ? 'is there' : `skipped: ${backend.missing}`;
   describe.skipIf(backend.missing !== null).each(PRECISIONS)(`%s, ${title}`, (precision) => {
     const bits = BITS[precision];
-    const flushes = backend === DOTS && precision === 'bf16';
+    const flushes = PAIRS.includes(backend) && precision === 'bf16';
 
     it('rounds to the nearest, ties to even, and leaves what is not finite', () => {
       const want = SPECIAL.map((x) => rounded(x, bits)).map((x) =>

@@ -6,16 +6,16 @@ import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { basename, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { withLock } from '../../scripts/lock.mjs';
 import { version } from '../../scripts/record.mjs';
 import { findTools, headersFolder } from '../../scripts/tools.mjs';
 
-const root = resolve(import.meta.dirname, '../..');
-const native = join(root, 'native');
+export const root = resolve(import.meta.dirname, '../..');
+export const native = join(root, 'native');
 const folder = join(root, 'build', 'emulation');
 
-const filesOf = (directory: string, ...kinds: readonly string[]): string[] =>
+export const filesOf = (directory: string, ...kinds: readonly string[]): string[] =>
   readdirSync(join(native, directory))
     .filter((name) => kinds.some((kind) => name.endsWith(kind)))
     .sort()
@@ -82,23 +82,37 @@ export async function provideDevice(device: string): Promise<void> {
 }
 
 /** The addon whose CUDA devices are emulated; a sanitized one loads into a process that has the library. */
-export async function buildEmulation(variant: Variant): Promise<Emulation> {
+export const buildEmulation = (variant: Variant): Promise<Emulation> =>
+  buildAddon(
+    sourcesFor(variant, emulatedSources()),
+    (source) => flagsFor(variant, source),
+    VARIANTS[variant].link,
+  );
+
+/** These sources and those of native/addon; `libraries` are linked behind them. */
+export async function buildAddon(
+  sources: readonly string[],
+  flagsOf: (source: string) => readonly string[],
+  link: readonly string[],
+  libraries: readonly string[] = [],
+): Promise<Emulation> {
   const none = (missing: string): Emulation => ({ missing, path: '' });
   const { compiler } = findTools();
   if (process.platform !== 'linux') return none('the emulation is built on Linux alone');
   if (compiler === null) return none('no compiler');
   const headers = nodeHeaders();
   if (headers === null) return none('no Node-API headers beside node');
-  const objects = await compileAll(
-    compiler,
-    sourcesFor(variant, [...emulatedSources(), join(native, 'addon.cc')]),
-    (source) => [...flagsFor(variant, source), ...(source.endsWith('addon.cc') ? headers : [])],
-  );
-  const addon = join(folder, `${hashOf(objects)}.node`);
+  const nodeApi = filesOf('addon', '.cc');
+  const objects = await compileAll(compiler, [...sources, ...nodeApi], (source) => [
+    ...flagsOf(source),
+    ...(nodeApi.includes(source) ? headers : []),
+  ]);
+  const contents = libraries.map((path) => readFileSync(path, 'latin1'));
+  const addon = join(folder, `${hashOf([...objects, ...contents])}.node`);
   if (!existsSync(addon)) {
-    const { link } = VARIANTS[variant];
     const temporary = `${addon}.${process.pid}`;
-    await run(compiler, ['-shared', '-pthread', ...link, '-o', temporary, ...objects]);
+    const inputs = [...objects, ...libraries];
+    await run(compiler, ['-shared', '-pthread', ...link, '-o', temporary, ...inputs]);
     renameSync(temporary, addon);
   }
   return { missing: null, path: addon };
@@ -121,12 +135,16 @@ export async function compileAll(
   flagsOf: (source: string) => readonly string[],
 ): Promise<string[]> {
   mkdirSync(folder, { recursive: true });
-  const headers = ['cuda', 'formulas', 'program', 'emulation']
-    .flatMap((directory) => filesOf(directory, '.h'))
-    .map((path) => readFileSync(path, 'utf8'));
+  const contentsOf = (...folders: readonly string[]): string[] =>
+    folders
+      .flatMap((directory) => filesOf(directory, '.h'))
+      .map((path) => readFileSync(path, 'utf8'));
+  const shared = contentsOf('addon', 'cuda', 'formulas', 'program', 'emulation');
+  const ofCpu = contentsOf('cpu');
   const identity = spawnSync(compiler, ['--version'], { encoding: 'utf8' }).stdout;
   const work = sources.map((source) => {
     const flags = flagsOf(source);
+    const headers = basename(dirname(source)) === 'cpu' ? [...shared, ...ofCpu] : shared;
     const key = hashOf([identity, ...flags, ...headers, readFileSync(source, 'utf8')]);
     return { source, flags, object: join(folder, `${basename(source)}.${key}.o`) };
   });

@@ -8,7 +8,7 @@ export interface Addon extends NativeExecutor {
   /** The flatmin version it was built from. */
   readonly version: string;
   /** The widest instruction set of this processor that the kernels were built for. */
-  readonly isa: 'avx512bf16' | 'avx512' | 'avx2' | 'portable';
+  readonly isa: 'amx' | 'avx512bf16' | 'avx512' | 'avx2' | 'portable';
   /** Asks the driver, so it takes a while the first time; a new look at each reading. */
   readonly cuda: CudaReport;
 }

@@ -3,7 +3,7 @@ import type { ProgramSpec, TensorType } from '../../graph/types.ts';
 import type { Numbers } from '../../ops/define.ts';
 import type { RunResult } from '../backend.ts';
 
-/** What native/addon.cc exports for running programs. Validation is TypeScript's; these assert once more. */
+/** What native/addon exports for running programs. Validation is TypeScript's; these assert once more. */
 export interface NativeExecutor {
   readonly Store: new (where: string, threads: number) => NativeStoreHandle;
   readonly Program: new (spec: ProgramSpec, store: NativeStoreHandle) => NativeProgramHandle;

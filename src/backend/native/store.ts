@@ -25,7 +25,7 @@ export interface NativeOptions {
 export class NativeStore implements Store {
   readonly backend: BackendName;
   readonly threads: number;
-  /** Instruction set of the kernels, `avx512bf16`, `avx512`, `avx2` or `portable`, or the CUDA device. */
+  /** Instruction set of the kernels, `amx`, `avx512bf16`, `avx512`, `avx2` or `portable`, or the CUDA device. */
   readonly isa: string;
   readonly #addon: NativeExecutor;
   readonly #handle: NativeStoreHandle;

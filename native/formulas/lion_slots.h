@@ -1,16 +1,16 @@
-// What the kernels of Lion's family read of their instruction.
+// What the kernels of Lion's family read of their instruction: attributes lrSlot, beta1, beta2 and
+// weightDecay.
 #pragma once
 
-#include "../formulas/updates.h"
 #include "../program/kernel.h"
+#include "updates.h"
 
 namespace flatmin {
-namespace FLATMIN_ISA {
+namespace formulas {
 
-// Attributes lrSlot, beta1, beta2 and weightDecay.
 struct LionSlots {
   int64_t lrSlot;
-  formulas::LionScalars fixed;
+  LionScalars fixed;
 
   explicit LionSlots(const Instruction& in) : lrSlot(in.integer("lrSlot")) {
     const double beta1 = in.number("beta1");
@@ -23,12 +23,12 @@ struct LionSlots {
              static_cast<float>(1 - beta2)};
   }
 
-  formulas::LionScalars at(const Step& step) const {
-    formulas::LionScalars s = fixed;
-    s.lr = static_cast<float>(step.row[lrSlot]);
+  FLATMIN_FORMULA LionScalars at(const double* row) const {
+    LionScalars s = fixed;
+    s.lr = static_cast<float>(row[lrSlot]);
     return s;
   }
 };
 
-}  // namespace FLATMIN_ISA
+}  // namespace formulas
 }  // namespace flatmin

@@ -1,0 +1,46 @@
+// A program as JavaScript's object `Program`.
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+
+#include "addon/async_run.h"
+#include "addon/held_memory.h"
+#include "program/program.h"
+
+namespace flatmin {
+
+class ProgramObject : public Napi::ObjectWrap<ProgramObject> {
+ public:
+  static Napi::Function define(Napi::Env env);
+
+  // (spec: ProgramSpec, store: Store)
+  explicit ProgramObject(const Napi::CallbackInfo& info);
+
+  // Called on the main thread when a run has ended.
+  void ended() { running_ = nullptr; }
+
+ private:
+  // (rows: Float64Array, bindings: TypedArray[], phase: number, reports: Float32Array, outcome:
+  // Int32Array); writes the steps done to outcome[0] and whether the status block stopped the run
+  // to outcome[1]
+  Napi::Value runSync(const Napi::CallbackInfo& info);
+  // (rows: Float64Array, bindings: TypedArray[], phase: number) → Promise<{ steps, reports,
+  // stopped }>
+  Napi::Value run(const Napi::CallbackInfo& info);
+  // () → { steps, reports, stopped } of the run in flight, or undefined
+  Napi::Value progress(const Napi::CallbackInfo& info);
+  Napi::Value abort(const Napi::CallbackInfo& info);
+
+  // Holds the store for a run; a second run on it is an error.
+  void claim(Napi::Env env);
+  // Of a store that is claimed, and given back when the arrays are wrong.
+  void bind(Napi::Env env, Napi::Array bindings, bool shared);
+
+  std::shared_ptr<Program> program_;
+  HeldMemory held_;
+  AsyncRun* running_ = nullptr;
+};
+
+}  // namespace flatmin

@@ -1,0 +1,37 @@
+// A store as JavaScript's object `Store`.
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+
+#include "addon/held_memory.h"
+#include "program/store.h"
+
+namespace flatmin {
+
+class StoreObject : public Napi::ObjectWrap<StoreObject> {
+ public:
+  static Napi::Function define(Napi::Env env);
+
+  // (where: string, threads: number); `where` is a CUDA device as "cuda:0" or an instruction set of
+  // the CPU, of which an empty one chooses the widest.
+  explicit StoreObject(const Napi::CallbackInfo& info);
+
+  std::shared_ptr<Store> store;
+
+ private:
+  // (key, type)
+  Napi::Value declare(const Napi::CallbackInfo& info);
+  // (key, bytes: Uint8Array)
+  Napi::Value write(const Napi::CallbackInfo& info);
+  // (key) → ArrayBuffer, a copy
+  Napi::Value read(const Napi::CallbackInfo& info);
+
+  // What the key names, of a store on which nothing runs.
+  Memory& idle(const Napi::CallbackInfo& info);
+
+  HeldMemory held_;
+};
+
+}  // namespace flatmin
