@@ -2,13 +2,11 @@
 import { gradients } from '#flatmin/graph/gradients';
 import type { Value } from '#flatmin/graph/graph';
 import { BYTES } from '#flatmin/graph/types';
-import { forLower, packedSize } from '#flatmin/linalg/packed';
 import { adamwOp } from '#flatmin/ops/adamw';
 import { conv2d } from '#flatmin/ops/conv2d';
 import { matmul } from '#flatmin/ops/linear';
 import { lionOp } from '#flatmin/ops/lion';
 import { maxPool2d } from '#flatmin/ops/pool';
-import { inverseRoots, kfacInverses } from '#flatmin/ops/roots';
 import { globalNorm, restore, samPerturb } from '#flatmin/ops/sam';
 import { sgdOp } from '#flatmin/ops/sgd';
 import { crossEntropy } from '#flatmin/ops/softmax';
@@ -154,74 +152,3 @@ export const samPoints = (size: number): Kernel => ({
   },
   amount: bytes(28 * size),
 });
-
-/** LeNet-5's weights as matrices [out, in]; every layer has a bias [out] besides. */
-const LAYERS = [
-  [6, 25],
-  [16, 150],
-  [120, 400],
-  [84, 120],
-  [10, 84],
-];
-
-/** X Xᵀ / 2n + 10⁻⁴ I for n × 2n noise X, packed. */
-function definite(n: number): Float32Array {
-  const x = noise(2 * n * n);
-  const a = new Float32Array(packedSize(n));
-  forLower(n, (at, i, j) => {
-    let sum = 0;
-    for (let k = 0; k < 2 * n; k++) sum += x[i * 2 * n + k] * x[j * 2 * n + k];
-    a[at] = sum / (2 * n) + (i === j ? 1e-4 : 0);
-  });
-  return a;
-}
-
-const roots = (
-  t: Inputs,
-  method: 'eigh' | 'newton',
-  matrices: readonly { n: number; p: number }[],
-): readonly Value[] => {
-  const requests = matrices.map(({ n, p }) => ({
-    statistics: t.f32([1, packedSize(n)], definite(n)),
-    roots: t.f32([1, n, n]),
-    p,
-    tensor: 0,
-  }));
-  const counters = { failures: t.i32([requests.length]), updates: t.i32([1], Int32Array.of(1)) };
-  inverseRoots(t.status, counters, requests, { epsilon: 0, ridge: 1e-6, method, beta: 1 });
-  return [];
-};
-
-/** `count` roots A^(−1/4) of size n. */
-export const equalRoots = (count: number, n: number): Kernel => ({
-  build: (t) => roots(t, 'eigh', new Array(count).fill({ n, p: 4 })),
-});
-
-/** All of Shampoo's roots for LeNet-5: two a weight, one a bias. */
-export const shampooRoots = (method: 'eigh' | 'newton'): Kernel => ({
-  build: (t) =>
-    roots(
-      t,
-      method,
-      LAYERS.flatMap(([out, input]) => [
-        { n: out, p: 4 },
-        { n: input, p: 4 },
-        { n: out, p: 2 },
-      ]),
-    ),
-});
-
-/** All of K-FAC's inverses: one for the inputs, 1 for the bias among them, and one for the outputs of a layer. */
-export const kfacFactorInverses: Kernel = {
-  build: (t) => {
-    const layers = LAYERS.map(([out, input], tensor) => ({
-      a: t.f32([packedSize(input + 1)], definite(input + 1)),
-      aInverse: t.f32([input + 1, input + 1]),
-      g: t.f32([packedSize(out)], definite(out)),
-      gInverse: t.f32([out, out]),
-      tensor,
-    }));
-    kfacInverses(t.status, t.i32([2 * layers.length]), layers, t.f32([], Float32Array.of(1e-3)));
-    return [];
-  },
-};

@@ -48,6 +48,8 @@ export interface Traced {
   readonly build: Build;
   /** Of its products, default `float32`. */
   readonly precision?: Precision;
+  /** What is to be said of its results, of which those can be read that are stored inputs. */
+  readonly measured?: (read: (stored: Value) => Numbers) => string;
 }
 
 /** Milliseconds of one timed call at least, so that the call itself does not count. */
@@ -56,7 +58,7 @@ const MOMENT = { step: 1, epoch: 0, seed: 0, offset: 0 };
 
 /** The median time of one step of a program that holds nothing but what `build` traces. */
 export function timeProgram(target: Target, traced: Traced): Sample {
-  const program = load(target, traced);
+  const { program, read } = load(target, traced);
   const run = (steps: number) => {
     const { stopped } = program.runSync(new Array(steps).fill(MOMENT));
     if (stopped) throw new Error('The status block stopped the run, so nothing was timed');
@@ -71,10 +73,12 @@ export function timeProgram(target: Target, traced: Traced): Sample {
   });
   const { result } = bench.runSync()[0];
   if (result.state !== 'completed') throw new Error(`The benchmark ${result.state}`);
-  return { seconds: result.latency.p50 / 1000 / steps };
+  const seconds = result.latency.p50 / 1000 / steps;
+  const { measured } = traced;
+  return measured === undefined ? { seconds } : { seconds, measured: measured(read) };
 }
 
-function load(target: Target, { build, precision }: Traced): Program {
+function load(target: Target, { build, precision }: Traced) {
   const inputs = new Inputs(precision);
   const outputs = inputs.graph.inPrecision(() => build(inputs));
   // Outputs stand as reports, which keeps them alive, and then move from the arena to the store.
@@ -91,7 +95,7 @@ function load(target: Target, { build, precision }: Traced): Program {
     store,
   );
   for (const [key, data] of inputs.data) if (store.has(key)) store.write(key, data);
-  return program;
+  return { program, read: ({ key }: Value): Numbers => store.read(key) };
 }
 
 /** Uniform in [−1, 1), the same every time. */

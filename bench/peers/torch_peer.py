@@ -4,6 +4,7 @@ torch_peer.py THREADS WORK [JSON]
 """
 import itertools
 import json
+import math
 import statistics
 import sys
 import time
@@ -135,18 +136,40 @@ def matmul(m, n, k, dtype="float32"):
 def roots(count, n):
     x = noise(count, n, 2 * n)
     a = x @ x.transpose(1, 2) / (2 * n) + 1e-4 * torch.eye(n)
-
-    def step():
-        values, vectors = torch.linalg.eigh(a)
-        return (vectors * values.pow(-0.25).unsqueeze(1)) @ vectors.transpose(1, 2)
-
-    return timed(step)
+    return timed(lambda: inverse_fourth_roots(a))
 
 
-WORKS = {f.__name__: f for f in (update, lenet5, mlp, tagger, convolution, matmul, roots)}
+def inverse_fourth_roots(a):
+    values, vectors = torch.linalg.eigh(a)
+    return (vectors * values.pow(-0.25).unsqueeze(-2)) @ vectors.transpose(-2, -1)
+
+
+def conditioned_roots(count, n, condition):
+    """Of the matrix of bench/roots.ts, with the residual max |A X^4 - I| in float64."""
+    state, vectors = 1, []
+    for _ in range(2 * n):
+        state = (state * 1664525 + 1013904223) % 2**32
+        vectors.append((state - (state >> 31 << 32)) / 2**31)
+    a = torch.diag(torch.logspace(0, -math.log10(condition), n, dtype=torch.float64))
+    for v in torch.tensor(vectors).double().view(2, n):
+        h = torch.eye(n, dtype=torch.float64) - 2 * torch.outer(v, v) / v.dot(v)
+        a = h @ a @ h
+    a = a.float()
+    batch = a.expand(count, n, n).contiguous()
+    x = inverse_fourth_roots(batch)[-1].double()
+    residual = (a.double() @ torch.linalg.matrix_power(x, 4) - torch.eye(n)).abs().max().item()
+    return timed(lambda: inverse_fourth_roots(batch)), f"residual {residual:.2g}"
+
+
+WORKS = {
+    f.__name__: f
+    for f in (update, lenet5, mlp, tagger, convolution, matmul, roots, conditioned_roots)
+}
 
 threads, work = int(sys.argv[1]), sys.argv[2]
 arguments = json.loads(sys.argv[3]) if len(sys.argv) > 3 else []
 torch.set_num_threads(threads)
 torch.manual_seed(0)
-print(json.dumps({"seconds": WORKS[work](*arguments)}))
+result = WORKS[work](*arguments)
+seconds, measured = result if isinstance(result, tuple) else (result, None)
+print(json.dumps({"seconds": seconds, **({"measured": measured} if measured else {})}))

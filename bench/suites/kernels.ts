@@ -5,17 +5,16 @@ import {
   convolution,
   inBf16,
   type Kernel,
-  kfacFactorInverses,
   lion,
   lionBf16,
   pool,
   product,
   samPoints,
   sgdMomentum,
-  shampooRoots,
   softmaxCrossEntropy,
 } from '../kernels.ts';
 import { timeProgram } from '../program.ts';
+import { kfacFactorInverses, shampooRoots } from '../roots.ts';
 import type { Suite, Works } from '../suite.ts';
 
 const M = 1_000_000;

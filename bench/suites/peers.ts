@@ -4,7 +4,6 @@ import { cores, flatmin, JS } from '../flatmin.ts';
 import {
   adamw,
   convolution,
-  equalRoots,
   inBf16,
   type Kernel,
   lion,
@@ -17,6 +16,7 @@ import { lstmSteps } from '../lstm.ts';
 import { mlpSteps } from '../mlp.ts';
 import { openblas, tensorflow, torch, triad } from '../peers.ts';
 import { timeProgram } from '../program.ts';
+import { conditionedRoots, equalRoots } from '../roots.ts';
 import type { Comparison, Sample, Subject, Suite, Target, Works } from '../suite.ts';
 
 interface Duel {
@@ -106,6 +106,15 @@ const RESNET = [
 
 const BLOCKS = [16, 32, 64, 128].flatMap((n) => [16, 64].map((count) => [count, n] as const));
 const roots = [...BLOCKS, ...[256, 512, 1024].map((n) => [1, n] as const)];
+const conditions = [1e2, 1e4, 1e6].flatMap((condition) =>
+  (
+    [
+      [16, 64],
+      [1, 256],
+      [1, 1024],
+    ] as const
+  ).map(([count, n]) => [condition, count, n] as const),
+);
 
 async function lenetStep(target: Target): Promise<Sample> {
   const steps = target.device === 'js' ? 10 : 300;
@@ -162,6 +171,14 @@ const DUELS: Readonly<Record<string, Duel>> = {
     roots.map(([count, n]) => [
       `A^(−1/4), ${count} of ${n}×${n}`,
       kernel(equalRoots(count, n), [torch('roots', cores, count, n)]),
+    ]),
+  ),
+  ...Object.fromEntries(
+    conditions.map(([condition, count, n]) => [
+      `A^(−1/4) of condition ${condition}, ${count} of ${n}×${n}`,
+      kernel(conditionedRoots(count, n, condition), [
+        torch('conditioned_roots', cores, count, n, condition),
+      ]),
     ]),
   ),
 };
