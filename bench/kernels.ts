@@ -3,11 +3,12 @@ import { gradients } from '#flatmin/graph/gradients';
 import type { Value } from '#flatmin/graph/graph';
 import { BYTES } from '#flatmin/graph/types';
 import { adamwOp } from '#flatmin/ops/adamw';
+import { assign } from '#flatmin/ops/assign';
 import { conv2d } from '#flatmin/ops/conv2d';
 import { matmul } from '#flatmin/ops/linear';
 import { lionOp } from '#flatmin/ops/lion';
 import { maxPool2d } from '#flatmin/ops/pool';
-import { globalNorm, restore, samPerturb } from '#flatmin/ops/sam';
+import { globalNorm, samPerturb } from '#flatmin/ops/sam';
 import { sgdOp } from '#flatmin/ops/sgd';
 import { crossEntropy } from '#flatmin/ops/softmax';
 import { type Inputs, noise, type Traced } from './program.ts';
@@ -147,7 +148,7 @@ export const samPoints = (size: number): Kernel => ({
   build: (t) => {
     const params = [t.f32([size])];
     const grads = [t.f32([size])];
-    restore(params, samPerturb(params, grads, globalNorm(grads), 0.05));
+    assign(params, samPerturb(params, grads, globalNorm(grads), 0.05));
     return [];
   },
   amount: bytes(28 * size),

@@ -66,7 +66,7 @@
   KERNEL(momentum) \
   KERNEL(globalNorm) \
   KERNEL(samPerturb) \
-  KERNEL(restore) \
+  KERNEL(assign) \
   KERNEL(keep) \
   KERNEL(lpDirection) \
   KERNEL(linear) \

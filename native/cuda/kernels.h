@@ -68,7 +68,7 @@
   KERNEL(globalNorm) \
   KERNEL(lpDirection) \
   KERNEL(samPerturb) \
-  KERNEL(restore) \
+  KERNEL(assign) \
   KERNEL(keep) \
   KERNEL(linear) \
   KERNEL(matmul) \

@@ -20,23 +20,32 @@ struct EigenLayer {
   int32_t tensor;
 };
 
+// The values of diagonals, which have no basis; `decompose` does the others.
+__global__ void __launch_bounds__(kThreads)
+    copyDiagonals(const EigenFactor* list, int64_t count, char* const* table, const int32_t* status,
+                  double* scratch, int32_t* outcomes) {
+  if (standsStill(status)) return;
+  for (int64_t k = blockIdx.x; k < count; k += gridDim.x) {
+    const EigenFactor f = list[k];
+    if (f.next != 1) continue;
+    const float* const values = reinterpret_cast<const float*>(table[f.factor]);
+    double bad = 0;
+    for (int64_t i = threadIdx.x; i < f.n; i += kThreads) {
+      scratch[f.scratch + i] = values[i];
+      if (!isFinite(values[i])) bad = 1;
+    }
+    const bool good = blockMax(bad) == 0;
+    if (threadIdx.x == 0) outcomes[k] = good ? kMatrixOk : kMatrixNotFinite;
+  }
+}
+
 __global__ void __launch_bounds__(kThreads)
     decompose(const EigenFactor* list, int64_t count, char* const* table, const int32_t* status,
               double* scratch, int32_t* outcomes) {
   if (standsStill(status)) return;
   for (int64_t k = blockIdx.x; k < count; k += gridDim.x) {
     const EigenFactor f = list[k];
-    if (f.next == 1) {
-      const float* const values = reinterpret_cast<const float*>(table[f.factor]);
-      double bad = 0;
-      for (int64_t i = threadIdx.x; i < f.n; i += kThreads) {
-        scratch[f.scratch + i] = values[i];
-        if (!isFinite(values[i])) bad = 1;
-      }
-      const bool good = blockMax(bad) == 0;
-      if (threadIdx.x == 0) outcomes[k] = good ? kMatrixOk : kMatrixNotFinite;
-      continue;
-    }
+    if (f.next == 1) continue;
     const Symmetric source{reinterpret_cast<const float*>(table[f.factor]), f.n, 1, true};
     const bool finite = lowerIsFinite(source);
     if (threadIdx.x == 0) outcomes[k] = finite ? kMatrixOk : kMatrixNotFinite;
@@ -109,6 +118,8 @@ Run op_kfacEigen(Instruction& in) {
     layers.push_back({in.inputs.at(7 + 5 * l).id, static_cast<int32_t>(in.list("tensors")[l])});
   }
   if (layers.empty()) return [](const Step&) {};
+  const bool diagonals =
+      std::any_of(factors.begin(), factors.end(), [](const EigenFactor& f) { return f.next == 1; });
   const Constant<EigenFactor> factorList(in, factors);
   const Constant<EigenLayer> layerList(in, layers);
   const int64_t count = layerList.size();
@@ -123,6 +134,9 @@ Run op_kfacEigen(Instruction& in) {
     int32_t* const outcomes = found + 2 * count;
     LAUNCH(decompose, blocks(2 * count), kThreads, 0, step.stream, factorList.data(), 2 * count,
            step.table, status.i32(step), scratch, found);
+    if (diagonals)
+      LAUNCH(copyDiagonals, blocks(2 * count), kThreads, 0, step.stream, factorList.data(),
+             2 * count, step.table, status.i32(step), scratch, found);
     LAUNCH(writeLayers, blocks(count), kThreads, 0, step.stream, factorList.data(),
            layerList.data(), count, step.table, status.i32(step), damping.f32(step), scratch, found,
            outcomes);

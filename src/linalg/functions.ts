@@ -7,10 +7,10 @@ import { compile } from '../graph/compile.ts';
 import { Graph, type Value } from '../graph/graph.ts';
 import { Program } from '../graph/program.ts';
 import { type Shape, sizeOf } from '../graph/types.ts';
+import { assign } from '../ops/assign.ts';
 import type { Numbers } from '../ops/define.ts';
 import * as ops from '../ops/matrices.ts';
 import { ORTHOGONALIZERS, orthogonalize as traceOrthogonalize } from '../ops/orthogonalize.ts';
-import { restore } from '../ops/sam.ts';
 import { type ArrayTensor, checkArray, checkRecord, checkShape } from '../optim/arrays.ts';
 import { checkOptions, nonNegative, positive } from '../optim/options.ts';
 
@@ -243,7 +243,7 @@ function evaluate(
   });
   const results = trace(batch);
   const outputs = results.map(({ type }, i) => graph.bound(`result${i}`, type));
-  restore(outputs, results);
+  assign(outputs, results);
   const arrays = new Map<string, Numbers>([
     [batch.key, data],
     ...outputs.map(({ key, dtype, size }) => [key, newNumbers(dtype, size)] as const),

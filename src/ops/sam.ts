@@ -1,6 +1,5 @@
 import type { Value } from '../graph/graph.ts';
 import { defineOp, expectType } from './define.ts';
-import { standsStill } from './status.ts';
 
 const globalNormOp = defineOp({
   name: 'globalNorm',
@@ -51,43 +50,3 @@ export const samPerturb = (
   rho: number,
 ): Value[] =>
   norm.graph.add(samPerturbOp, [norm, ...params.flatMap((p, i) => [p, grads[i]])], { rho });
-
-const restoreOp = defineOp({
-  name: 'restore',
-  infer: () => [],
-  mutates: true,
-  kernel:
-    ({ inputs }) =>
-    () => {
-      for (let t = 0; t < inputs.length; t += 2) inputs[t].data.set(inputs[t + 1].data);
-    },
-});
-
-/** θ ← saved, bit for bit. */
-export function restore(params: readonly Value[], saved: readonly Value[]): void {
-  params[0].graph.add(
-    restoreOp,
-    params.flatMap((p, i) => [p, saved[i]]),
-    {},
-  );
-}
-
-const keepOp = defineOp({
-  name: 'keep',
-  infer: ([status]) => {
-    expectType('keep', 'a status block', status, 'i32', [8]);
-    return [];
-  },
-  mutates: true,
-  kernel:
-    ({ inputs: [status, ...tensors] }) =>
-    () => {
-      if (standsStill(status)) return;
-      for (let t = 0; t < tensors.length; t += 2) tensors[t].data.set(tensors[t + 1].data);
-    },
-});
-
-/** State ← values, unless the status block says that this step is not taken. */
-export function keep(status: Value, states: readonly Value[], values: readonly Value[]): void {
-  status.graph.add(keepOp, [status, ...states.flatMap((s, i) => [s, values[i]])], {});
-}

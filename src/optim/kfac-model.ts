@@ -1,11 +1,11 @@
 import { FlatminError } from '../errors.ts';
 import type { Value } from '../graph/graph.ts';
+import { keep } from '../ops/assign.ts';
 import { add, mul, sub } from '../ops/binary.ts';
 import type { Tap } from '../ops/define.ts';
 import { fill } from '../ops/fill.ts';
 import { kfacSplit } from '../ops/kfac.ts';
 import { kfacModel } from '../ops/kfac_model.ts';
-import { keep } from '../ops/sam.ts';
 import type { OptimizerTrace, Pass } from './optimizer.ts';
 
 /** Of one layer: the gradient V with its weight decay, and U, V by the inverse of the damped factors. */

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import type { Value } from '../graph/graph.ts';
+import { keep } from '../ops/assign.ts';
 import { add } from '../ops/binary.ts';
 import { kindOf, lionKOp, lionLargestOp, lionLpOp } from '../ops/lion_k.ts';
 import { ORTHOGONALIZERS, type Orthogonalizer, orthogonalize } from '../ops/orthogonalize.ts';
-import { keep } from '../ops/sam.ts';
 import { sgdOp } from '../ops/sgd.ts';
 import { affine } from '../ops/unary.ts';
 import { ofMatrices } from './matrices.ts';

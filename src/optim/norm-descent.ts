@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import type { Value } from '../graph/graph.ts';
+import { keep } from '../ops/assign.ts';
 import { add, mul } from '../ops/binary.ts';
 import { NORMS, type Norm, normDescentOp } from '../ops/norm_descent.ts';
 import { leadingPair, orthogonalize } from '../ops/orthogonalize.ts';
 import { sum } from '../ops/reduce.ts';
-import { keep } from '../ops/sam.ts';
 import { sgdOp } from '../ops/sgd.ts';
 import { affine } from '../ops/unary.ts';
 import { ofMatrices } from './matrices.ts';

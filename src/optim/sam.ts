@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import { FlatminError } from '../errors.ts';
 import type { Graph, Value } from '../graph/graph.ts';
+import { assign, keep } from '../ops/assign.ts';
 import { add, div, greaterEqual, maximum, mul, sub } from '../ops/binary.ts';
 import { fill } from '../ops/fill.ts';
 import { lpDirection } from '../ops/lp_direction.ts';
 import { sum } from '../ops/reduce.ts';
-import { globalNorm, keep, restore, samPerturb } from '../ops/sam.ts';
+import { globalNorm, samPerturb } from '../ops/sam.ts';
 import { abs, affine } from '../ops/unary.ts';
 import type { OptimizerTrace } from './optimizer.ts';
 import { count, nonNegative, norm } from './options.ts';
@@ -77,7 +78,7 @@ function climb(t: OptimizerTrace, first: First, { rho, p, adaptive }: Options): 
     p === 2 ? [g, globalNorm(g)] : [lpDirection(g, p), fill(t.graph, [], 1)];
   const saved = samPerturb(params, scaled(directions), length, rho);
   const second = t.gradient();
-  restore(params, saved);
+  assign(params, saved);
   if (first.loss !== undefined && second.loss !== undefined) {
     t.report('sharpness', sub(second.loss, first.loss));
   }
@@ -103,7 +104,7 @@ function sparse(t: OptimizerTrace, first: First, options: Options): readonly Val
       t.checkFinite(second);
       keep(status, lasting, across(second, along));
     }
-    restore(grads, second);
+    assign(grads, second);
   });
   return grads;
 }

@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import type { Value } from '../graph/graph.ts';
 import { packedSize } from '../linalg/packed.ts';
+import { keep } from '../ops/assign.ts';
 import { add, mul } from '../ops/binary.ts';
 import type { Numbers } from '../ops/define.ts';
 import { fill } from '../ops/fill.ts';
 import { type Mode, modeApply, modeGram } from '../ops/modes.ts';
 import { countUpdate } from '../ops/roots.ts';
-import { keep } from '../ops/sam.ts';
 import { sgdOp } from '../ops/sgd.ts';
 import { type SoapBasis, soapBases, soapDirection } from '../ops/soap.ts';
 import { affine } from '../ops/unary.ts';

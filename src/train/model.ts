@@ -5,7 +5,7 @@ import { Graph } from '../graph/graph.ts';
 import { Program } from '../graph/program.ts';
 import { type Shape, sizeOf, type TensorType } from '../graph/types.ts';
 import { type Layer, type ParameterSpec, parameterKey, Scope } from '../nn/layer.ts';
-import { restore } from '../ops/sam.ts';
+import { assign } from '../ops/assign.ts';
 import { writeSafetensors } from './safetensors.ts';
 import {
   type Loaded,
@@ -102,7 +102,7 @@ export class TrainedModel {
     const x = graph.stored(`predict/${rows}/inputs`, { dtype: input.dtype, shape });
     const y = model(x, new Scope(graph, false));
     const output = `predict/${rows}/outputs`;
-    restore([graph.stored(output, y.type)], [y]);
+    assign([graph.stored(output, y.type)], [y]);
     const made = { program: new Program(compile(graph), store), output, shape: y.shape };
     this.#programs.set(rows, made);
     return made;

@@ -11,8 +11,8 @@ import { compile } from '../../src/graph/compile.ts';
 import { Graph } from '../../src/graph/graph.ts';
 import { Program } from '../../src/graph/program.ts';
 import { sgd } from '../../src/index.ts';
+import { assign, keep } from '../../src/ops/assign.ts';
 import { sum } from '../../src/ops/reduce.ts';
-import { keep, restore } from '../../src/ops/sam.ts';
 import { checkFinite, statusBlock } from '../../src/ops/status.ts';
 import { affine } from '../../src/ops/unary.ts';
 import { provideEmulation } from '../emulation/build.ts';
@@ -27,7 +27,7 @@ const native = (threads = 2): Store => {
 function counter(store: Store, size = 1) {
   const graph = new Graph();
   const x = graph.stored('x', { dtype: 'f32', shape: [size] });
-  restore([x], [affine(x, 1, 1)]);
+  assign([x], [affine(x, 1, 1)]);
   return new Program(compile(graph, { reports: [affine(sum(x), 1 / size)] }), store);
 }
 
@@ -79,9 +79,9 @@ describe.each(devices)('run on %s', (_, open, slow) => {
     const graph = new Graph();
     const x = graph.stored('x', { dtype: 'f32', shape: [1] });
     graph.inSection({ name: 'third', due: (step) => step % 3 === 0 }, () =>
-      restore([x], [affine(x, 10, 0)]),
+      assign([x], [affine(x, 10, 0)]),
     );
-    restore([x], [affine(x, 1, 1)]);
+    assign([x], [affine(x, 1, 1)]);
     const program = new Program(compile(graph, { reports: [affine(x, 1, 0)] }), store);
     const { reports } = await program.run(moments(20));
     let want = 0;

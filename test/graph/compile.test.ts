@@ -4,8 +4,8 @@ import { compile } from '../../src/graph/compile.ts';
 import { gradients } from '../../src/graph/gradients.ts';
 import { Graph, type Moment, type Value } from '../../src/graph/graph.ts';
 import { Program } from '../../src/graph/program.ts';
+import { assign } from '../../src/ops/assign.ts';
 import * as ops from '../../src/ops/index.ts';
-import { restore } from '../../src/ops/sam.ts';
 
 const vector = (graph: Graph, key: string, n = 4): Value =>
   graph.stored(key, { dtype: 'f32', shape: [n] });
@@ -26,8 +26,8 @@ describe('compile', () => {
   it('keeps updates of stored buffers, which nothing reads', () => {
     const graph = new Graph();
     const x = vector(graph, 'x');
-    restore([x], [ops.exp(x)]);
-    expect(compile(graph).spec.instructions.map((i) => i.op)).toEqual(['exp', 'restore']);
+    assign([x], [ops.exp(x)]);
+    expect(compile(graph).spec.instructions.map((i) => i.op)).toEqual(['exp', 'assign']);
   });
 
   it('runs a chain of elementwise ops in one buffer', () => {
@@ -63,9 +63,9 @@ describe('compile', () => {
     const store = new JsStore();
     const x = vector(graph, 'x', 1);
     graph.inSection({ name: 'odd', due: (step) => step % 2 === 1 }, () =>
-      restore([x], [ops.affine(x, 1, 10)]),
+      assign([x], [ops.affine(x, 1, 10)]),
     );
-    restore([x], [ops.affine(x, 1, 1)]);
+    assign([x], [ops.affine(x, 1, 1)]);
     const program = new Program(compile(graph, { reports: [ops.sum(x)] }), store);
     expect([...program.runSync(moments(5)).reports]).toEqual([11, 12, 23, 24, 35]);
   });

@@ -25,8 +25,8 @@ import {
   tanh,
 } from '../../src/index.ts';
 import { describeModel, parameterKey, Scope } from '../../src/nn/layer.ts';
+import { assign } from '../../src/ops/assign.ts';
 import type { Numbers } from '../../src/ops/define.ts';
-import { restore } from '../../src/ops/sam.ts';
 import { sampleNormal } from '../../src/ops/sample_normal.ts';
 import { uniforms } from '../../src/random/philox.ts';
 import { passes } from '../../src/train/pass.ts';
@@ -65,7 +65,7 @@ function evaluate(
   const graph = new Graph();
   const values = trace(graph);
   const kept = values.map((value, i) => graph.stored(`kept/${i}`, value.type));
-  restore(kept, values);
+  assign(kept, values);
   const store = new JsStore({ float64: true });
   const program = new Program(compile(graph), store);
   for (const { key } of graph.buffers) {

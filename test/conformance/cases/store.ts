@@ -1,9 +1,10 @@
-/** Ops on whole models: fill, checkFinite, directions, and SAM's norm, perturbation, return and state. */
+/** Ops on whole models: fill, assign, keep, checkFinite, directions, and SAM's norm and perturbation. */
 
+import { assign, keep } from '../../../src/ops/assign.ts';
 import { fill } from '../../../src/ops/fill.ts';
 import { lpDirection } from '../../../src/ops/lp_direction.ts';
 import { reshape } from '../../../src/ops/reshape.ts';
-import { globalNorm, keep, restore, samPerturb } from '../../../src/ops/sam.ts';
+import { globalNorm, samPerturb } from '../../../src/ops/sam.ts';
 import { checkFinite } from '../../../src/ops/status.ts';
 import { CHUNK, f32, i32, random, SIZES } from '../data.ts';
 import type { Case, Tensor } from '../harness.ts';
@@ -73,9 +74,9 @@ function perturbation(name: string, sizes: readonly number[], scale: number, rho
   };
 }
 
-const restored = [[1], SIZES].map(
+const assigned = [[1], SIZES].map(
   (sizes): Case => ({
-    op: 'restore',
+    op: 'assign',
     name: `${sizes.length} tensors, NaN included`,
     inputs: [
       ...tensors(sizes, 70),
@@ -86,7 +87,7 @@ const restored = [[1], SIZES].map(
     ],
     build: (xs) => {
       const params = xs.slice(0, sizes.length);
-      restore(params, xs.slice(sizes.length));
+      assign(params, xs.slice(sizes.length));
       return params;
     },
     oracle: (xs) => xs.slice(sizes.length),
@@ -187,7 +188,7 @@ export const cases: Case[] = [
   perturbation('every size', SIZES.slice(1), 1, 0.05),
   perturbation('a gradient of zeros', [1, 5], 0, 0.05),
   perturbation('a NaN gradient', [5], NaN, 0.05),
-  ...restored,
+  ...assigned,
   kept('a step', [0, 0, 0, 0, 0, 0, 0, 0], true),
   kept('stopped', [1, 0, 0, 0, 0, 0, 0, 0], false),
   kept('skipped', [0, 1, 0, 0, 1, 0, 0, 0], false),
