@@ -2,7 +2,9 @@
 
 #if defined(__AVX512F__)
 #include <algorithm>
+#include <vector>
 
+#include "../formulas/bf16.h"
 #include "amx.h"
 
 namespace flatmin {
@@ -10,8 +12,6 @@ namespace FLATMIN_ISA {
 
 static_assert(kTileSide == amx::kTileRows && kTileSide == kLanes &&
               kTileSide * sizeof(float) == amx::kTileRowBytes);
-
-bool runsTiles() { return amx::isThere(); }
 
 TileSession::TileSession() { amx::configure(); }
 TileSession::~TileSession() { amx::release(); }
@@ -128,6 +128,34 @@ void gemmTiles(GemmShape s, Matrix a, Matrix b, Target c, float* scratch) {
       p += depth;
     } while (p < s.k);
   }
+}
+
+// No processor that flatmin was developed on has AMX, so each that has is put to the test: a
+// product of small integers, which is exact in every order.
+bool runsTiles() {
+  if (!amx::isThere()) return false;
+  constexpr GemmShape s = {35, 19, 33};
+  const auto number = [](int64_t i, int64_t j) {
+    return static_cast<float>((7 * i + 3 * j) % 11 - 5);
+  };
+  const auto pair = [](float first, float second) {
+    return formulas::bitCast<float>(uint32_t{formulas::narrowed(second)} << 16 |
+                                    formulas::narrowed(first));
+  };
+  std::vector<float> a(s.m * s.k), b(s.k * s.n), c(s.m * s.n), scratch(gemmTilesScratchFloats(s));
+  for (int64_t p = 0; p < s.k; ++p) {
+    for (int64_t i = 0; i < s.m; ++i) a[i * s.k + p] = pair(number(i, 2 * p), number(i, 2 * p + 1));
+    for (int64_t j = 0; j < s.n; ++j) b[p * s.n + j] = pair(number(2 * p, j), number(2 * p + 1, j));
+  }
+  gemmTiles(s, {a.data(), s.k, 1}, {b.data(), s.n, 1}, {c.data(), s.n, 1, 1, 0, nullptr, nullptr},
+            scratch.data());
+  for (int64_t i = 0; i < s.m; ++i)
+    for (int64_t j = 0; j < s.n; ++j) {
+      float sum = 0;
+      for (int64_t q = 0; q < 2 * s.k; ++q) sum += number(i, q) * number(q, j);
+      if (c[i * s.n + j] != sum) return false;
+    }
+  return true;
 }
 
 }  // namespace FLATMIN_ISA

@@ -5,7 +5,7 @@ namespace flatmin {
 #if defined(__x86_64__)
 namespace avx512 {
 extern const KernelEntry kKernels[];
-bool runsTiles();  // and asks the system for them
+bool runsTiles();  // asks the system for them, and tries them
 }  // namespace avx512
 namespace avx2 {
 extern const KernelEntry kKernels[];
