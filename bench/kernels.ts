@@ -4,6 +4,7 @@ import type { Value } from '#flatmin/graph/graph';
 import { BYTES } from '#flatmin/graph/types';
 import { adamwOp } from '#flatmin/ops/adamw';
 import { assign } from '#flatmin/ops/assign';
+import { batchNorm } from '#flatmin/ops/batch_norm';
 import { conv2d } from '#flatmin/ops/conv2d';
 import { matmul } from '#flatmin/ops/linear';
 import { lionOp } from '#flatmin/ops/lion';
@@ -63,6 +64,23 @@ export function convolution(
       return { gradInput: [dx], gradWeight: dw, all: [y, dx, ...dw] }[part];
     },
     amount: flop(2 * multiplications * (part === 'all' ? 3 : 1)),
+  };
+}
+
+/** A 3×3 convolution of as many channels as it has, and batch norm after it: forward and every gradient. */
+export function normalisedConvolution(image: readonly number[]): Kernel {
+  const [count, channels, height, width] = image;
+  return {
+    build: (t) => {
+      const x = t.f32(image);
+      const convolved = conv2d(x, t.f32([channels, channels, 3, 3]), undefined, { padding: 1 });
+      const affine = { weight: t.f32([channels]), bias: t.f32([channels]) };
+      const { y } = batchNorm(convolved, affine, 1e-5);
+      const [dConvolved, ...dAffine] = parts(y.node?.op.gradient?.(y.node, [t.f32(image)]));
+      const dConvolution = convolved.node?.op.gradient?.(convolved.node, [dConvolved]);
+      return [y, ...dAffine, ...parts(dConvolution)];
+    },
+    amount: flop(3 * 2 * count * height * width * channels * channels * 9),
   };
 }
 

@@ -115,15 +115,18 @@ def tagger(batch, length):
     return training(Tagger(), tokens, 13, 0, batch, labels_each=(length,))
 
 
-def convolution(image, out, kernel, padding, dtype="float32"):
-    """Forward and both gradients."""
+def convolution(image, dtype="float32"):
+    """3x3 with as many channels as it has, and batch norm: forward and every gradient."""
+    channels = image[1]
     x = noise(*image, dtype=dtype).requires_grad_()
-    w = noise(out, image[1], kernel, kernel, dtype=dtype).requires_grad_()
-    dy = noise(*F.conv2d(x, w, padding=padding).shape, dtype=dtype)
+    w = noise(channels, channels, 3, 3, dtype=dtype).requires_grad_()
+    scale, shift = (noise(channels, dtype=dtype).requires_grad_() for _ in range(2))
+    dy = noise(*image, dtype=dtype)
 
     def step():
-        x.grad = w.grad = None
-        F.conv2d(x, w, padding=padding).backward(dy)
+        x.grad = w.grad = scale.grad = shift.grad = None
+        y = F.conv2d(x, w, padding=1)
+        F.batch_norm(y, None, None, scale, shift, training=True).backward(dy)
 
     return timed(step)
 

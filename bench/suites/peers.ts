@@ -3,11 +3,11 @@ import { trainingOf } from '../digits.ts';
 import { cores, flatmin, JS } from '../flatmin.ts';
 import {
   adamw,
-  convolution,
   inBf16,
   type Kernel,
   lion,
   lionBf16,
+  normalisedConvolution,
   product,
   type Sides,
   sgdMomentum,
@@ -98,11 +98,12 @@ const describeProduct = ({ m, n, k, transA, transB }: Sides) =>
   `matmul ${m}×${n}×${k}${transA ? ' Aᵀ' : ''}${transB ? ' Bᵀ' : ''}`;
 
 const RESNET = [
-  [[100, 64, 32, 32], 64],
-  [[100, 128, 16, 16], 128],
-  [[100, 256, 8, 8], 256],
-  [[100, 512, 4, 4], 512],
+  [100, 64, 32, 32],
+  [100, 128, 16, 16],
+  [100, 256, 8, 8],
+  [100, 512, 4, 4],
 ] as const;
+const describeStep = (image: readonly number[]) => `conv 3×3 ${image.join('×')} and batch norm`;
 
 const BLOCKS = [16, 32, 64, 128].flatMap((n) => [16, 64].map((count) => [count, n] as const));
 const roots = [...BLOCKS, ...[256, 512, 1024].map((n) => [1, n] as const)];
@@ -151,16 +152,16 @@ const DUELS: Readonly<Record<string, Duel>> = {
     target: ONE_THREAD,
   },
   ...Object.fromEntries(
-    RESNET.map(([image, out]) => [
-      `conv 3×3 ${image.join('×')} → ${out}, forward and both gradients`,
-      kernel(convolution('all', image, out, 3, 1), [torch('convolution', cores, image, out, 3, 1)]),
+    RESNET.map((image) => [
+      `${describeStep(image)}, forward and gradients`,
+      kernel(normalisedConvolution(image), [torch('convolution', cores, image)]),
     ]),
   ),
   ...Object.fromEntries(
-    RESNET.map(([image, out]) => [
-      `conv 3×3 ${image.join('×')} → ${out} in bf16, forward and both gradients`,
-      kernel(inBf16(convolution('all', image, out, 3, 1)), [
-        torch('convolution', cores, image, out, 3, 1, 'bfloat16'),
+    RESNET.map((image) => [
+      `${describeStep(image)} in bf16, forward and gradients`,
+      kernel(inBf16(normalisedConvolution(image)), [
+        torch('convolution', cores, image, 'bfloat16'),
       ]),
     ]),
   ),

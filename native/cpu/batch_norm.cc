@@ -3,6 +3,7 @@
 // double, those of a task's examples first, then the tasks' in order.
 #include <cmath>
 
+#include "dot.h"
 #include "kernels.h"
 #include "rows.h"
 #include "status.h"
@@ -25,19 +26,19 @@ struct Layout {
   double count() const { return static_cast<double>(std::max<int64_t>(1, examples * plane)); }
 };
 
-constexpr int64_t kSumLanes = 16;
-
-// Σ f(i) over [0, n) in a fixed order that vectors can follow.
+// Two sums over [0, n), in a fixed order. f(i, read, first, second) adds what stands at i, where
+// read(p) is what p points to, of one element or of a vector of them.
 template <class F>
-double sumOf(int64_t n, F f) {
-  double lanes[kSumLanes] = {};
+void addSums(int64_t n, double* sums, F f) {
+  vd first[2] = {}, second[2] = {};
   int64_t i = 0;
-  for (; i + kSumLanes <= n; i += kSumLanes)
-    for (int64_t l = 0; l < kSumLanes; ++l) lanes[l] += f(i + l);
-  for (int64_t l = 0; i + l < n; ++l) lanes[l] += f(i + l);
-  double total = 0;
-  for (double lane : lanes) total += lane;
-  return total;
+  for (; i + 2 * kLanesF64 <= n; i += 2 * kLanesF64)
+    for (int k = 0; k < 2; ++k) f(i + k * kLanesF64, loadWide, first[k], second[k]);
+  const auto single = [](const float* p) { return static_cast<double>(*p); };
+  double rest[2] = {};
+  for (; i < n; ++i) f(i, single, rest[0], rest[1]);
+  sums[0] += sumLanes(first[0] + first[1]) + rest[0];
+  sums[1] += sumLanes(second[0] + second[1]) + rest[1];
 }
 
 // body(channel, first element) for every plane of a task's examples.
@@ -51,22 +52,26 @@ void forPlanes(const Layout& layout, const Step& step, Body body) {
           });
 }
 
-// totals[c] = Σ f(c, element) over a channel; partial: tasks × channels.
+// totals[2 c] and the next: what f(c, i, read, first, second) adds over a channel's elements i;
+// partial: tasks × channels × 2.
 template <class F>
 void channelSums(const Layout& layout, const Step& step, double* partial, double* totals, F f) {
-  std::fill_n(partial, layout.tasks() * layout.channels, 0.0);
+  const int64_t count = 2 * layout.channels;
+  std::fill_n(partial, layout.tasks() * count, 0.0);
   forPlanes(layout, step, [&](int64_t c, int64_t at, int64_t task) {
-    partial[task * layout.channels + c] +=
-        sumOf(layout.plane, [&](int64_t i) { return f(c, at + i); });
+    addSums(layout.plane, partial + task * count + 2 * c,
+            [&](int64_t i, auto read, auto& first, auto& second) {
+              f(c, at + i, read, first, second);
+            });
   });
-  std::fill_n(totals, layout.channels, 0.0);
+  std::fill_n(totals, count, 0.0);
   for (int64_t task = 0; task < layout.tasks(); ++task)
-    for (int64_t c = 0; c < layout.channels; ++c) totals[c] += partial[task * layout.channels + c];
+    for (int64_t j = 0; j < count; ++j) totals[j] += partial[task * count + j];
 }
 
-// Doubles of scratch: `lists` of a number for each channel, and the tasks' sums.
-int64_t scratchBytes(const Layout& layout, int64_t lists) {
-  return (layout.tasks() + lists) * layout.channels * static_cast<int64_t>(sizeof(double));
+// Doubles of scratch: two numbers for each channel, and the tasks' sums.
+int64_t scratchBytes(const Layout& layout) {
+  return 2 * (layout.tasks() + 1) * layout.channels * static_cast<int64_t>(sizeof(double));
 }
 
 }  // namespace
@@ -76,27 +81,33 @@ Run op_batchNorm(Instruction& in) {
   const Operand y = in.outputs.at(0), mean = in.outputs.at(1), variance = in.outputs.at(2);
   const double eps = in.number("eps");
   const Layout layout(x);
-  in.scratchBytes = scratchBytes(layout, 2);
+  in.scratchBytes = scratchBytes(layout);
   return [=](const Step& step) {
     const float* const from = x.f32(step);
     float* const to = y.f32(step);
-    double* const means = reinterpret_cast<double*>(step.scratch);
-    double* const variances = means + layout.channels;
-    double* const partial = variances + layout.channels;
-    channelSums(layout, step, partial, means, [=](int64_t, int64_t i) { return from[i]; });
-    for (int64_t c = 0; c < layout.channels; ++c) means[c] /= layout.count();
-    channelSums(layout, step, partial, variances, [=](int64_t c, int64_t i) {
-      const double centred = from[i] - means[c];
-      return centred * centred;
-    });
+    double* const totals = reinterpret_cast<double*>(step.scratch);
+    // About a value of the channel, so that squares do not swallow its variance.
+    const auto origin = [=](int64_t c) {
+      return layout.plane == 0 ? 0.0 : static_cast<double>(from[c * layout.plane]);
+    };
+    channelSums(layout, step, totals + 2 * layout.channels, totals,
+                [=](int64_t c, int64_t i, auto read, auto& sum, auto& squares) {
+                  const auto apart = read(from + i) - origin(c);
+                  sum += apart;
+                  squares += apart * apart;
+                });
     for (int64_t c = 0; c < layout.channels; ++c) {
-      variances[c] /= layout.count();
-      mean.f32(step)[c] = static_cast<float>(means[c]);
-      variance.f32(step)[c] = static_cast<float>(variances[c]);
+      const double apart = totals[2 * c] / layout.count();
+      const double spread = totals[2 * c + 1] / layout.count() - apart * apart;
+      totals[2 * c] = origin(c) + apart;
+      totals[2 * c + 1] = spread < 0 ? 0 : spread;  // NaN stays
+      mean.f32(step)[c] = static_cast<float>(totals[2 * c]);
+      variance.f32(step)[c] = static_cast<float>(totals[2 * c + 1]);
     }
     forPlanes(layout, step, [&](int64_t c, int64_t at, int64_t) {
-      const double scale = weight.f32(step)[c] / std::sqrt(variances[c] + eps);
-      const double shift = bias.f32(step)[c], middle = means[c];
+      const double middle = totals[2 * c];
+      const double scale = weight.f32(step)[c] / std::sqrt(totals[2 * c + 1] + eps);
+      const double shift = bias.f32(step)[c];
       for (int64_t i = at; i < at + layout.plane; ++i)
         to[i] = static_cast<float>((from[i] - middle) * scale + shift);
     });
@@ -109,29 +120,28 @@ Run op_batchNormGrad(Instruction& in) {
   const Operand dx = in.outputs.at(0), dweight = in.outputs.at(1), dbias = in.outputs.at(2);
   const double eps = in.number("eps");
   const Layout layout(x);
-  in.scratchBytes = scratchBytes(layout, 3);
+  in.scratchBytes = scratchBytes(layout);
   return [=](const Step& step) {
     const float* const from = x.f32(step);
     const float* const grad = dy.f32(step);
-    float* const to = dx.f32(step);
-    double* const scales = reinterpret_cast<double*>(step.scratch);
-    double* const along = scales + layout.channels;
-    double* const total = along + layout.channels;
-    double* const partial = total + layout.channels;
     const float* const means = mean.f32(step);
-    for (int64_t c = 0; c < layout.channels; ++c)
-      scales[c] = 1 / std::sqrt(variance.f32(step)[c] + eps);
-    channelSums(layout, step, partial, total, [=](int64_t, int64_t i) { return grad[i]; });
-    channelSums(layout, step, partial, along, [=](int64_t c, int64_t i) {
-      return grad[i] * ((static_cast<double>(from[i]) - means[c]) * scales[c]);
-    });
+    float* const to = dx.f32(step);
+    double* const totals = reinterpret_cast<double*>(step.scratch);
+    channelSums(layout, step, totals + 2 * layout.channels, totals,
+                [=](int64_t c, int64_t i, auto read, auto& sum, auto& along) {
+                  const auto g = read(grad + i);
+                  sum += g;
+                  along += g * (read(from + i) - static_cast<double>(means[c]));
+                });
+    const auto scaleOf = [=](int64_t c) { return 1 / std::sqrt(variance.f32(step)[c] + eps); };
     for (int64_t c = 0; c < layout.channels; ++c) {
-      dweight.f32(step)[c] = static_cast<float>(along[c]);
-      dbias.f32(step)[c] = static_cast<float>(total[c]);
+      dbias.f32(step)[c] = static_cast<float>(totals[2 * c]);
+      dweight.f32(step)[c] = static_cast<float>(totals[2 * c + 1] * scaleOf(c));
     }
     forPlanes(layout, step, [&](int64_t c, int64_t at, int64_t) {
-      const double scale = scales[c], middle = means[c], factor = weight.f32(step)[c] * scale;
-      const double level = total[c] / layout.count(), slope = along[c] / layout.count() * scale;
+      const double scale = scaleOf(c), middle = means[c], factor = weight.f32(step)[c] * scale;
+      const double level = totals[2 * c] / layout.count();
+      const double slope = totals[2 * c + 1] / layout.count() * scale * scale;
       for (int64_t i = at; i < at + layout.plane; ++i)
         to[i] = static_cast<float>(factor * (grad[i] - level - (from[i] - middle) * slope));
     });

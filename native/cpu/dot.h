@@ -25,20 +25,22 @@ inline double dot(const double* a, const double* b, int64_t n) {
   return total;
 }
 
+// kLanesF64 floats as doubles.
+inline vd loadWide(const float* p) {
+  typedef float Half __attribute__((vector_size(kLanesF64 * sizeof(float))));
+  Half v;
+  std::memcpy(&v, p, sizeof v);
+  return __builtin_convertvector(v, vd);
+}
+
 // Of floats: every product is exact.
 inline double dot(const float* a, const float* b, int64_t n) {
-  typedef float Half __attribute__((vector_size(kLanesF64 * sizeof(float))));
   constexpr int kSums = 4;
-  const auto wide = [](const float* p) {
-    Half v;
-    std::memcpy(&v, p, sizeof v);
-    return __builtin_convertvector(v, vd);
-  };
   vd sums[kSums] = {};
   int64_t i = 0;
   for (; i + kSums * kLanesF64 <= n; i += kSums * kLanesF64)
     for (int k = 0; k < kSums; ++k)
-      sums[k] += wide(a + i + k * kLanesF64) * wide(b + i + k * kLanesF64);
+      sums[k] += loadWide(a + i + k * kLanesF64) * loadWide(b + i + k * kLanesF64);
   double total = sumLanes((sums[0] + sums[1]) + (sums[2] + sums[3]));
   for (; i < n; ++i) total += static_cast<double>(a[i]) * b[i];
   return total;
