@@ -113,7 +113,7 @@ export const conditionedRoots = (count: number, n: number, condition: number): K
       last = all[count - 1];
       return [];
     },
-    measured: (read) => `residual ${residual(a, read(last), n).toPrecision(2)}`,
+    measured: (read) => `residual ${residual(a, read(last), n).toExponential(1)}`,
   };
 };
 

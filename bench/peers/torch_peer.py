@@ -161,7 +161,7 @@ def conditioned_roots(count, n, condition):
     batch = a.expand(count, n, n).contiguous()
     x = inverse_fourth_roots(batch)[-1].double()
     residual = (a.double() @ torch.linalg.matrix_power(x, 4) - torch.eye(n)).abs().max().item()
-    return timed(lambda: inverse_fourth_roots(batch)), f"residual {residual:.2g}"
+    return timed(lambda: inverse_fourth_roots(batch)), f"residual {residual:.1e}"
 
 
 WORKS = {
