@@ -42,28 +42,26 @@ export const product = ({ m, n, k, transA, transB }: Sides): Kernel => ({
 /** With rounded operands. */
 export const inBf16 = (kernel: Kernel): Kernel => ({ ...kernel, precision: 'bf16' });
 
-type ConvolutionPart = 'forward' | 'gradInput' | 'gradWeight' | 'all';
+type ConvolutionPart = 'forward' | 'gradInput' | 'gradWeight';
 
 export function convolution(
   part: ConvolutionPart,
   image: readonly number[],
   out: number,
   kernel: number,
-  padding = 0,
 ): Kernel {
   const [count, channels, height, width] = image;
-  const side = 2 * padding - kernel + 1;
-  const shape = [count, out, height + side, width + side];
+  const shape = [count, out, height - kernel + 1, width - kernel + 1];
   const multiplications = shape.reduce((n, d) => n * d, 1) * channels * kernel * kernel;
   return {
     build: (t) => {
       const x = t.f32(image);
-      const y = conv2d(x, t.f32([out, channels, kernel, kernel]), t.f32([out]), { padding });
+      const y = conv2d(x, t.f32([out, channels, kernel, kernel]), t.f32([out]));
       if (part === 'forward') return [y];
       const [dx, ...dw] = parts(y.node?.op.gradient?.(y.node, [t.f32(shape)]));
-      return { gradInput: [dx], gradWeight: dw, all: [y, dx, ...dw] }[part];
+      return { gradInput: [dx], gradWeight: dw }[part];
     },
-    amount: flop(2 * multiplications * (part === 'all' ? 3 : 1)),
+    amount: flop(2 * multiplications),
   };
 }
 
