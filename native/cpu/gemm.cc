@@ -21,8 +21,9 @@ constexpr int64_t kDotDepth = 1024;              // k of a block of inner produc
 constexpr int64_t kSmallTask = 1 << 20;          // m n k of a task, for up to 8 tasks
 constexpr int64_t kLargeTask = 1 << 25;          // and for up to 64
 constexpr int64_t kChunkDepth = 512;             // least k of a chunk of a split k
-constexpr int64_t kPassElements = 1 << 18;       // of a task that only adds or copies
-constexpr int64_t kWhole = INT64_MAX / 2;        // a diagonal right of every column
+constexpr int64_t kTurn = 8 * kLanes;       // vector operations of a square of C that is transposed
+constexpr int64_t kPassElements = 1 << 18;  // of a task that only adds or copies
+constexpr int64_t kWhole = INT64_MAX / 2;   // a diagonal right of every column
 // By operation counts: from here on tiles repay being set up.
 constexpr int64_t kTiled = 1 << 14;  // m n k in pairs
 
@@ -62,15 +63,18 @@ struct ColumnTile {
 
 // One vector of columns of B, each contiguous in memory, as rows to[p * stride].
 void packTransposed(int64_t k, Matrix b, int64_t columns, float* to, int64_t stride) {
-  for (int64_t p = 0; p < k; p += kLanes) {
+  for (int64_t p = 0; p < k; p += kLanes, to += kLanes * stride) {
     const int64_t depth = std::min<int64_t>(kLanes, k - p);
     vf block[kLanes];
+    FLATMIN_UNROLL
     for (int64_t j = 0; j < kLanes; ++j) {
       const float* const from = b.at(p, j);
       block[j] = j >= columns ? vf{} : depth == kLanes ? load(from) : loadTail(from, depth);
     }
     transpose(block);
-    for (int64_t i = 0; i < depth; ++i) store(to + (p + i) * stride, block[i]);
+    FLATMIN_UNROLL
+    for (int64_t i = 0; i < kLanes; ++i)
+      if (i < depth) store(to + i * stride, block[i]);
   }
 }
 
@@ -130,7 +134,8 @@ Tile chooseTile(int64_t rows, int64_t vectors, bool columnsOfA) {
 
 size_t tileScratch(GemmShape s) {
   const int64_t vectors = std::min(ceilDiv(s.n, kLanes), kBlockVectors);
-  return std::min(s.k, kBlockDepth) * (vectors * kLanes + kTileRows);
+  return (std::min(s.k, kBlockDepth) + kLanes) * vectors * kLanes +
+         std::min(s.k, kBlockDepth) * kTileRows;
 }
 
 // Leaves out tiles that lie wholly above the diagonal, where column = row + diagonal.
@@ -139,19 +144,21 @@ void multiplyTiles(GemmShape s, Matrix a, Matrix b, Target c, int64_t diagonal, 
   const int64_t columnVectors = ceilDiv(s.n, kLanes);
   const Split blocks(columnVectors, ceilDiv(columnVectors, kBlockVectors));
   const Split depths(s.k, std::max<int64_t>(ceilDiv(s.k, kBlockDepth), 1));
-  const Split rows(s.m, ceilDiv(s.m, kTileRows));
+  const bool turned = c.colStride != 1;  // C is the transpose of a matrix in rows
+  const Split groups(s.m, turned ? ceilDiv(s.m, kLanes) : 1);
   const bool packingB =
       b.colStride != 1 || s.n < kLanes || (s.m > kRowsInPlace && s.n * s.k > kInPlace);
   const bool packingA = a.rowStride != 1 && a.colStride != 1;
   const bool columnsOfA = packingA || a.rowStride == 1;
 
   for (int64_t block = 0; block < blocks.parts; ++block) {
-    const int64_t vectors = blocks.size(block);
+    const int64_t vectors = blocks.size(block), first = blocks.begin(block) * kLanes;
     const Split cols(vectors, ceilDiv(vectors, s.m == 1 ? kSingleRowVectors : kTileVectors));
     for (int64_t d = 0; d < depths.parts; ++d) {
       const int64_t p = depths.begin(d), k = depths.size(d);
-      float* const packedB = scratch;
-      float* const packedA = scratch + k * vectors * kLanes;
+      const Target sums = {scratch, vectors * kLanes, 1, 1, 0, nullptr, nullptr};
+      float* const packedB = scratch + kLanes * vectors * kLanes;
+      float* const packedA = packedB + k * vectors * kLanes;
       Target out = c;
       if (d > 0) out.beta = 1;
       if (d + 1 < depths.parts) out.rowBias = out.colBias = nullptr;
@@ -163,22 +170,29 @@ void multiplyTiles(GemmShape s, Matrix a, Matrix b, Target c, int64_t diagonal, 
         packB(k, b.from(p, 0), columnTile(t), s.n, packedB + cols.begin(t) * k * kLanes);
       TileOperands operands;
       operands.k = k;
-      for (int64_t r = 0; r < rows.parts; ++r) {
-        const int64_t i = rows.begin(r), height = rows.size(r);
-        if (packingA) packA(k, a.from(i, p), height, packedA);
-        operands.a = packingA ? packedA : a.at(i, p);
-        operands.aStep = packingA ? height : columnsOfA ? a.colStride : a.rowStride;
-        for (int64_t t = 0; t < cols.parts; ++t) {
-          const ColumnTile tile = columnTile(t);
-          if (tile.j > i + height - 1 + diagonal) break;
-          const int64_t width = tile.vectors * kLanes, end = tile.j + tile.last;
-          operands.b = packingB ? packedB + cols.begin(t) * k * kLanes : b.at(p, tile.j);
-          operands.bStep = packingB ? width : b.rowStride;
-          operands.bLast = packingB ? width - kLanes : tile.last;
-          operands.cLast = tile.last;
-          operands.cLanes = {width - kLanes - tile.last, std::min<int64_t>(kLanes, s.n - end)};
-          chooseTile<Element>(height, tile.vectors, columnsOfA)(operands, out.from(i, tile.j));
+      for (int64_t g = 0; g < groups.parts; ++g) {
+        const Split rows(groups.size(g), ceilDiv(groups.size(g), kTileRows));
+        for (int64_t r = 0; r < rows.parts; ++r) {
+          const int64_t i = groups.begin(g) + rows.begin(r), height = rows.size(r);
+          if (packingA) packA(k, a.from(i, p), height, packedA);
+          operands.a = packingA ? packedA : a.at(i, p);
+          operands.aStep = packingA ? height : columnsOfA ? a.colStride : a.rowStride;
+          for (int64_t t = 0; t < cols.parts; ++t) {
+            const ColumnTile tile = columnTile(t);
+            if (tile.j > i + height - 1 + diagonal) break;
+            const int64_t width = tile.vectors * kLanes, end = tile.j + tile.last;
+            operands.b = packingB ? packedB + cols.begin(t) * k * kLanes : b.at(p, tile.j);
+            operands.bStep = packingB ? width : b.rowStride;
+            operands.bLast = packingB ? width - kLanes : tile.last;
+            operands.cLast = tile.last;
+            operands.cLanes = {width - kLanes - tile.last, std::min<int64_t>(kLanes, s.n - end)};
+            chooseTile<Element>(height, tile.vectors, columnsOfA)(
+                operands, turned ? sums.from(rows.begin(r), tile.j - first) : out.from(i, tile.j));
+          }
         }
+        if (turned)
+          finishTransposed(groups.size(g), std::min(vectors * kLanes, s.n - first), sums.data,
+                           sums.rowStride, out.from(groups.begin(g), first));
       }
     }
   }
@@ -188,18 +202,24 @@ void multiplyTiles(GemmShape s, Matrix a, Matrix b, Target c, int64_t diagonal, 
 
 using Dots = void (*)(int64_t, const float*, int64_t, const float*, int64_t, const Target&);
 
-template <class Element, int... i, int... r>
-Dots chooseDots(int64_t rows, int64_t cols, std::integer_sequence<int, i...>,
-                std::integer_sequence<int, r...>) {
-  static constexpr Dots single[] = {dots<Element, r + 1, 1>...};
-  static constexpr Dots table[] = {dots<Element, i / kDotCols + 1, i % kDotCols + 1>...};
-  return cols == 1 ? single[rows - 1] : table[(rows - 1) * kDotCols + cols - 1];
+template <class Element, int kCols, int... r>
+Dots chooseDots(int64_t rows, std::integer_sequence<int, r...>) {
+  static constexpr Dots table[] = {dots<Element, r + 1, kCols>...};
+  return table[rows - 1];
+}
+
+template <class Element, int kCols = 1>
+Dots chooseDots(int64_t rows, int64_t cols) {
+  if constexpr (kCols < kDotCols)
+    if (cols > kCols) return chooseDots<Element, kCols + 1>(rows, cols);
+  constexpr auto heights = std::make_integer_sequence<int, kDotRows[kCols - 1]>{};
+  return chooseDots<Element, kCols>(rows, heights);
 }
 
 template <class Element>
 void multiplyDots(GemmShape s, Matrix a, Matrix b, Target c, int64_t diagonal) {
   const Split depths(s.k, std::max<int64_t>(ceilDiv(s.k, kDotDepth), 1), kLanes);
-  const Split rows(s.m, ceilDiv(s.m, s.n == 1 ? kSingleColumnDots : kDotRows));
+  const Split rows(s.m, ceilDiv(s.m, kDotRows[std::min<int64_t>(s.n, kDotCols) - 1]));
   const Split cols(s.n, ceilDiv(s.n, kDotCols));
   for (int64_t d = 0; d < depths.parts; ++d) {
     const int64_t p = depths.begin(d);
@@ -211,9 +231,8 @@ void multiplyDots(GemmShape s, Matrix a, Matrix b, Target c, int64_t diagonal) {
       for (int64_t t = 0; t < cols.parts; ++t) {
         const int64_t j = cols.begin(t), width = cols.size(t);
         if (j > i + height - 1 + diagonal) break;
-        chooseDots<Element>(height, width, std::make_integer_sequence<int, kDotRows * kDotCols>{},
-                            std::make_integer_sequence<int, kSingleColumnDots>{})(
-            depths.size(d), a.at(i, p), a.rowStride, b.at(p, j), b.colStride, out.from(i, j));
+        chooseDots<Element>(height, width)(depths.size(d), a.at(i, p), a.rowStride, b.at(p, j),
+                                           b.colStride, out.from(i, j));
       }
     }
   }
@@ -236,7 +255,7 @@ int64_t tileCost(GemmShape s, const Matrix& a, const Matrix& b, const Target& c)
   int64_t cost = s.m * vectors * s.k;
   if (b.colStride != 1) cost += (b.rowStride == 1 ? 6 : 2 * kLanes) * vectors * s.k;
   if (a.colStride != 1 && a.rowStride != 1) cost += 2 * s.m * s.k;
-  if (c.colStride != 1) cost += 2 * s.m * s.n * ceilDiv(s.k, kBlockDepth);
+  if (c.colStride != 1) cost += kTurn * ceilDiv(s.m, kLanes) * vectors * ceilDiv(s.k, kBlockDepth);
   return cost;
 }
 int64_t dotCost(GemmShape s) { return s.m * s.n * (ceilDiv(s.k, kLanes) + 4); }

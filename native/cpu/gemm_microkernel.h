@@ -15,17 +15,19 @@ namespace flatmin {
 namespace FLATMIN_ISA {
 
 // The largest tiles: their accumulators, a row of B and an element of A fill the registers. A
-// single row takes more vectors, a single column of inner products more rows.
+// single row takes more vectors, few columns of inner products more rows: those of one column, of
+// two, and so on.
 #if defined(__AVX512F__)
-inline constexpr int kTileRows = 8, kTileVectors = 3, kDotRows = 6, kDotCols = 4;
-inline constexpr int kSingleRowVectors = 12, kSingleColumnDots = 8;
+inline constexpr int kTileRows = 8, kTileVectors = 3, kSingleRowVectors = 12;
+inline constexpr int kDotRows[] = {8, 8, 6, 6};
 #elif defined(__AVX2__)
-inline constexpr int kTileRows = 6, kTileVectors = 2, kDotRows = 3, kDotCols = 3;
-inline constexpr int kSingleRowVectors = 8, kSingleColumnDots = 8;
+inline constexpr int kTileRows = 6, kTileVectors = 2, kSingleRowVectors = 8;
+inline constexpr int kDotRows[] = {8, 4, 3};
 #else
-inline constexpr int kTileRows = 4, kTileVectors = 2, kDotRows = 3, kDotCols = 3;
-inline constexpr int kSingleRowVectors = 8, kSingleColumnDots = 8;
+inline constexpr int kTileRows = 4, kTileVectors = 2, kSingleRowVectors = 8;
+inline constexpr int kDotRows[] = {8, 4, 3};
 #endif
+inline constexpr int kDotCols = sizeof kDotRows / sizeof *kDotRows;
 
 // What stands at an element's place in the operands: a float, or a pair of bfloat16 that follow one
 // another along k, whose two products are added at a time.
@@ -114,20 +116,25 @@ __attribute__((noinline)) inline void finish(int64_t m, int64_t n, const float* 
   }
 }
 
-// The same for `lanes` of m rows, in a C of rowStride 1.
-__attribute__((noinline)) inline void finishTransposed(int64_t m, Lanes lanes, const float* sums,
+// The same for m <= kLanes rows that are columns of C, whose rowStride is 1.
+__attribute__((noinline)) inline void finishTransposed(int64_t m, int64_t n, const float* sums,
                                                        int64_t ld, const Target& c) {
-  vf columns[kLanes];
-  for (int64_t i = 0; i < kLanes; ++i) columns[i] = i < m ? load(sums + i * ld) : vf{};
-  transpose(columns);
   const Lanes rows(0, m);
-  for (int64_t j = lanes.begin(); j < lanes.end(); ++j) {
-    float* out = c.data + j * c.colStride;
-    vf x = c.alpha * columns[j];
-    if (c.beta != 0) x += c.beta * rows.load(out);
-    if (c.rowBias) x += rows.load(c.rowBias);
-    if (c.colBias) x += c.colBias[j];
-    rows.store(out, x);
+  for (int64_t j = 0; j < n; j += kLanes) {
+    vf columns[kLanes];
+    FLATMIN_UNROLL
+    for (int64_t i = 0; i < kLanes; ++i) columns[i] = i < m ? load(sums + i * ld + j) : vf{};
+    transpose(columns);
+    FLATMIN_UNROLL
+    for (int64_t l = 0; l < kLanes; ++l) {
+      if (j + l >= n) break;
+      float* const out = c.data + (j + l) * c.colStride;
+      vf x = c.alpha * columns[l];
+      if (c.beta != 0) x += c.beta * rows.load(out);
+      if (c.rowBias) x += rows.load(c.rowBias);
+      if (c.colBias) x += c.colBias[j + l];
+      rows.store(out, x);
+    }
   }
 }
 
@@ -172,14 +179,6 @@ void tile(const TileOperands& t, const Target& c) {
       for (int v = 0; v < V; ++v) apply(acc[i][v], i, v, v == V - 1 ? last : v * kLanes);
     }
   };
-  if (c.colStride != 1) {  // C is the transpose of a matrix in rows
-    float sums[M * V * kLanes];
-    each([&](vf x, int i, int v, int64_t) { store(sums + (i * V + v) * kLanes, x); });
-    for (int v = 0; v < V; ++v)
-      finishTransposed(M, v == V - 1 ? lanes : Lanes(0, kLanes), sums + v * kLanes, V * kLanes,
-                       c.from(0, v == V - 1 ? t.cLast : v * kLanes));
-    return;
-  }
   const auto get = [&](const float* p, int v) { return v == V - 1 ? lanes.load(p) : load(p); };
   const auto out = [&](int i, int64_t j) { return c.data + i * c.rowStride + j; };
   if (c.alpha != 1) each([&](vf& x, int, int, int64_t) { x *= c.alpha; });
@@ -189,6 +188,16 @@ void tile(const TileOperands& t, const Target& c) {
   each([&](vf x, int i, int v, int64_t j) {
     v == V - 1 ? lanes.store(out(i, j), x) : store(out(i, j), x);
   });
+}
+
+// A bias for each row or column of a C of N columns without gaps, at its elements' lanes.
+template <int N, size_t... l>
+FLATMIN_INLINE vf ofRows(vf bias, std::index_sequence<l...>) {
+  return permute<l / N...>(bias);
+}
+template <int N, size_t... l>
+FLATMIN_INLINE vf ofColumns(vf bias, std::index_sequence<l...>) {
+  return permute<l % N...>(bias);
 }
 
 // M x N inner products: A(i, p) at a[i * aStep + p], B(p, j) at b[j * bStep + p].
@@ -219,8 +228,14 @@ void dots(int64_t k, const float* a, int64_t aStep, const float* b, int64_t bSte
       rows[l] = first + l < M * N ? acc[(first + l) / N % M][(first + l) % N] : vf{};
     store(sums + first, sumRows(rows));
   }
-  if (N == 1 && c.rowStride == 1) {
-    finish(1, M, sums, M, c.transposed());
+  if (M * N <= kLanes && c.colStride == 1 && c.rowStride == N) {
+    constexpr auto each = std::make_index_sequence<kLanes>{};
+    const Lanes all(0, M * N);
+    vf x = c.alpha * load(sums);
+    if (c.beta != 0) x += c.beta * all.load(c.data);
+    if (c.rowBias) x += ofRows<N>(Lanes(0, M).load(c.rowBias), each);
+    if (c.colBias) x += ofColumns<N>(Lanes(0, N).load(c.colBias), each);
+    all.store(c.data, x);
   } else {
     finish(M, N, sums, N, c);
   }

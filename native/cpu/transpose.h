@@ -3,17 +3,23 @@
 
 #include <utility>
 
+#include "../formulas/host_device.h"
 #include "simd.h"
 
 #define FLATMIN_INLINE inline __attribute__((always_inline))
-#if defined(__clang__)
-#define FLATMIN_UNROLL _Pragma("unroll")
-#else
-#define FLATMIN_UNROLL _Pragma("GCC unroll 16")
-#endif
 
 namespace flatmin {
 namespace FLATMIN_ISA {
+
+// Lane i of the result is lane l[i] of x.
+template <size_t... l>
+FLATMIN_INLINE vf permute(vf x) {
+#if defined(__clang__)
+  return __builtin_shufflevector(x, x, l...);
+#else
+  return __builtin_shuffle(x, vi{l...});
+#endif
+}
 
 // Exchanges the off-diagonal blocks of size S of the lanes of x and y.
 template <int S, size_t... l>

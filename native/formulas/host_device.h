@@ -6,3 +6,9 @@
 #else
 #define FLATMIN_FORMULA inline __attribute__((always_inline))
 #endif
+
+#if defined(__CUDACC__) || defined(__clang__)
+#define FLATMIN_UNROLL _Pragma("unroll")
+#else
+#define FLATMIN_UNROLL _Pragma("GCC unroll 16")
+#endif

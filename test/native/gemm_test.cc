@@ -131,9 +131,10 @@ struct Variant {
 const Variant kVariants[] = {{1, 0, false, false, 0},
                              {1, 1, false, false, 3},
                              {-0.5, 0.25, true, true, 1},
+                             {-0.5, 0.25, true, true, 0},
                              {2, 0, true, false, 0},
                              {1, 0, false, true, 5}};
-constexpr int kVariantCount = 5;
+constexpr int kVariantCount = 6;
 
 // The expected C and, element by element, the error allowed.
 struct Reference {
