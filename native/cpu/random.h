@@ -33,43 +33,52 @@ static inline vq lowProduct(vq a, uint32_t b) {
 #endif
 }
 
-// out ← low[0], high[0], low[2], high[2], … and then the odd lanes likewise.
-static inline void storePairs(uint32_t* out, vq low, vq high) {
+// first[2 l] ← the low word of even[l], first[2 l + 1] ← that of odd[l].
+static inline vq pairWords(vq even, vq odd) {
 #if defined(__AVX512F__)
-  _mm512_storeu_si512(out, _mm512_maskz_unpacklo_epi64(0xff, (__m512i)low, (__m512i)high));
-  _mm512_storeu_si512(out + kLanes, _mm512_maskz_unpackhi_epi64(0xff, (__m512i)low, (__m512i)high));
+  return (vq)_mm512_mask_moveldup_ps((__m512)even, 0xaaaa, (__m512)odd);
+#else
+  return (even & 0xffffffffu) | (odd << 32);
+#endif
+}
+
+// The words of blocks in the order of their elements; lane l holds block blockOfLane(l).
+static inline int blockOfLane(int l) { return l / 2 + l % 2 * (kBlocksPerVector / 2); }
+static inline void inOrder(const vq (&w)[4], vu* out) {
+  const vq low = pairWords(w[0], w[1]), high = pairWords(w[2], w[3]);
+#if defined(__AVX512F__)
+  out[0] = (vu)_mm512_maskz_unpacklo_epi64(0xff, (__m512i)low, (__m512i)high);
+  out[1] = (vu)_mm512_maskz_unpackhi_epi64(0xff, (__m512i)low, (__m512i)high);
 #else
   uint64_t pairs[2 * kBlocksPerVector];
   for (int l = 0; l < kBlocksPerVector; ++l) {
-    const int block = l / 2 + l % 2 * (kBlocksPerVector / 2);
-    pairs[2 * block] = low[l];
-    pairs[2 * block + 1] = high[l];
+    pairs[2 * blockOfLane(l)] = low[l];
+    pairs[2 * blockOfLane(l) + 1] = high[l];
   }
   std::memcpy(out, pairs, sizeof pairs);
 #endif
 }
 
 // Words of the elements 4 · block … 4 · block + kWordsPerRound − 1.
-static inline void randomWords(const formulas::RandomSource& source, uint64_t block,
-                               uint32_t* out) {
+using RandomWords = vu[kWordsPerRound / kLanes];
+static inline __attribute__((always_inline)) void randomWords(const formulas::RandomSource& source,
+                                                              uint64_t block, RandomWords& out) {
   static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the low word comes first");
-  vq lanes;  // in the order that storePairs undoes
-  for (int l = 0; l < kBlocksPerVector; ++l)
-    lanes[l] = static_cast<uint64_t>(l / 2 + l % 2 * (kBlocksPerVector / 2));
+  vq lanes;
+  for (int l = 0; l < kBlocksPerVector; ++l) lanes[l] = static_cast<uint64_t>(blockOfLane(l));
   vq blocks[kVectorsPerRound], words[kVectorsPerRound][4];
   for (int n = 0; n < kVectorsPerRound; ++n)
     blocks[n] = lanes + (block + static_cast<uint64_t>(n * kBlocksPerVector));
   formulas::philox(blocks, source, words, lowProduct);
-  for (const vq(&w)[4] : words) {
-    storePairs(out, (w[0] & 0xffffffffu) | (w[1] << 32), (w[2] & 0xffffffffu) | (w[3] << 32));
-    out += 4 * kBlocksPerVector;
-  }
+  for (int n = 0; n < kVectorsPerRound; ++n) inOrder(words[n], out + 2 * n);
 }
 
 // Normals of the same elements, two from each pair of words.
 static inline void randomNormals(const formulas::RandomSource& source, uint64_t block, float* out) {
+  RandomWords vectors;
+  randomWords(source, block, vectors);
   uint32_t words[kWordsPerRound];
-  randomWords(source, block, words);
+  std::memcpy(words, vectors, sizeof words);
   for (int i = 0; i < kWordsPerRound; i += 2 * kLanes) {
     vu a, b;
     for (int l = 0; l < kLanes; ++l) {

@@ -28,6 +28,7 @@ FLATMIN_FORMULA void philox(const W (&blocks)[N], const RandomSource& source, W 
   }
   uint32_t k0 = static_cast<uint32_t>(source.seed);
   uint32_t k1 = static_cast<uint32_t>(source.seed >> 32);
+  FLATMIN_UNROLL
   for (int round = 0; round < 10; ++round) {
     for (W(&w)[4] : words) {
       const W p0 = product(w[0], 0xd2511f53u);
