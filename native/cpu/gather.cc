@@ -1,5 +1,4 @@
-// Rows of a table by index, their gradient, the indices of a batch, and bytes or floats as
-// normalised floats.
+// Rows of a table by index or of a batch, their gradient, and bytes or floats as normalised floats.
 #include <cstring>
 
 #include "kernels.h"
@@ -15,24 +14,47 @@ static int64_t rowWidth(const TensorType& table) {
   return width;
 }
 
-static constexpr int64_t kAhead = 16;  // rows fetched ahead: they lie anywhere
+// The indices of the rows that are taken: all of a list, or a batch of an order from a slot's
+// offset on.
+struct Entries {
+  Operand list;
+  int64_t size;
+  int64_t offsetSlot = -1;
+  int64_t ahead = 16;  // rows fetched ahead, since they lie anywhere: of a batch those of the next
+
+  explicit Entries(const Instruction& in) : list(in.inputs.at(1)), size(list.size()) {
+    if (in.attrs.count("offsetSlot") == 0) return;
+    offsetSlot = in.integer("offsetSlot");
+    ahead = in.outputs.at(0).dim(0);
+  }
+  int64_t offset(const Step& step) const {
+    return offsetSlot < 0 ? 0 : static_cast<int64_t>(step.row[offsetSlot]);
+  }
+};
 
 // A row outside the table is NaN, or 0 for integers.
 template <class T, class Copy>
-static Run gatherRows(const Instruction& in, T outside, Copy copy) {
+static Run takeRows(const Instruction& in, T outside, Copy copy) {
   const Operand table = in.inputs.at(0);
-  const Operand indices = in.inputs.at(1);
+  const Entries entries(in);
   const Operand y = in.outputs.at(0);
   const int64_t count = table.dim(0);
   const int64_t width = rowWidth(table.type);
+  const int64_t rows = width == 0 ? 0 : y.size() / width;
   return [=](const Step& step) {
-    forRows(step.pool, indices.size(), width, [&](int64_t begin, int64_t end, int64_t) {
-      const int32_t* const at = indices.i32(step);
-      const T* const from = table.data<T>(step);
-      T* const to = y.data<T>(step);
+    const T* const from = table.data<T>(step);
+    T* const to = y.data<T>(step);
+    const auto indexAt = [size = entries.size, offset = entries.offset(step),
+                          list = entries.list.i32(step)](int64_t r) -> int64_t {
+      const int64_t at = offset + r;
+      return at >= 0 && at < size ? list[at] : -1;
+    };
+    forRows(step.pool, rows, width, [=](int64_t begin, int64_t end, int64_t) {
       for (int64_t r = begin; r < end; ++r) {
-        const int64_t index = at[r];
-        __builtin_prefetch(from + at[std::min(r + kAhead, end - 1)] * width);
+        const T* const next = from + std::max<int64_t>(indexAt(r + entries.ahead), 0) * width;
+        __builtin_prefetch(next);
+        if (width > 1) __builtin_prefetch(next + width - 1);
+        const int64_t index = indexAt(r);
         if (index >= 0 && index < count) {
           copy(to + r * width, from + index * width, width);
         } else {
@@ -44,33 +66,36 @@ static Run gatherRows(const Instruction& in, T outside, Copy copy) {
 }
 
 template <class T>
-static Run gatherIntegers(const Instruction& in) {
+static Run takeIntegers(const Instruction& in) {
   if (rowWidth(in.inputs.at(0).type) == 1)  // labels
-    return gatherRows(in, T{0}, [](T* to, const T* from, int64_t) { *to = *from; });
-  return gatherRows(in, T{0}, [](T* to, const T* from, int64_t n) { std::copy_n(from, n, to); });
+    return takeRows(in, T{0}, [](T* to, const T* from, int64_t) { *to = *from; });
+  return takeRows(in, T{0}, [](T* to, const T* from, int64_t n) { std::copy_n(from, n, to); });
 }
 
-Run op_gather(Instruction& in) {
+static Run rowsOf(const Instruction& in) {
   const Operand table = in.inputs.at(0);
   switch (table.type.dtype) {
     case DType::f32: {
       Run run = [](const Step&) {};
       withWidth(rowWidth(table.type), [&](auto piece) {
-        run = gatherRows(in, __builtin_nanf(""), [](float* to, const float* from, int64_t n) {
+        run = takeRows(in, __builtin_nanf(""), [](float* to, const float* from, int64_t n) {
           copyRow<decltype(piece)::value>(to, from, n);
         });
       });
       return run;
     }
     case DType::i32:
-      return gatherIntegers<int32_t>(in);
+      return takeIntegers<int32_t>(in);
     case DType::bf16:
-      return gatherIntegers<uint16_t>(in);
+      return takeIntegers<uint16_t>(in);
     case DType::u8:
-      return gatherIntegers<uint8_t>(in);
+      return takeIntegers<uint8_t>(in);
   }
   __builtin_unreachable();
 }
+
+Run op_gather(Instruction& in) { return rowsOf(in); }
+Run op_batchRows(Instruction& in) { return rowsOf(in); }
 
 // A task owns a range of the table's rows and reads all indices, so that equal ones are added in
 // order.
@@ -95,22 +120,6 @@ Run op_scatterAdd(Instruction& in) {
         for (int64_t j = 0; j < width; ++j) sums[index * width + j] += row[j];
       }
     });
-  };
-}
-
-Run op_batchIndices(Instruction& in) {
-  const Operand order = in.inputs.at(0);
-  const Operand y = in.outputs.at(0);
-  const int64_t offsetSlot = in.integer("offsetSlot");
-  return [=](const Step& step) {
-    const int64_t offset = static_cast<int64_t>(step.row[offsetSlot]);
-    const int64_t count = order.size();
-    const int32_t* const from = order.i32(step);
-    int32_t* const to = y.i32(step);
-    for (int64_t r = 0; r < y.size(); ++r) {
-      const int64_t at = offset + r;
-      to[r] = at >= 0 && at < count ? from[at] : -1;
-    }
   };
 }
 

@@ -1,5 +1,4 @@
-// Rows of a table by index, their gradient, the indices of a batch, and bytes or floats as
-// normalised floats.
+// Rows of a table by index or of a batch, their gradient, and bytes or floats as normalised floats.
 #include "cuda/kernels.h"
 #include "cuda/launch.h"
 
@@ -12,40 +11,49 @@ static int64_t rowWidth(const TensorType& table) {
   return width;
 }
 
-// A row is `width` units; one outside the table is filled.
+// A row is `width` units; one outside the table is filled. The indices are those of a list from
+// *offset on, or from its beginning.
 template <class Unit>
-__global__ void gather(int64_t rows, int64_t width, int64_t count, Unit fill, const Unit* table,
-                       const int32_t* indices, Unit* y) {
+__global__ void takeRows(int64_t rows, int64_t width, int64_t count, Unit fill, const Unit* table,
+                         const int32_t* list, int64_t entries, const double* offset, Unit* y) {
+  const int64_t first = offset ? static_cast<int64_t>(*offset) : 0;
   for (int64_t at = globalThread(); at < rows * width; at += globalThreads()) {
     const int64_t row = at / width;
-    const int64_t index = indices[row];
+    const int64_t entry = first + row;
+    const int64_t index = entry >= 0 && entry < entries ? list[entry] : -1;
     y[at] = index >= 0 && index < count ? table[index * width + (at - row * width)] : fill;
   }
 }
 
 template <class Unit>
-static Run gatherUnits(const Instruction& in, int64_t width, Unit fill) {
+static Run takeUnits(const Instruction& in, int64_t width, Unit fill) {
   const Operand table = in.inputs.at(0);
-  const Operand indices = in.inputs.at(1);
+  const Operand list = in.inputs.at(1);
   const Operand y = in.outputs.at(0);
-  const int64_t rows = indices.size();
+  const bool batch = in.attrs.count("offsetSlot") > 0;
+  const int64_t offsetSlot = batch ? in.integer("offsetSlot") : 0;
+  const int64_t rows = batch ? y.dim(0) : list.size();
   const int64_t count = table.dim(0);
   return [=](const Step& step) {
     if (rows * width == 0) return;  // guard
-    LAUNCH(gather<Unit>, blocksFor(rows * width), kThreads, 0, step.stream, rows, width, count,
-           fill, table.data<Unit>(step), indices.i32(step), y.data<Unit>(step));
+    LAUNCH(takeRows<Unit>, blocksFor(rows * width), kThreads, 0, step.stream, rows, width, count,
+           fill, table.data<Unit>(step), list.i32(step), list.size(),
+           batch ? step.row + offsetSlot : nullptr, y.data<Unit>(step));
   };
 }
 
 // NaN for a row outside the table, or 0 for integers; 16 bytes at a time where rows are so wide.
-Run op_gather(Instruction& in) {
+static Run rowsOf(const Instruction& in) {
   const TensorType& table = in.inputs.at(0).type;
   const int64_t bytes = rowWidth(table) * bytesPer(table.dtype);
   const uint32_t fill = table.dtype == DType::f32 ? 0x7fc00000u : 0u;
-  if (bytes % 16 == 0) return gatherUnits<uint4>(in, bytes / 16, {fill, fill, fill, fill});
-  if (bytes % 4 == 0) return gatherUnits<uint32_t>(in, bytes / 4, fill);
-  return gatherUnits<uint8_t>(in, bytes, 0);
+  if (bytes % 16 == 0) return takeUnits<uint4>(in, bytes / 16, {fill, fill, fill, fill});
+  if (bytes % 4 == 0) return takeUnits<uint32_t>(in, bytes / 4, fill);
+  return takeUnits<uint8_t>(in, bytes, 0);
 }
+
+Run op_gather(Instruction& in) { return rowsOf(in); }
+Run op_batchRows(Instruction& in) { return rowsOf(in); }
 
 __global__ void clear(int64_t size, float* y) {
   for (int64_t i = globalThread(); i < size; i += globalThreads()) y[i] = 0;
@@ -81,25 +89,6 @@ Run op_scatterAdd(Instruction& in) {
     if (rows == 0) return;  // guard
     LAUNCH(scatterAdd, static_cast<unsigned>(std::min(rows, kMostBlocks)), kThreads, 0, step.stream,
            rows, width, dtable.dim(0), dy.f32(step), indices.i32(step), dtable.f32(step));
-  };
-}
-
-__global__ void batchIndices(int64_t rows, int64_t count, const double* offset,
-                             const int32_t* order, int32_t* y) {
-  for (int64_t r = globalThread(); r < rows; r += globalThreads()) {
-    const int64_t at = static_cast<int64_t>(*offset) + r;
-    y[r] = at >= 0 && at < count ? order[at] : -1;
-  }
-}
-
-Run op_batchIndices(Instruction& in) {
-  const Operand order = in.inputs.at(0);
-  const Operand y = in.outputs.at(0);
-  const int64_t offsetSlot = in.integer("offsetSlot");
-  return [=](const Step& step) {
-    if (y.size() == 0) return;  // guard
-    LAUNCH(batchIndices, blocksFor(y.size()), kThreads, 0, step.stream, y.size(), order.size(),
-           step.row + offsetSlot, order.i32(step), y.i32(step));
   };
 }
 

@@ -46,7 +46,7 @@
   KERNEL(lstmTangent) \
   KERNEL(gather) \
   KERNEL(scatterAdd) \
-  KERNEL(batchIndices) \
+  KERNEL(batchRows) \
   KERNEL(normalise) \
   KERNEL(dropout) \
   KERNEL(dropoutGrad) \

@@ -1,34 +1,42 @@
 import type { Slot, Value } from '../graph/graph.ts';
-import { type Shape, showType, sizeOf } from '../graph/types.ts';
-import { defineOp, expectType, shapeError } from './define.ts';
+import { type Shape, showType, sizeOf, type TensorType } from '../graph/types.ts';
+import { defineOp, expectType, type Operand, shapeError } from './define.ts';
+
+const rowsType = (op: string, table: TensorType, rows: Shape): TensorType => {
+  if (table.shape.length === 0) throw shapeError(`${op} expects rows, got ${showType(table)}`);
+  return { dtype: table.dtype, shape: [...rows, ...table.shape.slice(1)] };
+};
+
+/** y[r] ← table[indexOf(r)]; NaN outside the table, 0 for integers. */
+function copyRows(table: Operand, y: Operand, indexOf: (r: number) => number): void {
+  const [count] = table.shape;
+  const width = sizeOf(table.shape.slice(1));
+  for (let r = 0; r * width < y.size; r++) {
+    const index = indexOf(r);
+    const row = y.data.subarray(r * width, (r + 1) * width);
+    if (index >= 0 && index < count) {
+      row.set(table.data.subarray(index * width, (index + 1) * width));
+    } else {
+      row.fill(table.dtype === 'f32' ? NaN : 0);
+    }
+  }
+}
 
 const gatherOp = defineOp({
   name: 'gather',
   infer: ([table, indices]) => {
     expectType('gather', 'indices', indices, 'i32');
-    if (table.shape.length === 0) throw shapeError(`gather expects rows, got ${showType(table)}`);
-    return [{ dtype: table.dtype, shape: [...indices.shape, ...table.shape.slice(1)] }];
+    return [rowsType('gather', table, indices.shape)];
   },
   gradient: ({ inputs: [table, indices] }, [dy]) => [
     dy && scatterAdd(dy, indices, table.shape),
     undefined,
   ],
   tangent: ({ inputs: [, indices] }, [dtable]) => [dtable && gather(dtable, indices)],
-  kernel: ({ inputs: [table, indices], outputs: [y] }) => {
-    const [count] = table.shape;
-    const width = sizeOf(table.shape.slice(1));
-    return () => {
-      for (let r = 0; r < indices.size; r++) {
-        const index = indices.data[r];
-        const row = y.data.subarray(r * width, (r + 1) * width);
-        if (index >= 0 && index < count) {
-          row.set(table.data.subarray(index * width, (index + 1) * width));
-        } else {
-          row.fill(table.dtype === 'f32' ? NaN : 0);
-        }
-      }
-    };
-  },
+  kernel:
+    ({ inputs: [table, indices], outputs: [y] }) =>
+    () =>
+      copyRows(table, y, (r) => indices.data[r]),
 });
 
 const scatterAddOp = defineOp<{ shape: readonly number[] }>({
@@ -58,26 +66,24 @@ export const scatterAdd = (dy: Value, indices: Value, shape: Shape): Value =>
 export const gather = (table: Value, indices: Value): Value =>
   table.graph.add(gatherOp, [table, indices], {})[0];
 
-const batchIndicesOp = defineOp<{ rows: number; offsetSlot: number }>({
-  name: 'batchIndices',
-  infer: ([order], { rows }) => {
-    expectType('batchIndices', 'an order', order, 'i32', [null]);
-    return [{ dtype: 'i32', shape: [rows] }];
+const batchRowsOp = defineOp<{ rows: number; offsetSlot: number }>({
+  name: 'batchRows',
+  infer: ([table, order], { rows }) => {
+    expectType('batchRows', 'an order', order, 'i32', [null]);
+    return [rowsType('batchRows', table, [rows])];
   },
   kernel:
-    ({ inputs: [order], outputs: [y], attrs: { rows, offsetSlot } }) =>
-    (row) => {
-      const offset = row[offsetSlot];
-      for (let r = 0; r < rows; r++) {
-        const at = offset + r;
-        y.data[r] = at >= 0 && at < order.size ? order.data[at] : -1;
-      }
-    },
+    ({ inputs: [table, order], outputs: [y], attrs: { offsetSlot } }) =>
+    (row) =>
+      copyRows(table, y, (r) => order.data[row[offsetSlot] + r] ?? -1),
 });
 
-/** `rows` entries of `order` from the slot's offset on; −1 past its end. */
-export const batchIndices = (order: Value, offset: Slot, rows: number): Value =>
-  order.graph.add(batchIndicesOp, [order], { rows, offsetSlot: offset.index })[0];
+/**
+ * A batch: the rows of table [n, …] that `rows` entries of order i32 [m] name, from the slot's offset on → [rows, …].
+ * Past the order's end, and for an entry outside 0 … n − 1, a row is NaN (0 for integers).
+ */
+export const batchRows = (table: Value, order: Value, offset: Slot, rows: number): Value =>
+  table.graph.add(batchRowsOp, [table, order], { rows, offsetSlot: offset.index })[0];
 
 const normaliseOp = defineOp<{ scale: readonly number[]; shift: readonly number[] }>({
   name: 'normalise',

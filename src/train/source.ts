@@ -5,7 +5,7 @@ import type { Graph, Value } from '../graph/graph.ts';
 import { type DType, type Shape, sizeOf, type TensorType } from '../graph/types.ts';
 import type { Loss } from '../nn/loss.ts';
 import type { Numbers } from '../ops/define.ts';
-import { batchIndices, gather, normalise } from '../ops/gather.ts';
+import { batchRows, normalise } from '../ops/gather.ts';
 
 const dtypeOf = (data: Numbers): DType =>
   data instanceof Float32Array ? 'f32' : data instanceof Int32Array ? 'i32' : 'u8';
@@ -66,13 +66,14 @@ export class DatasetSource {
   trace(graph: Graph, rows: number, from = 0): { inputs: Value; targets: Value } {
     const offset = graph.slot('offset', (moment) => moment.offset + from);
     const order = graph.stored(this.#keys.order, this.#orderType);
-    const indices = batchIndices(order, offset, rows);
-    const raw = gather(graph.stored(this.#keys.inputs, this.#inputsType), indices);
+    const batchOf = (key: string, type: TensorType): Value =>
+      batchRows(graph.stored(key, type), order, offset, rows);
+    const raw = batchOf(this.#keys.inputs, this.#inputsType);
     const affine =
       this.dataset.normalise ?? (raw.dtype === 'u8' ? { scale: [1], shift: [0] } : undefined);
     return {
       inputs: affine === undefined ? raw : normalise(raw, affine),
-      targets: gather(graph.stored(this.#keys.targets, this.#targetsType), indices),
+      targets: batchOf(this.#keys.targets, this.#targetsType),
     };
   }
 }

@@ -1,4 +1,4 @@
-import { batchIndices, gather, normalise } from '../../../src/ops/gather.ts';
+import { batchRows, gather, normalise } from '../../../src/ops/gather.ts';
 import { CHUNK, f32, i32, random, randomIntegers, u8 } from '../data.ts';
 import type { Case } from '../harness.ts';
 
@@ -36,21 +36,37 @@ const gathers = TABLES.flatMap(([count, width, reads]) => {
 const outside = i32([2, 2], [1, -1, 3, 2_000_000_000]);
 
 const batches = [0, 1, 5, 33].flatMap((rows) =>
-  [0, 7, 30, -2].map(
-    (offset): Case => ({
-      op: 'batchIndices',
-      name: `${rows} rows from ${offset}`,
-      inputs: [i32([33], randomIntegers(33, 1000))],
-      build: ([order], graph) => [
-        batchIndices(
-          order,
-          graph.slot('offset', (m) => m.offset),
-          rows,
-        ),
-      ],
-      oracle: ([order]) => [Array.from({ length: rows }, (_, r) => order[offset + r] ?? -1)],
-      moments: [{ step: 1, epoch: 0, seed: 0, offset }],
-    }),
+  [0, 7, 30, -2].flatMap((offset) =>
+    [f32, u8, i32].flatMap((dtype) =>
+      [1, 3, 64].map(
+        (width): Case => ({
+          op: 'batchRows',
+          name: `${rows} rows of [20, ${width}] ${dtype.name} from ${offset}`,
+          // Beyond the table, too: 20 and −1.
+          inputs: [
+            dtype([20, width], random(20 * width, { low: 0, high: 255 })),
+            i32([33], [20, -1, ...randomIntegers(31, 20)]),
+          ],
+          build: ([table, order], graph) => [
+            batchRows(
+              table,
+              order,
+              graph.slot('offset', (m) => m.offset),
+              rows,
+            ),
+          ],
+          oracle: ([table, order]) => [
+            Array.from({ length: rows * width }, (_, i) => {
+              const index = order[offset + Math.floor(i / width)] ?? -1;
+              const outside = dtype === f32 ? NaN : 0;
+              return index >= 0 && index < 20 ? table[index * width + (i % width)] : outside;
+            }),
+          ],
+          moments: [{ step: 1, epoch: 0, seed: 0, offset }],
+          tolerance: { rel: 0 },
+        }),
+      ),
+    ),
   ),
 );
 
