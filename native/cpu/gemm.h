@@ -46,6 +46,16 @@ void gemm(GemmShape shape, Matrix a, Matrix b, GemmOut c, float* scratch, Thread
 size_t gemmSerialScratchFloats(GemmShape shape);
 void gemmSerial(GemmShape shape, Matrix a, Matrix b, GemmOut c, float* scratch);
 
+// The functions above, or others of the same use.
+struct GemmFunctions {
+  size_t (*scratchFloats)(GemmShape, int threads);
+  void (*gemm)(GemmShape, Matrix, Matrix, GemmOut, float* scratch, ThreadPool&);
+  size_t (*serialScratchFloats)(GemmShape);
+  void (*serial)(GemmShape, Matrix, Matrix, GemmOut, float* scratch);
+};
+inline constexpr GemmFunctions kGemmFloat32 = {gemmScratchFloats, gemm, gemmSerialScratchFloats,
+                                               gemmSerial};
+
 // C (n x n) = alpha A Aᵀ + beta C with A n x k: the lower triangle is computed (and, with beta,
 // read) and mirrored. Takes no biases; scratch as for gemm with the shape {n, n, k}.
 void syrk(int64_t n, int64_t k, Matrix a, GemmOut c, float* scratch, ThreadPool& pool);

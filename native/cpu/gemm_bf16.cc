@@ -89,36 +89,36 @@ struct Operands {
 };
 
 GemmShape inPairs(GemmShape s) { return {s.m, s.n, ceilDiv(s.k, 2)}; }
-int64_t pairsOf(GemmShape s) {
+size_t pairsOf(GemmShape s) {
   return roundUp(s.m * ceilDiv(s.k, 2), 16) + roundUp(s.n * ceilDiv(s.k, 2), 16);
 }
+
+template <PairUnit unit>
+constexpr GemmFunctions kFunctions = {
+    [](GemmShape s, int threads) {
+      return pairsOf(s) + gemmPairsScratchFloats(unit, inPairs(s), threads);
+    },
+    [](GemmShape s, Matrix a, Matrix b, GemmOut c, float* scratch, ThreadPool& pool) {
+      const Operands rounded(s, a, b, scratch);
+      const int64_t ofA = rounded.a.tasks();
+      pool.parallel(ofA + rounded.b.tasks(), [&](int64_t task, int) {
+        task < ofA ? rounded.a.fill(task) : rounded.b.fill(task - ofA);
+      });
+      gemmPairs(unit, inPairs(s), rounded.a.matrix(), rounded.b.matrix().transposed(), c,
+                scratch + pairsOf(s), pool);
+    },
+    [](GemmShape s) { return pairsOf(s) + gemmPairsSerialScratchFloats(unit, inPairs(s)); },
+    [](GemmShape s, Matrix a, Matrix b, GemmOut c, float* scratch) {
+      const Operands rounded(s, a, b, scratch);
+      for (int64_t task = 0; task < rounded.a.tasks(); ++task) rounded.a.fill(task);
+      for (int64_t task = 0; task < rounded.b.tasks(); ++task) rounded.b.fill(task);
+      gemmPairsSerial(unit, inPairs(s), rounded.a.matrix(), rounded.b.matrix().transposed(), c,
+                      scratch + pairsOf(s));
+    }};
 }  // namespace
 
-size_t gemmBf16ScratchFloats(PairUnit unit, GemmShape s, int threads) {
-  return pairsOf(s) + gemmPairsScratchFloats(unit, inPairs(s), threads);
-}
-
-void gemmBf16(PairUnit unit, GemmShape s, Matrix a, Matrix b, GemmOut c, float* scratch,
-              ThreadPool& pool) {
-  const Operands rounded(s, a, b, scratch);
-  const int64_t ofA = rounded.a.tasks();
-  pool.parallel(ofA + rounded.b.tasks(), [&](int64_t task, int) {
-    task < ofA ? rounded.a.fill(task) : rounded.b.fill(task - ofA);
-  });
-  gemmPairs(unit, inPairs(s), rounded.a.matrix(), rounded.b.matrix().transposed(), c,
-            scratch + pairsOf(s), pool);
-}
-
-size_t gemmBf16SerialScratchFloats(PairUnit unit, GemmShape s) {
-  return pairsOf(s) + gemmPairsSerialScratchFloats(unit, inPairs(s));
-}
-
-void gemmBf16Serial(PairUnit unit, GemmShape s, Matrix a, Matrix b, GemmOut c, float* scratch) {
-  const Operands rounded(s, a, b, scratch);
-  for (int64_t task = 0; task < rounded.a.tasks(); ++task) rounded.a.fill(task);
-  for (int64_t task = 0; task < rounded.b.tasks(); ++task) rounded.b.fill(task);
-  gemmPairsSerial(unit, inPairs(s), rounded.a.matrix(), rounded.b.matrix().transposed(), c,
-                  scratch + pairsOf(s));
+GemmFunctions gemmBf16(PairUnit unit) {
+  return unit == PairUnit::tiles ? kFunctions<PairUnit::tiles> : kFunctions<PairUnit::vectors>;
 }
 
 }  // namespace FLATMIN_ISA

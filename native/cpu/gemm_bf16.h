@@ -17,13 +17,8 @@ void gemmPairs(PairUnit unit, GemmShape shape, Matrix a, Matrix b, GemmOut c, fl
 size_t gemmPairsSerialScratchFloats(PairUnit unit, GemmShape shape);
 void gemmPairsSerial(PairUnit unit, GemmShape shape, Matrix a, Matrix b, GemmOut c, float* scratch);
 
-// Of matrices of floats, which are rounded to pairs in scratch first.
-size_t gemmBf16ScratchFloats(PairUnit unit, GemmShape shape, int threads);
-void gemmBf16(PairUnit unit, GemmShape shape, Matrix a, Matrix b, GemmOut c, float* scratch,
-              ThreadPool& pool);
-
-size_t gemmBf16SerialScratchFloats(PairUnit unit, GemmShape shape);
-void gemmBf16Serial(PairUnit unit, GemmShape shape, Matrix a, Matrix b, GemmOut c, float* scratch);
+// Of matrices of floats, which are rounded to pairs in scratch first; for a unit that is not none.
+GemmFunctions gemmBf16(PairUnit unit);
 
 }  // namespace FLATMIN_ISA
 }  // namespace flatmin

@@ -9,7 +9,6 @@ namespace flatmin {
 namespace FLATMIN_ISA {
 namespace {
 
-constexpr GemmFunctions kFloat32 = {gemmScratchFloats, gemm, gemmSerialScratchFloats, gemmSerial};
 constexpr int kTf32 = 10, kBf16 = 7;  // bits of fraction
 
 // As src/linalg/rounding.ts.
@@ -28,19 +27,6 @@ int64_t paddedBytes(int64_t bytes) { return (bytes + 63) / 64 * 64; }
 
 }  // namespace
 
-#if defined(__AVX512F__)
-template <PairUnit unit>
-constexpr GemmFunctions kOfBf16 = {
-    [](GemmShape s, int threads) { return gemmBf16ScratchFloats(unit, s, threads); },
-    [](GemmShape s, Matrix a, Matrix b, GemmOut c, float* scratch, ThreadPool& pool) {
-      gemmBf16(unit, s, a, b, c, scratch, pool);
-    },
-    [](GemmShape s) { return gemmBf16SerialScratchFloats(unit, s); },
-    [](GemmShape s, Matrix a, Matrix b, GemmOut c, float* scratch) {
-      gemmBf16Serial(unit, s, a, b, c, scratch);
-    }};
-#endif
-
 PairUnit pairUnitOf(const Instruction& in) {
   if (!isRounded(in) || in.integer("fractionBits") != kBf16) return PairUnit::none;
   return static_cast<const Host*>(in.device)->pairUnit;
@@ -48,12 +34,11 @@ PairUnit pairUnitOf(const Instruction& in) {
 
 GemmFunctions gemmFunctionsOf(const Instruction& in) {
 #if defined(__AVX512F__)
-  if (pairUnitOf(in) == PairUnit::tiles) return kOfBf16<PairUnit::tiles>;
-  if (pairUnitOf(in) == PairUnit::vectors) return kOfBf16<PairUnit::vectors>;
+  if (multipliesBf16(in)) return gemmBf16(pairUnitOf(in));
 #else
   (void)in;
 #endif
-  return kFloat32;
+  return kGemmFloat32;
 }
 
 Run withRoundedOperands(Instruction& in, Run (*prepare)(Instruction&)) {

@@ -9,14 +9,6 @@
 namespace flatmin {
 namespace FLATMIN_ISA {
 
-// The functions of gemm.h, or others of the same use.
-struct GemmFunctions {
-  size_t (*scratchFloats)(GemmShape, int threads);
-  void (*gemm)(GemmShape, Matrix, Matrix, GemmOut, float* scratch, ThreadPool&);
-  size_t (*serialScratchFloats)(GemmShape);
-  void (*serial)(GemmShape, Matrix, Matrix, GemmOut, float* scratch);
-};
-
 inline bool isRounded(const Instruction& in) { return in.attrs.count("fractionBits") > 0; }
 
 // What multiplies operands that the products themselves round; none where they do not.

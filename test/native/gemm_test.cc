@@ -75,28 +75,12 @@ float value(int64_t i, int64_t j, uint32_t seed) {
 }
 
 // What is tested.
-struct Product {
-  size_t (*scratchFloats)(GemmShape, int threads);
-  void (*gemm)(GemmShape, Matrix, Matrix, GemmOut, float* scratch, ThreadPool&);
-  size_t (*serialScratchFloats)(GemmShape);
-  void (*serial)(GemmShape, Matrix, Matrix, GemmOut, float* scratch);
-};
 #if defined(FLATMIN_AMX_MODEL)
-template <PairUnit unit>
-constexpr Product kOfBf16 = {
-    [](GemmShape s, int threads) { return gemmBf16ScratchFloats(unit, s, threads); },
-    [](GemmShape s, Matrix a, Matrix b, GemmOut c, float* scratch, ThreadPool& pool) {
-      gemmBf16(unit, s, a, b, c, scratch, pool);
-    },
-    [](GemmShape s) { return gemmBf16SerialScratchFloats(unit, s); },
-    [](GemmShape s, Matrix a, Matrix b, GemmOut c, float* scratch) {
-      gemmBf16Serial(unit, s, a, b, c, scratch);
-    }};
-const Product kProducts[] = {kOfBf16<PairUnit::vectors>, kOfBf16<PairUnit::tiles>};
+const GemmFunctions kProducts[] = {gemmBf16(PairUnit::vectors), gemmBf16(PairUnit::tiles)};
 #else
-const Product kProducts[] = {{gemmScratchFloats, gemm, gemmSerialScratchFloats, gemmSerial}};
+const GemmFunctions kProducts[] = {kGemmFloat32};
 #endif
-Product tested = kProducts[0];
+GemmFunctions tested = kProducts[0];
 
 enum Layout { kRows, kColumns, kSpaced, kLayouts };
 
@@ -128,12 +112,9 @@ struct Variant {
   bool rowBias, colBias;
   int64_t padding;  // of C's rows
 };
-const Variant kVariants[] = {{1, 0, false, false, 0},
-                             {1, 1, false, false, 3},
-                             {-0.5, 0.25, true, true, 1},
-                             {-0.5, 0.25, true, true, 0},
-                             {2, 0, true, false, 0},
-                             {1, 0, false, true, 5}};
+const Variant kVariants[] = {{1, 0, false, false, 0},     {1, 1, false, false, 3},
+                             {-0.5, 0.25, true, true, 1}, {-0.5, 0.25, true, true, 0},
+                             {2, 0, true, false, 0},      {1, 0, false, true, 5}};
 constexpr int kVariantCount = 6;
 
 // The expected C and, element by element, the error allowed.
@@ -362,7 +343,7 @@ void bench() {
 int main(int argc, char** argv) {
   if (argc > 1 && std::strcmp(argv[1], "--bench") == 0) return bench(), 0;
   ThreadPool pool(2);
-  for (const Product& product : kProducts) {
+  for (const GemmFunctions& product : kProducts) {
     tested = product;
     testProducts(smallShapes(), pool);
     testProducts(kLargeShapes, pool);
