@@ -7,7 +7,9 @@
 #define FLATMIN_FORMULA inline __attribute__((always_inline))
 #endif
 
-#if defined(__CUDACC__) || defined(__clang__)
+#if defined(__CUDACC__)  // which unrolls by itself, and whose host compiler refuses its pragma
+#define FLATMIN_UNROLL
+#elif defined(__clang__)
 #define FLATMIN_UNROLL _Pragma("unroll")
 #else
 #define FLATMIN_UNROLL _Pragma("GCC unroll 16")
