@@ -54,7 +54,10 @@ struct Normalisers {
 };
 static Normalisers softmaxRows(const float* x, float* y, int64_t rows, int64_t n) {
   float columns[kShortRow][kLanes];
-  for (int64_t j = 0; j < n; ++j) store(columns[j], vf{});
+  int64_t cleared = 0;
+  do {
+    store(columns[cleared], vf{});
+  } while (++cleared < n);
   for (int64_t l = 0; l < rows; ++l)
     for (int64_t j = 0; j < n; ++j) columns[j][l] = x[l * n + j];
   vf top = load(columns[0]), total = {};
