@@ -102,12 +102,13 @@ void tridiagonalise(double* a, int64_t n, int64_t size, double* d, double* e, do
     for (int64_t j = 0; j <= i; ++j) row[j] -= vi * w[j] + wi * v[j];
     d[i] = row[i];
     tau[i] = 0;
-    std::memset(x, 0, sizeof(double) * static_cast<size_t>(size));
+    const int64_t length = paddedSize<double>(i);  // x, p and w are zero from i to there
+    std::fill(x, x + length, 0.0);
     if (i > 0) {
       const double alpha = row[i - 1];
       e[i - 1] = alpha;
-      std::memcpy(x, row, sizeof(double) * static_cast<size_t>(i - 1));
-      const double rest = paddedDot(x, x, size);
+      std::copy(row, row + i - 1, x);
+      const double rest = paddedDot(x, x, length);
       if (rest > kNegligible) {
         const double beta = std::copysign(std::sqrt(alpha * alpha + rest), -alpha);
         e[i - 1] = beta;
@@ -116,14 +117,15 @@ void tridiagonalise(double* a, int64_t n, int64_t size, double* d, double* e, do
         for (int64_t j = 0; j < i - 1; ++j) x[j] *= inverse;
         x[i - 1] = 1;
       } else {
-        std::memset(x, 0, sizeof(double) * static_cast<size_t>(size));
+        std::fill(x, x + i, 0.0);
       }
     }
     updateAndMultiply(a, size, i, v, w, x, p, pool);
-    for (int64_t j = i; j < size; ++j) p[j] = 0;
-    const double half = 0.5 * tau[i] * tau[i] * paddedDot(p, x, size);
-    for (int64_t j = 0; j < size; ++j) w[j] = tau[i] * p[j] - half * x[j];
-    std::memcpy(row, x, sizeof(double) * static_cast<size_t>(size));
+    for (int64_t j = i; j < length; ++j) p[j] = 0;
+    const double half = 0.5 * tau[i] * tau[i] * paddedDot(p, x, length);
+    for (int64_t j = 0; j < length; ++j) w[j] = tau[i] * p[j] - half * x[j];
+    std::copy(x, x + length, row);
+    std::fill(row + length, row + size, 0.0);
     double* const last = v;
     v = x, x = last;
   }
@@ -132,15 +134,15 @@ void tridiagonalise(double* a, int64_t n, int64_t size, double* d, double* e, do
 namespace {
 
 // L of H(m + kBlock - 1) ... H(m) = I - Y^T L Y, lower triangular: row i is tau_i (e_i - v_i Y^T
-// L), of the rows above it.
-void blockFactor(const double* y, const double* tau, int64_t size, double* factor) {
-  const int64_t stride = rowStride(size);
+// L), of the rows above it. Y is zero from column `length` on.
+void blockFactor(const double* y, int64_t stride, int64_t length, const double* tau,
+                 double* factor) {
   std::fill(factor, factor + kBlock * kBlock, 0.0);
   for (int64_t i = 0; i < kBlock; ++i) {
     double* row = factor + i * kBlock;
     if (tau[i] == 0) continue;
     for (int64_t k = 0; k < i; ++k) {
-      const double along = tau[i] * paddedDot(y + i * stride, y + k * stride, size);
+      const double along = tau[i] * paddedDot(y + i * stride, y + k * stride, length);
       for (int64_t j = 0; j <= k; ++j) row[j] -= along * factor[k * kBlock + j];
     }
     row[i] = tau[i];
@@ -153,8 +155,8 @@ void applyReflectors(const double* reflectors, const double* tau, int64_t n, int
                      double* rows, double* panels, double* factors, ThreadPool& pool) {
   const int64_t blocks = (n + kBlock - 1) / kBlock, stride = rowStride(size);
   pool.parallel(blocks, [=](int64_t block, int) {
-    blockFactor(reflectors + block * kBlock * stride, tau + block * kBlock, size,
-                factors + block * kBlock * kBlock);
+    blockFactor(reflectors + block * kBlock * stride, stride, (block + 1) * kBlock,
+                tau + block * kBlock, factors + block * kBlock * kBlock);
   });
   pool.parallel(size / kWidth, [=](int64_t index, int) {
     double* const panel = panels + index * size * kWidth;  // the vectors in its columns

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cfloat>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -14,7 +15,7 @@
 
 #include "../program/thread_pool.h"
 #include "lower.h"
-#include "simd.h"
+#include "transpose.h"
 
 namespace flatmin {
 namespace FLATMIN_ISA {
@@ -103,8 +104,17 @@ inline void multiplyRows(const double* a, int64_t kStride, int64_t iStride, cons
 
 template <class T>
 inline void transposeTile(const T* from, T* to) {
-  for (int r = 0; r < kPanel<T>; ++r)
-    for (int c = 0; c < kPanel<T>; ++c) to[c * kPanel<T> + r] = from[r * kPanel<T> + c];
+  constexpr int W = kPanel<T>, L = Lanes<T>::count;
+  for (int r = 0; r < W; r += L) {
+    for (int c = 0; c < W; c += L) {
+      typename Lanes<T>::V square[L];
+      FLATMIN_UNROLL
+      for (int i = 0; i < L; ++i) square[i] = load(from + (r + i) * W + c);
+      transpose(square);
+      FLATMIN_UNROLL
+      for (int i = 0; i < L; ++i) store(to + (c + i) * W + r, square[i]);
+    }
+  }
 }
 
 // c = a^T b over k rows, where the product is known to be symmetric: one half computed, then
@@ -202,17 +212,25 @@ inline bool writeRows(const T* m, int64_t n, float* out, ThreadPool& pool) {
   std::atomic<bool> fits{true};
   pool.parallel(size / W, [&](int64_t j, int) {
     const T* panel = tile(m, size, 0, j);
-    float bad = 0;  // x * 0 is 0 or NaN
-    for (int64_t i = 0; i < size * W; ++i) bad += static_cast<float>(panel[i]) * 0.0f;
-    if (bad != 0.0f) fits = false;
+    using V = typename Lanes<T>::V;
+    auto bad = V{} != V{};
+    for (int64_t i = 0; i < size * W; i += Lanes<T>::count) {
+      const V x = load(panel + i);
+      bad |= ~((x >= -FLT_MAX) & (x <= FLT_MAX));
+    }
+    for (int lane = 0; lane < Lanes<T>::count; ++lane)
+      if (bad[lane] != 0) fits = false;
   });
   if (!fits) return false;
   pool.parallel(size / W, [=](int64_t j, int) {
     const T* panel = tile(m, size, 0, j);
     const int64_t columns = std::min(W, n - j * W);
-    for (int64_t r = 0; r < n; ++r)
-      for (int64_t c = 0; c < columns; ++c)
-        out[r * n + j * W + c] = static_cast<float>(panel[r * W + c]);
+    const auto write = [=](auto width) {
+      for (int64_t r = 0; r < n; ++r)
+        for (int64_t c = 0; c < width; ++c)
+          out[r * n + j * W + c] = static_cast<float>(panel[r * W + c]);
+    };
+    columns == W ? write(std::integral_constant<int64_t, W>()) : write(columns);
   });
   return true;
 }
