@@ -1,7 +1,7 @@
 /** A LeNet-5 epoch: 60,000 examples in batches of 100, evaluation left out. */
 import { METHODS, type MethodName, trainingOf } from '../digits.ts';
 import { CPU, flatmin, JS } from '../flatmin.ts';
-import type { Sample, Suite, Target, Works } from '../suite.ts';
+import type { Comparison, Sample, Suite, Target, Works } from '../suite.ts';
 
 const EPOCH = 600;
 const WARM_UP = 3;
@@ -10,6 +10,10 @@ const WARM_UP = 3;
 function stepsOf(method: MethodName, { device }: Target): number {
   if (device === 'js') return 20;
   return method.endsWith('k = 1') ? 100 : EPOCH;
+}
+
+function familyOf(method: MethodName): string {
+  return method.split(',')[0];
 }
 
 async function epoch(method: MethodName, target: Target): Promise<Sample> {
@@ -24,6 +28,7 @@ async function epoch(method: MethodName, target: Target): Promise<Sample> {
 }
 
 const methods = Object.keys(METHODS) as MethodName[];
+const families = [...new Set(methods.map(familyOf))].filter((family) => family !== 'sgd');
 
 export const works: Works = Object.fromEntries(
   methods.map((method) => [method, (target) => epoch(method, target)]),
@@ -41,10 +46,14 @@ export const suite: Suite = {
       subjects: [JS, ...CPU].map((target) => flatmin('lenet5', 'sgd', target)),
       ratio: 'speedup',
     },
-    {
-      name: `methods, ${everyCore.threads} threads`,
-      subjects: methods.map((method) => flatmin('lenet5', method, everyCore, method)),
-      ratio: 'cost',
-    },
+    ...families.map(
+      (family): Comparison => ({
+        name: `${family}, ${everyCore.threads} threads`,
+        subjects: methods
+          .filter((method) => method === 'sgd' || familyOf(method) === family)
+          .map((method) => flatmin('lenet5', method, everyCore, method)),
+        ratio: 'cost',
+      }),
+    ),
   ],
 };

@@ -2,6 +2,7 @@
 // product.
 #pragma once
 
+#include "chunks.h"
 #include "products.h"
 #include "unfold.h"
 
@@ -86,11 +87,15 @@ struct Pieces {
 
 // Σ of n floats, lane by lane.
 static inline float sumRow(const float* x, int64_t n) {
-  vf lanes = {};
+  vf a = {}, b = {}, c = {}, d = {};
   int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) lanes += load(x + i);
-  if (i < n) lanes += loadTail(x + i, n - i);
-  return sumLanes(lanes);
+  for (; i + 4 * kLanes <= n; i += 4 * kLanes) {
+    a += load(x + i), b += load(x + i + kLanes);
+    c += load(x + i + 2 * kLanes), d += load(x + i + 3 * kLanes);
+  }
+  for (; i + kLanes <= n; i += kLanes) a += load(x + i);
+  if (i < n) b += loadTail(x + i, n - i);
+  return sumLanes((a + b) + (c + d));
 }
 
 // The sum of every channel of `images` images.
@@ -100,6 +105,15 @@ static inline void sumPlanes(const float* x, int64_t images, int64_t channels, i
     float sum = 0;
     for (int64_t i = 0; i < images; ++i) sum += sumRow(x + (i * channels + c) * plane, plane);
     sums[c] = sum;
+  });
+}
+
+// Adds `count` arrays, in order, to the first.
+static inline void addPartials(float* partials, int64_t stride, int64_t count, int64_t size,
+                               ThreadPool& pool) {
+  forChunks(pool, size, [=](int64_t begin, int64_t end, int64_t) {
+    for (int64_t part = 1; part < count; ++part)
+      for (int64_t i = begin; i < end; ++i) partials[i] += partials[part * stride + i];
   });
 }
 

@@ -18,5 +18,9 @@ static inline bool suitsDirect(const Convolution& conv) {
 Run conv2dDirect(Instruction& in, const Convolution& conv, Operand x, Operand weight, Operand bias,
                  Operand y);
 
+// Of windows that move by one row. db may be absent.
+Run conv2dDirectGradWeight(Instruction& in, const Convolution& conv, Operand x, Operand dy,
+                           Operand dw, Operand db);
+
 }  // namespace FLATMIN_ISA
 }  // namespace flatmin

@@ -1,8 +1,9 @@
 // conv2dGradWeight: dw = dy * unfolded windows, summed over images and positions; db = the sums of
 // dy. The batch is cut into slices whose number follows from the shape; their sums are added in
 // order.
-#include "chunks.h"
 #include "conv2d.h"
+
+#include "conv2d_direct.h"
 #include "winograd.h"
 #include "winograd_5x5.h"
 
@@ -46,7 +47,8 @@ Run op_conv2dGradWeight(Instruction& in) {
   const Operand x = in.inputs.at(0), dy = in.inputs.at(1), dw = in.outputs.at(0);
   const Operand db = in.outputs.size() > 1 ? in.outputs[1] : Operand{};
   const Convolution conv(in, x, dw);
-  const bool inFloat32 = !conv.isProduct() && suitsWinograd5x5(conv);
+  const bool isDirect = suitsDirect(conv) && conv.windows.strideY == 1;
+  const bool inFloat32 = !conv.isProduct() && (suitsWinograd5x5(conv) || isDirect);
   if (isRounded(in) && (inFloat32 || !multipliesBf16(in))) return roundedFirst(in, conv);
   if (conv.isProduct()) return wholeImages(in, conv);
   const Windows w = conv.windows;
@@ -65,6 +67,7 @@ Run op_conv2dGradWeight(Instruction& in) {
         {conv.images, w.channels, conv.out, w.height, w.width, w.padY, w.padX, w.taps(), 9, false},
         x, dy, dw, db);
   if (suitsWinograd5x5(conv)) return winograd5x5GradWeight(in, conv, x, dy, dw, db);
+  if (isDirect) return conv2dDirectGradWeight(in, conv, x, dy, dw, db);
 
   // A task is a slice of the batch, a group and a part of its input channels.
   const int64_t parts = std::clamp<int64_t>(taps / kPartTaps, 1, std::max<int64_t>(w.channels, 1));
@@ -142,11 +145,7 @@ Run op_conv2dGradWeight(Instruction& in) {
     });
     if (slices == 1) return;
 
-    const int64_t size = dw.size() + (db.id < 0 ? 0 : outs);
-    forChunks(step.pool, size, [&](int64_t first, int64_t end, int64_t) {
-      for (int64_t slice = 1; slice < slices; ++slice)
-        for (int64_t i = first; i < end; ++i) partials[i] += partials[slice * perPartial + i];
-    });
+    addPartials(partials, perPartial, slices, dw.size() + (db.id < 0 ? 0 : outs), step.pool);
     std::memcpy(dw.f32(step), partials, static_cast<size_t>(dw.size()) * sizeof(float));
     if (db.id >= 0)
       std::memcpy(db.f32(step), partials + dw.size(), static_cast<size_t>(outs) * sizeof(float));

@@ -124,8 +124,7 @@ Run winograd5x5GradWeight(Instruction& in, const Convolution& conv, Operand x, O
           });
       });
     });
-    for (int64_t task = 1; task < tasks; ++task)
-      for (int64_t i = 0; i < size; ++i) partials[i] += partials[task * partial + i];
+    addPartials(partials, partial, tasks, size, step.pool);
     for (int64_t i = 0; i < weights; ++i)
       transformTapsBack(partials + i, weights, dw.f32(step) + 25 * i);
     if (db.id >= 0) std::copy_n(partials + kElements * weights, conv.out, db.f32(step));

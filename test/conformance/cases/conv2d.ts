@@ -124,6 +124,12 @@ export const cases: Case[] = [
     padding: [1, 2],
     bias: true,
   }),
+  convolution('few channels, many rows', {
+    x: [2, 3, 200, 79],
+    w: [7, 3, 3, 3],
+    padding: [1, 0],
+    bias: true,
+  }),
   convolution('5×5, odd sizes', { x: [18, 5, 7, 10], w: [7, 5, 5, 5], bias: true }),
   convolution('5×5, padding', { x: [17, 4, 6, 9], w: [8, 4, 5, 5], padding: [2, 1], bias: true }),
   convolution('5×5, padding beyond the kernel', {
