@@ -109,13 +109,24 @@ export function warmRestarts(
   checkNumbers('warmRestarts', { max, min });
   checkNumbers('warmRestarts', { factor }, 1);
   const description = { name: 'warmRestarts', max, min, factor, ...period };
-  return schedule((at) => {
-    let cycle = length;
-    let j = done(at);
-    if (factor === 1) j %= length;
-    for (; j >= cycle; cycle *= factor) j -= cycle;
-    return anneal(max, min, j / cycle);
-  }, description);
+  return schedule((at) => anneal(max, min, shareOfCycle(done(at) / length, factor)), description);
+}
+
+/** A restart within rounding of a step is at that step. */
+const ROUNDING = 1e-12;
+
+/**
+ * How much of its cycle has passed after j = `lengths` × the first cycle's length. Cycle n begins at (fⁿ − 1)/(f − 1)
+ * lengths, so with x = log(1 + (f − 1)·lengths)/log f it is n = ⌊x⌋, and (f^(x−n) − 1)/(f − 1) of it has passed.
+ */
+function shareOfCycle(lengths: number, factor: number): number {
+  const growth = factor - 1;
+  const whole = Math.min(lengths, Number.MAX_VALUE);
+  const perCycle = Math.log1p(growth);
+  const x =
+    factor === 1 ? whole : Math.log1p(Math.min(growth * whole, Number.MAX_VALUE)) / perCycle;
+  const into = Math.max(0, x - Math.floor(x + ROUNDING * (1 + x)));
+  return Math.min(1, factor === 1 ? into : Math.expm1(into * perCycle) / growth);
 }
 
 export interface StepDecayOptions extends Period {
@@ -130,7 +141,8 @@ export function stepDecay(
 ): Schedule {
   const { length, done } = clock('stepDecay', period);
   checkNumbers('stepDecay', { start, factor });
-  return schedule((at) => start * factor ** Math.floor(done(at) / length), {
+  const drops = (at: Progress) => Math.floor(Math.min(done(at) / length, Number.MAX_VALUE));
+  return schedule((at) => start * factor ** drops(at), {
     name: 'stepDecay',
     start,
     factor,

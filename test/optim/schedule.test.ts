@@ -40,6 +40,39 @@ describe('schedules', () => {
     expect(epochs(growing, 8)).toEqual(close([1, 1, 0.6, ...cycle, 1]));
   });
 
+  it.each([
+    [10, 2],
+    [7, 1],
+    [3, 3],
+    [10, 1.5],
+    [5, 1 + 1e-10],
+    [2.5, 1.25],
+    [0.75, 1],
+  ])('restart where cycles of %d growing by %d are added up', (length, factor) => {
+    const rate = warmRestarts(1, { steps: length, factor });
+    let [begin, cycle] = [0, length];
+    for (let j = 0; j < 500; j++) {
+      for (; j >= begin + cycle; cycle *= factor) begin += cycle;
+      const expected = 0.5 * (1 + Math.cos((Math.PI * (j - begin)) / cycle));
+      expect(rate({ step: j + 1, epoch: 0 })).toBeCloseTo(expected, 12);
+    }
+  });
+
+  it('restart at once whatever the lengths of the cycles', () => {
+    for (const steps of [5e-324, 1e-300, 1e-9, 1, 1e9, 1e300]) {
+      for (const factor of [1, 1 + Number.EPSILON, 1.000001, 2, 1e300]) {
+        const rate = warmRestarts(1, { steps, factor, min: 0.5 });
+        for (const step of [1, 2, 2e9, Number.MAX_SAFE_INTEGER]) {
+          const lr = rate({ step, epoch: 0 });
+          expect(lr >= 0.5 && lr <= 1, `${lr} at step ${step} of ${JSON.stringify(rate)}`).toBe(
+            true,
+          );
+        }
+      }
+    }
+    expect(stepDecay(1, { steps: 5e-324, factor: 1 })({ step: 9, epoch: 0 })).toBe(1);
+  });
+
   it('warm up', () => {
     expect(steps(warmup(1, { steps: 4 }), 6)).toEqual([0.25, 0.5, 0.75, 1, 1, 1]);
     expect(epochs(warmup(1, { epochs: 2 }), 4)).toEqual([0.5, 1, 1, 1]);
