@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from 'commander';
 import { DEVICES, type DeviceName, isDeviceName } from '../backend/device.ts';
-import { nearest } from './nearest.ts';
+import { nearest } from '../nearest.ts';
 
 /** Parsers of arguments for commander, which puts the option's name before their messages. */
 

@@ -1,6 +1,6 @@
+import { show } from '../arguments.ts';
 import { FlatminError } from '../errors.ts';
 import { type Shape, sizeOf } from '../graph/types.ts';
-import { show } from './options.ts';
 
 /** A tensor in the caller's memory, row-major. */
 export interface ArrayTensor {

@@ -1,9 +1,9 @@
+import { show } from '../arguments.ts';
 import { FlatminError } from '../errors.ts';
 import type { Shape } from '../graph/types.ts';
 import { checkRecord, type Params } from './arrays.ts';
 import { type BindOptions, BoundOptimizer } from './bound.ts';
 import { isOptimizer, type Optimizer, type Parameter } from './optimizer.ts';
-import { show } from './options.ts';
 
 /** A parameter as groups see it. */
 export interface Described {

@@ -1,3 +1,4 @@
+import { show } from '../arguments.ts';
 import { FlatminError } from '../errors.ts';
 import { type AdamwOptions, adamw } from './adamw.ts';
 import type { Params } from './arrays.ts';
@@ -5,7 +6,6 @@ import type { BindOptions, BoundOptimizer } from './bound.ts';
 import { type Described, type Group, groups, type Match } from './groups.ts';
 import { type MuonOptions, muon } from './muon.ts';
 import type { Optimizer } from './optimizer.ts';
-import { show } from './options.ts';
 
 export interface MuonWithAdamWOptions {
   readonly muon: MuonOptions;

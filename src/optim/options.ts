@@ -1,12 +1,9 @@
-import { inspect } from 'node:util';
 import { z } from 'zod';
+import { show, unknownOption } from '../arguments.ts';
 import { FlatminError } from '../errors.ts';
 import type { Schedule } from './schedule.ts';
 
 /** Pieces of the optimizers' option schemas; messages say what was expected and what came. */
-
-export const show = (value: unknown): string =>
-  inspect(value, { depth: 1, breakLength: Number.POSITIVE_INFINITY });
 
 const number = (expected: string, holds: (value: number) => boolean) =>
   z.custom<number>((value) => typeof value === 'number' && holds(value), {
@@ -69,7 +66,23 @@ export function checkOptions<S extends z.ZodType>(
   if (result.success) return result.data;
   const complaints = result.error.issues.map((issue) => {
     const path = issue.path.join('.');
-    return path === '' ? issue.message : `${path}: ${issue.message}`;
+    const message =
+      issue.code === 'unrecognized_keys'
+        ? unknownOption(issue.keys[0], namesOf(schema, issue.path))
+        : issue.message;
+    return path === '' ? message : `${path}: ${message}`;
   });
   throw new FlatminError('FLATMIN_ARGUMENT', `${name}: ${complaints.join('; ')}`);
+}
+
+/** Names of an object's schema, or of the one that lies at a path within it. */
+function namesOf(schema: unknown, [first, ...rest]: readonly PropertyKey[]): string[] {
+  if (schema instanceof z.ZodPipe) return namesOf(schema.in, [first, ...rest]);
+  if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault) {
+    return namesOf(schema.unwrap(), [first, ...rest]);
+  }
+  if (!(schema instanceof z.ZodObject)) return [];
+  return first === undefined
+    ? Object.keys(schema.shape)
+    : namesOf(schema.shape[first as string], rest);
 }

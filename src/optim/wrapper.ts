@@ -1,9 +1,10 @@
 import type { z } from 'zod';
+import { show } from '../arguments.ts';
 import { FlatminError } from '../errors.ts';
 import type { Params } from './arrays.ts';
 import { type BindOptions, BoundOptimizer } from './bound.ts';
 import { isOptimizer, type Optimizer, type OptimizerTrace } from './optimizer.ts';
-import { checkOptions, show } from './options.ts';
+import { checkOptions } from './options.ts';
 
 /** A method over any base: `f(base, options)` for `fit`, `f(params, base, options)` bound to the caller's arrays. */
 export interface Wrapper<O> {

@@ -1,10 +1,10 @@
+import { checkWhole } from '../arguments.ts';
 import { openStore } from '../backend/device.ts';
 import { FlatminError } from '../errors.ts';
 import type { Shape, TensorType } from '../graph/types.ts';
 import { describeModel, type Layer, parameterKey } from '../nn/layer.ts';
 import { crossEntropy } from '../nn/loss.ts';
 import { STATUS_KEY } from '../ops/status.ts';
-import { checkWhole } from './arguments.ts';
 import { TrainedModel } from './model.ts';
 import { OptimizerStep } from './optimizer-step.ts';
 import { declareParameters } from './parameters.ts';

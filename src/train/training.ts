@@ -1,3 +1,4 @@
+import { checkWhole } from '../arguments.ts';
 import type { RunOptions, RunResult, Store } from '../backend/backend.ts';
 import { type DeviceName, openStore } from '../backend/device.ts';
 import type { AnyDataset } from '../data/dataset.ts';
@@ -10,7 +11,6 @@ import { crossEntropy, type Loss } from '../nn/loss.ts';
 import { type NonFinitePolicy, STATUS_KEY } from '../ops/status.ts';
 import type { Optimizer } from '../optim/optimizer.ts';
 import { permutation, STREAM } from '../random/philox.ts';
-import { checkWhole } from './arguments.ts';
 import { batches } from './batches.ts';
 import { type Evaluation, Evaluator } from './evaluate.ts';
 import type { ModelOnStore } from './model.ts';

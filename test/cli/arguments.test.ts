@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { nonNegative, oneOf, wholeFrom } from '../../src/cli/arguments.ts';
-import { nearest } from '../../src/cli/nearest.ts';
+import { nearest } from '../../src/nearest.ts';
 
 describe('numbers', () => {
   it('are read in the usual ways of writing', () => {
@@ -26,6 +26,8 @@ describe('names', () => {
     expect(nearest('shampo', names)).toBe('shampoo');
     expect(nearest('adam', names)).toBe('adamw');
     expect(nearest('gradient', names)).toBeUndefined();
+    expect(nearest('batchSize', ['batch', 'seed'])).toBe('batch');
+    expect(nearest('learningRate', ['batch', 'lr'])).toBe('lr');
   });
 
   it('must be known', () => {

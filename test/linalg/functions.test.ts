@@ -237,10 +237,10 @@ describe('matrix functions refuse', () => {
       [
         "FLATMIN_ARGUMENT: inverseRoot: p: expected a finite number above 0, got undefined",
         "FLATMIN_ARGUMENT: inverseRoot: p: expected a finite number above 0, got 0; ridge: expected a finite number of at least 0, got -1; epsilon: expected a finite number of at least 0, got NaN; method: Invalid option: expected one of "eigh"|"newton"",
-        "FLATMIN_ARGUMENT: inverseRoot: Unrecognized key: "rigde"",
+        "FLATMIN_ARGUMENT: inverseRoot: Unknown option "rigde"; did you mean "ridge"?",
         "FLATMIN_ARGUMENT: orthogonalize: method: Invalid option: expected one of "newton-schulz"|"polar-express"|"exact"",
         "FLATMIN_ARGUMENT: device must be one of auto, js, cpu, cuda, cuda:1, …, got "gpu"",
-        "FLATMIN_ARGUMENT: eigh: Unrecognized key: "thread"",
+        "FLATMIN_ARGUMENT: eigh: Unknown option "thread"; did you mean "threads"?",
       ]
     `);
   });

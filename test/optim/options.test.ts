@@ -141,7 +141,7 @@ describe('options', () => {
         const message = refusal(() => make({ lr: 0.1, [option]: value } as never));
         expect(message).toContain(option);
         // Not because the method has no such option.
-        const unknown = message.includes(`Unrecognized key: "${option}"`);
+        const unknown = message.includes(`Unknown option "${option}"`);
         expect(unknown).toBe(option === 'learningRate');
         expect(message.length).toBeLessThan(200);
       }
@@ -176,7 +176,7 @@ describe('options', () => {
       [
         "lion: lr: expected a finite number of at least 0 or a schedule, got -1",
         "lion: lr: expected a finite number of at least 0 or a schedule, got 'fast'; betas.1: expected a number of at least 0 and below 1, got 1",
-        "sgd: Unrecognized key: "momentun"",
+        "sgd: Unknown option "momentun"; did you mean "momentum"?",
         "sgd: nesterov: Invalid input: expected boolean, received string",
         "adamw: betas: expected two numbers of at least 0 and below 1, got [ 0.9 ]; eps: expected a finite number above 0, got 0",
         "shampoo: beta: expected a number from 0 to 1, got 2; rootsEvery: expected a whole number of at least 1, got 0.5",
