@@ -15,11 +15,14 @@ export interface FitOptions extends TrainingOptions {
   /** Passes over the training data. */
   readonly epochs: number;
   /** Called before the first step with what the checkpoint brought back: finished epochs, and where to go on. */
-  readonly onStart?: (history: readonly EpochMetrics[], position: Readonly<Position>) => void;
-  /** Called in order for every step, some time after it was taken. */
-  readonly onStep?: (report: StepReport) => void;
+  readonly onStart?: (history: readonly EpochMetrics[], position: Readonly<Position>) => unknown;
+  /**
+   * Called in order for every step, some 50 ms at most after it was taken. While a promise of it is pending no further
+   * report is given and training pauses.
+   */
+  readonly onStep?: (report: StepReport) => unknown;
   /** Called after every epoch's evaluation. */
-  readonly onEpoch?: (metrics: EpochMetrics) => void;
+  readonly onEpoch?: (metrics: EpochMetrics) => unknown;
   /** Stops between two steps; `fit` then throws `FLATMIN_ABORTED`. */
   readonly signal?: AbortSignal;
   /** File for checkpoints: written after every epoch and when stopped. */
@@ -36,6 +39,8 @@ export interface Fitted {
 /**
  * Trains a model: `epochs` passes over `data.train` in batches, an evaluation on `data.test` after each.
  * Equal options and seed give equal results to the bit on one backend, whatever the number of threads.
+ * Promises of callbacks are awaited; what a callback throws or its promise is rejected with stops the training, and `fit`
+ * rejects with it.
  */
 export async function fit(model: Layer, data: TrainingData, options: FitOptions): Promise<Fitted> {
   const { epochs, signal, checkpoint } = options;
@@ -53,7 +58,7 @@ export async function fit(model: Layer, data: TrainingData, options: FitOptions)
   const save = () => {
     if (checkpoint !== undefined) saveCheckpoint(checkpoint, training, history);
   };
-  options.onStart?.(history, training.position);
+  await options.onStart?.(history, training.position);
   while (training.position.epoch < epochs) {
     const done = await training.epoch({ signal, onStep: options.onStep });
     if (done === undefined) {
@@ -74,7 +79,7 @@ export async function fit(model: Layer, data: TrainingData, options: FitOptions)
     };
     history.push(metrics);
     save();
-    options.onEpoch?.(metrics);
+    await options.onEpoch?.(metrics);
   }
   return { model: new TrainedModel(training), history };
 }

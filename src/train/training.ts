@@ -12,6 +12,7 @@ import { type NonFinitePolicy, STATUS_KEY } from '../ops/status.ts';
 import type { Optimizer } from '../optim/optimizer.ts';
 import { permutation, STREAM } from '../random/philox.ts';
 import { batches } from './batches.ts';
+import { Deliveries } from './deliveries.ts';
 import { type Evaluation, Evaluator } from './evaluate.ts';
 import type { ModelOnStore } from './model.ts';
 import { OptimizerStep, type StepResult } from './optimizer-step.ts';
@@ -74,6 +75,12 @@ export interface StepReport extends StepResult {
   readonly epoch: number;
   /** Rows of the epoch seen, this step included. */
   readonly row: number;
+}
+
+export interface EpochOptions {
+  readonly signal?: AbortSignal;
+  /** Told of every step in order. While a promise of it is pending no steps are begun; what it throws ends the epoch. */
+  readonly onStep?: (report: StepReport) => unknown;
 }
 
 /** A model on a device with its data, its optimizer's state and its place in the training. */
@@ -176,9 +183,7 @@ export class Training implements ModelOnStore {
    * Trains to the end of the current epoch, or to where `signal` stops it (then `position.row` > 0).
    * Returns the epoch's mean loss and training seconds, or `undefined` when it was stopped.
    */
-  async epoch(
-    options: { signal?: AbortSignal; onStep?: (report: StepReport) => void } = {},
-  ): Promise<{ loss: number; seconds: number } | undefined> {
+  async epoch(options: EpochOptions = {}): Promise<{ loss: number; seconds: number } | undefined> {
     const { position } = this;
     const source = { seed: this.seed, stream: STREAM.shuffle, step: position.epoch };
     this.#train.setOrder(permutation(source, this.rows));
@@ -193,10 +198,31 @@ export class Training implements ModelOnStore {
     return { loss: position.lossSum / this.rows, seconds: position.seconds };
   }
 
-  /** Batches of one size. */
+  /** Batches of one size: in one run, or in several where `onStep` keeps it waiting. */
   async #run(
     part: readonly { offset: number; rows: number }[],
-    { signal, onStep }: { signal?: AbortSignal; onStep?: (report: StepReport) => void },
+    { signal, onStep }: EpochOptions,
+  ): Promise<void> {
+    let left = part;
+    while (left.length > 0 && !signal?.aborted) {
+      const pause = new AbortController();
+      const told = onStep && new Deliveries(onStep, () => pause.abort());
+      const before = this.position.step;
+      const signals = signal === undefined ? [pause.signal] : [pause.signal, signal];
+      try {
+        await this.#steps(left, AbortSignal.any(signals), told);
+      } finally {
+        await told?.settled();
+      }
+      left = left.slice(this.position.step - before);
+    }
+  }
+
+  /** As many of them as are taken before `signal` stops the run. */
+  async #steps(
+    part: readonly { offset: number; rows: number }[],
+    signal: AbortSignal,
+    told?: Deliveries<StepReport>,
   ): Promise<void> {
     const { position } = this;
     const { rows } = part[0];
@@ -204,11 +230,12 @@ export class Training implements ModelOnStore {
     const step = this.steps.get(rows) as OptimizerStep;
     const account = (result: RunResult) => {
       const seen = position.step - first.step;
-      for (const told of step.results(result, first.step + 1, seen)) {
+      for (const report of step.results(result, first.step + 1, seen)) {
         position.step += 1;
         position.row += rows;
-        position.lossSum += told.loss * rows;
-        onStep?.({ step: position.step, epoch: position.epoch, row: position.row, ...told });
+        position.lossSum += report.loss * rows;
+        const { step, epoch, row } = position;
+        told?.push({ step, epoch, row, ...report });
       }
     };
     const moments: Moment[] = part.map(({ offset }, i) => ({
@@ -218,7 +245,7 @@ export class Training implements ModelOnStore {
       offset,
     }));
     const started = performance.now();
-    const run: RunOptions = { signal, onProgress: onStep && account };
+    const run: RunOptions = { signal, onProgress: told && account };
     try {
       account(await step.run(moments, run));
     } finally {
