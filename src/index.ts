@@ -1,8 +1,20 @@
 export { DEVICES, type DeviceName } from './backend/device.ts';
+export { CIFAR10_CLASSES, loadCifar10 } from './data/cifar10.ts';
+export { parseConll, readConll, type Sentence } from './data/conll.ts';
+export { type CsvOptions, parseCsv, readCsv, type Table } from './data/csv.ts';
 export type { AnyDataset, Dataset, RegressionDataset } from './data/dataset.ts';
 export { standardise } from './data/dataset.ts';
 export { syntheticDigits } from './data/digits.ts';
 export { loadMnist } from './data/mnist.ts';
+export { type SpanScore, spanF1 } from './data/spans.ts';
+export {
+  type SplitOptions,
+  splitRows,
+  TableTransform,
+  type TransformJSON,
+  type TransformOptions,
+} from './data/table.ts';
+export { Vocabulary, WORD_SHAPES, type WordShape, wordShape } from './data/vocabulary.ts';
 export { type ErrorCode, FlatminError } from './errors.ts';
 export type { Value } from './graph/graph.ts';
 export type { Precision } from './graph/precision.ts';
