@@ -1,6 +1,7 @@
 /** Checks that all public functions share: whoever calls them with something else gets a `FLATMIN_ARGUMENT` that says so. */
 import { inspect, types } from 'node:util';
 import { FlatminError } from './errors.ts';
+import type { DType } from './graph/types.ts';
 import { nearest } from './nearest.ts';
 
 export const show = (value: unknown): string =>
@@ -62,3 +63,7 @@ export function unknownOption(name: string, known: readonly string[]): string {
 export const isFloat32Array = types.isFloat32Array;
 export const isInt32Array = types.isInt32Array;
 export const isUint8Array = types.isUint8Array;
+
+/** What the network takes: whole numbers where `dtype` is `i32`, others elsewhere. */
+export const isArrayOf = (dtype: DType, value: unknown): value is Float32Array | Int32Array =>
+  dtype === 'i32' ? isInt32Array(value) : isFloat32Array(value);

@@ -52,6 +52,9 @@ export interface Evaluated {
   readonly grads: Grads;
 }
 
+/** Programs that are kept for the shapes observed last. */
+const PROGRAMS = 16;
+
 type Closure = () => Evaluated | Promise<Evaluated>;
 
 /** Runs a phase of a step, or all of it. */
@@ -269,8 +272,12 @@ export class BoundOptimizer {
         fill(data);
         this.#store.write(key, data);
       }
-      this.#programs.set(key, known);
     }
+    // The last one used stands last.
+    this.#programs.delete(key);
+    this.#programs.set(key, known);
+    const [oldest] = this.#programs.keys();
+    if (this.#programs.size > PROGRAMS) this.#programs.delete(oldest);
     return known;
   }
 

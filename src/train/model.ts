@@ -1,11 +1,7 @@
 import type { Store } from '../backend/backend.ts';
-import { FlatminError } from '../errors.ts';
-import { compile } from '../graph/compile.ts';
-import { Graph } from '../graph/graph.ts';
-import { Program } from '../graph/program.ts';
-import { type Shape, sizeOf, type TensorType } from '../graph/types.ts';
-import { type Layer, type ParameterSpec, parameterKey, Scope } from '../nn/layer.ts';
-import { assign } from '../ops/assign.ts';
+import type { Shape, TensorType } from '../graph/types.ts';
+import { type Layer, type ParameterSpec, parameterKey } from '../nn/layer.ts';
+import { Predictor } from './predictor.ts';
 import { writeSafetensors } from './safetensors.ts';
 import {
   type Loaded,
@@ -15,6 +11,7 @@ import {
   type StateKeys,
   writeState,
 } from './state-dict.ts';
+import type { Turns } from './turns.ts';
 
 export interface Tensor {
   readonly data: Float32Array;
@@ -30,20 +27,24 @@ export interface ModelOnStore {
   readonly store: Store;
   /** Type of a batch of inputs. */
   readonly input: TensorType;
+  /** Of all that runs on the store. */
+  readonly turns: Turns;
 }
 
 /** A model after training. */
 export class TrainedModel {
   readonly #training: ModelOnStore;
-  readonly #programs = new Map<number, { program: Program; output: string; shape: Shape }>();
+  readonly #predictor: Predictor;
 
   constructor(training: ModelOnStore) {
     this.#training = training;
+    this.#predictor = new Predictor(training);
   }
 
   /** Copies of the trained tensors by name. */
   parameters(): Record<string, Tensor> {
-    const { params, store } = this.#training;
+    const { params, store, turns } = this.#training;
+    turns.expectIdle();
     return Object.fromEntries(
       params.map(({ name, shape }) => [
         name,
@@ -54,11 +55,13 @@ export class TrainedModel {
 
   /** The same as state, with tensors that are not trained as running statistics, for `loadStateDict` of a model of the same layers. */
   stateDict(): StateDict {
+    this.#training.turns.expectIdle();
     return readState(this.#training.store, this.#keys());
   }
 
   /** Takes over a model's tensors; `FLATMIN_CHECKPOINT` lists those missing, unexpected or of another shape. */
   loadStateDict(state: StateDict, options?: LoadOptions): Loaded {
+    this.#training.turns.expectIdle();
     return writeState(this.#training.store, this.#keys(), state, options);
   }
 
@@ -69,43 +72,24 @@ export class TrainedModel {
 
   /**
    * Outputs for inputs as the network takes them (normalised, or an Int32Array of tokens): rows of `input.shape` one
-   * after the other. Returns [rows, …].
+   * after the other, as many as there are. Returns [rows, …]. Rows are worked on 256 at a time, so a layer of one's own
+   * must not mix them in evaluation.
    */
   predict(inputs: Float32Array | Int32Array): Tensor {
-    const { input, store } = this.#training;
-    if (inputs instanceof Int32Array !== (input.dtype === 'i32')) {
-      throw new FlatminError(
-        'FLATMIN_ARGUMENT',
-        `predict expects ${input.dtype === 'i32' ? 'tokens as an Int32Array' : 'a Float32Array'}`,
-      );
-    }
-    const width = sizeOf(input.shape.slice(1));
-    const rows = inputs.length / width;
-    if (!Number.isInteger(rows)) {
-      throw new FlatminError(
-        'FLATMIN_ARGUMENT',
-        `predict expects rows of [${input.shape.slice(1).join(', ')}], ${width} numbers each, got ${inputs.length} numbers`,
-      );
-    }
-    const { program, output, shape } = this.#program(rows);
-    store.write(`predict/${rows}/inputs`, inputs);
-    program.runSync([{ step: 1, epoch: 0, seed: 0, offset: 0 }]);
-    return { data: store.read(output) as Float32Array, shape };
+    this.#predictor.check(inputs);
+    this.#training.turns.expectIdle();
+    return this.#predictor.run(inputs);
   }
 
-  #program(rows: number) {
-    const known = this.#programs.get(rows);
-    if (known !== undefined) return known;
-    const { input, store, model } = this.#training;
-    const graph = new Graph();
-    const shape = [rows, ...input.shape.slice(1)];
-    const x = graph.stored(`predict/${rows}/inputs`, { dtype: input.dtype, shape });
-    const y = model(x, new Scope(graph, false));
-    const output = `predict/${rows}/outputs`;
-    assign([graph.stored(output, y.type)], [y]);
-    const made = { program: new Program(compile(graph), store), output, shape: y.shape };
-    this.#programs.set(rows, made);
-    return made;
+  /**
+   * The same off the main thread, to the bit: inputs are copied at the call. Calls take turns, with `async` steps too;
+   * until they have ended whatever is not asynchronous throws `FLATMIN_BUSY`. On the JavaScript backend the work is done
+   * on the main thread, after the call returns.
+   */
+  async predictAsync(inputs: Float32Array | Int32Array): Promise<Tensor> {
+    this.#predictor.check(inputs);
+    const own = inputs.slice();
+    return this.#training.turns.take(() => this.#predictor.runAsync(own));
   }
 
   /** Writes the model's tensors alone as safetensors; equal runs write equal files. */

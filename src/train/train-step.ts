@@ -1,4 +1,5 @@
-import { checkWhole } from '../arguments.ts';
+import { checkOneOf, checkWhole } from '../arguments.ts';
+import type { RunResult } from '../backend/backend.ts';
 import { openStore } from '../backend/device.ts';
 import { FlatminError } from '../errors.ts';
 import type { Shape, TensorType } from '../graph/types.ts';
@@ -20,6 +21,8 @@ import {
   writeState,
 } from './state-dict.ts';
 import type { TrainingOptions } from './training.ts';
+import { Turns } from './turns.ts';
+import { checkBatch } from './whole-batch.ts';
 
 export interface TrainStepOptions extends Omit<TrainingOptions, 'accumulate'> {
   /** Shape of one example, as the network takes it. */
@@ -33,9 +36,15 @@ export interface TrainStep {
   /**
    * One optimizer step on a batch: inputs [batch, …] as the network takes them; targets are one class index a row of the
    * output, where −1 is padding for `tokenCrossEntropy()`, or for losses of numbers as `squaredError()` a Float32Array of
-   * the output's shape. Returns the loss before the step.
+   * the output's shape. Returns the loss before the step, when all work is done: `async` leaves the main thread free.
    */
-  (inputs: Float32Array | Int32Array, targets: Int32Array | Float32Array): number;
+  (inputs: Inputs, targets: Targets): number;
+  /**
+   * The same off the main thread, to the bit: arrays are copied at the call. Calls take turns, with `predictAsync` too;
+   * until they have ended whatever is not asynchronous throws `FLATMIN_BUSY`. On the JavaScript backend the work is done
+   * on the main thread, after the call returns.
+   */
+  async(inputs: Inputs, targets: Targets): Promise<number>;
   readonly model: TrainedModel;
   /** Parameters, optimizer state and count of steps: all that the coming steps depend on. */
   stateDict(): StateDict;
@@ -46,7 +55,9 @@ export interface TrainStep {
   loadStateDict(state: StateDict, options?: LoadOptions): Loaded;
 }
 
-const ARRAYS = { f32: Float32Array, i32: Int32Array };
+type Inputs = Float32Array | Int32Array;
+type Targets = Int32Array | Float32Array;
+
 const INPUTS = 'batch/inputs';
 const TARGETS = 'batch/targets';
 
@@ -54,15 +65,8 @@ const TARGETS = 'batch/targets';
 export function trainStep(model: Layer, options: TrainStepOptions): TrainStep {
   const batch = checkWhole('batch', options.batch ?? 32, 1);
   const seed = checkWhole('seed', options.seed ?? 0, 0);
-  const dtype = options.inputType ?? 'f32';
-  if (!Object.hasOwn(ARRAYS, dtype)) {
-    throw new FlatminError(
-      'FLATMIN_ARGUMENT',
-      `inputType must be one of f32, i32, got ${JSON.stringify(dtype)}`,
-    );
-  }
-  const Inputs = ARRAYS[dtype];
-  const input = { dtype, shape: [batch, ...options.input] };
+  const dtype = checkOneOf('inputType', options.inputType ?? 'f32', ['f32', 'i32']);
+  const input: TensorType = { dtype, shape: [batch, ...options.input] };
   const store = openStore(options);
   const { params, buffers, output } = describeModel(model, input);
   const loss = options.loss ?? crossEntropy();
@@ -91,13 +95,10 @@ export function trainStep(model: Layer, options: TrainStepOptions): TrainStep {
     ],
   });
   let taken = 0;
-  const run = (inputs: Float32Array | Int32Array, targets: Int32Array | Float32Array): number => {
-    if (!(inputs instanceof Inputs) || !(targets instanceof (values ? Float32Array : Int32Array))) {
-      throw new FlatminError(
-        'FLATMIN_ARGUMENT',
-        `A step takes inputs as ${Inputs === Int32Array ? 'an Int32Array' : 'a Float32Array'} and ${values ? 'targets as a Float32Array' : 'labels as an Int32Array'}`,
-      );
-    }
+  const turns = new Turns();
+  const check = (inputs: Inputs, targets: Targets): void => {
+    checkBatch('inputs', inputs, input);
+    checkBatch(values ? 'targets' : 'labels', targets, targetsType);
     const bad = values ? -1 : targets.findIndex((label) => label < least || label >= classes);
     if (bad !== -1) {
       throw new FlatminError(
@@ -105,20 +106,36 @@ export function trainStep(model: Layer, options: TrainStepOptions): TrainStep {
         `Label ${targets[bad]} of row ${bad} is outside ${least} … ${classes - 1}`,
       );
     }
+  };
+  const moments = (inputs: Inputs, targets: Targets) => {
     store.write(INPUTS, inputs);
     store.write(TARGETS, targets);
-    const { reports } = step.runSync([{ step: taken + 1, epoch: 0, seed, offset: 0 }]);
+    return [{ step: taken + 1, epoch: 0, seed, offset: 0 }];
+  };
+  const settled = ({ reports }: RunResult): number => {
     taken += 1;
     return reports[0];
   };
+  const run = (inputs: Inputs, targets: Targets): number => {
+    check(inputs, targets);
+    turns.expectIdle();
+    return settled(step.runSync(moments(inputs, targets)));
+  };
+  const runAsync = async (inputs: Inputs, targets: Targets): Promise<number> => {
+    check(inputs, targets);
+    const [ownInputs, ownTargets] = [inputs.slice(), targets.slice()];
+    return turns.take(async () => settled(await step.run(moments(ownInputs, ownTargets))));
+  };
   store.declare(STEP_KEY, { dtype: 'i32', shape: [1] });
   const settle = (): StateKeys => {
+    turns.expectIdle();
     store.write(STEP_KEY, Int32Array.of(taken));
     const names = [...params, ...buffers].map((p) => parameterKey(p.name));
     return byKey([...names, ...step.stateKeys, STATUS_KEY, STEP_KEY]);
   };
   return Object.assign(run, {
-    model: new TrainedModel({ model, params, buffers, store, input }),
+    async: runAsync,
+    model: new TrainedModel({ model, params, buffers, store, input, turns }),
     stateDict: () => readState(store, settle()),
     loadStateDict: (state: StateDict, options?: LoadOptions) => {
       const loaded = writeState(store, settle(), state, options);

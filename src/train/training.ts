@@ -19,6 +19,7 @@ import { OptimizerStep, type StepResult } from './optimizer-step.ts';
 import { declareParameters } from './parameters.ts';
 import { DatasetSource } from './source.ts';
 import { byKey, readState, type StateDict, type StateKeys, writeState } from './state-dict.ts';
+import { Turns } from './turns.ts';
 
 export interface TrainingData<D extends AnyDataset = AnyDataset> {
   readonly train: D;
@@ -95,6 +96,7 @@ export class Training implements ModelOnStore {
   readonly input: TensorType;
   /** The compiled step for each size of batch, the full one first. */
   readonly steps: ReadonlyMap<number, OptimizerStep>;
+  readonly turns = new Turns();
   position: Position = { ...START };
   /** What a checkpoint must have been written under to be resumed. */
   readonly configuration: object;

@@ -213,15 +213,15 @@ describe('layers of sequences', () => {
     expect(() =>
       step(Float32Array.of(0, 1, 2), Int32Array.of(0, 1, 1)),
     ).toThrowErrorMatchingInlineSnapshot(
-      `[FlatminError: A step takes inputs as an Int32Array and labels as an Int32Array]`,
+      `[FlatminError: The inputs of a step must be an Int32Array, got Float32Array(3) [ 0, 1, 2 ]]`,
     );
     expect(() => step.model.predict(Float32Array.of(0, 1, 2))).toThrowErrorMatchingInlineSnapshot(
-      `[FlatminError: predict expects tokens as an Int32Array]`,
+      `[FlatminError: The inputs of predict must be tokens in an Int32Array, got Float32Array(3) [ 0, 1, 2 ]]`,
     );
     expect(() =>
       trainStep(tagger(), { ...options, inputType: 'u8' as 'i32' }),
     ).toThrowErrorMatchingInlineSnapshot(
-      `[FlatminError: inputType must be one of f32, i32, got "u8"]`,
+      `[FlatminError: inputType must be one of f32, i32, got 'u8']`,
     );
   });
 });
