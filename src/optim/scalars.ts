@@ -2,6 +2,8 @@ import type { Section, Value } from '../graph/graph.ts';
 
 /** Scalars that some methods compute along the way. */
 export interface StepScalars {
+  /** With `onNonFinite: 'skip'`: 1 in a step that was left out, 0 in one that was taken. */
+  readonly skipped?: number;
   /** SAM's L(θ + ε̂) − L(θ), in the steps that climb. */
   readonly sharpness?: number;
   /** Lion's angle between c and sign(c), in radians, of all tensors as one vector. */

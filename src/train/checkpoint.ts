@@ -1,36 +1,40 @@
+import { existsSync } from 'node:fs';
 import { z } from 'zod';
 import { FlatminError } from '../errors.ts';
+import { differences } from './differences.ts';
+import { anyNumber, firstFault, toJson } from './json-numbers.ts';
 import { readSafetensors, writeSafetensors } from './safetensors.ts';
 import type { Position, Training } from './training.ts';
 
-/** Results so far, one entry a finished epoch. */
-export interface EpochMetrics {
+const FORMAT = 'flatmin checkpoint 2';
+
+const whole = z.int().nonnegative();
+const seconds = z.number().nonnegative();
+
+export const metricsSchema = z.object({
   /** From 1. */
-  readonly epoch: number;
-  readonly trainLoss: number;
-  readonly testLoss?: number;
-  readonly testAccuracy?: number;
+  epoch: z.int().positive(),
+  /** Mean over the steps that were taken, NaN where none was. */
+  trainLoss: anyNumber,
+  testLoss: anyNumber.optional(),
+  testAccuracy: anyNumber.optional(),
   /** Training alone, without evaluation. */
-  readonly epochSeconds: number;
-}
+  epochSeconds: seconds,
+});
+
+/** Results so far, one entry a finished epoch. */
+export type EpochMetrics = Readonly<z.output<typeof metricsSchema>>;
 
 const savedSchema = z.object({
   position: z.object({
-    step: z.number(),
-    epoch: z.number(),
-    row: z.number(),
-    lossSum: z.number(),
-    seconds: z.number(),
-  }),
-  history: z.array(
-    z.object({
-      epoch: z.number(),
-      trainLoss: z.number(),
-      testLoss: z.number().optional(),
-      testAccuracy: z.number().optional(),
-      epochSeconds: z.number(),
-    }),
-  ),
+    step: whole,
+    epoch: whole,
+    row: whole,
+    lossSum: anyNumber,
+    counted: z.number().nonnegative(),
+    seconds,
+  }) satisfies z.ZodType<Position>,
+  history: z.array(metricsSchema),
 });
 
 /** Everything a training needs to go on as if it had never stopped. */
@@ -48,32 +52,70 @@ export function saveCheckpoint(
   writeSafetensors(path, {
     tensors,
     metadata: {
-      format: 'flatmin checkpoint 1',
-      training: JSON.stringify({ position: training.position, history }),
-      configuration: JSON.stringify(training.configuration),
+      format: FORMAT,
+      training: toJson({ position: training.position, history }),
+      configuration: toJson(training.configuration),
     },
   });
 }
 
-/** Puts a checkpoint back; `FLATMIN_CHECKPOINT` lists what does not fit. */
+/**
+ * Puts a checkpoint back, all of it or nothing, and returns the history; none where there is no file. `FLATMIN_DATA`
+ * names a file that is damaged, `FLATMIN_CHECKPOINT` what of it does not fit.
+ */
 export function loadCheckpoint(path: string, training: Training): EpochMetrics[] {
+  if (!existsSync(path)) return [];
   const { tensors, metadata } = readSafetensors(path);
   const refuse = (why: string) => new FlatminError('FLATMIN_CHECKPOINT', `${path}: ${why}`);
-  if (metadata.format !== 'flatmin checkpoint 1') {
-    throw refuse('this is not a flatmin checkpoint of version 1');
+  if (metadata.format !== FORMAT) {
+    const found = JSON.stringify(metadata.format) ?? 'none';
+    throw refuse(`this is not a ${FORMAT}; its format is ${found}`);
   }
-  const configuration = JSON.stringify(training.configuration);
-  if (metadata.configuration !== configuration) {
+  const field = <T>(name: 'training' | 'configuration', schema: z.ZodType<T>): T => {
+    let json: unknown;
+    try {
+      json = JSON.parse(metadata[name]);
+    } catch {
+      throw refuse(`its metadata.${name} is not JSON`);
+    }
+    const { data, error } = schema.safeParse(json);
+    if (error !== undefined) throw refuse(`its metadata.${name}.${firstFault(error)}`);
+    return data as T;
+  };
+  const configuration = JSON.parse(toJson(training.configuration));
+  const changes = differences(field('configuration', z.looseObject({})), configuration);
+  if (changes !== '') {
     throw refuse(
-      `it was written by another configuration. It has ${metadata.configuration}, this run is ${configuration}. Help: resume with the same options, or choose another folder.`,
+      `it was written by another run: ${changes}. Help: resume with the same model, data and options, or choose another file.`,
     );
   }
-  const saved = savedSchema.parse(JSON.parse(metadata.training));
+  const saved = field('training', savedSchema);
+  const fault = misplaced(saved, training);
+  if (fault !== undefined) throw refuse(`its metadata.training.${fault}`);
   try {
     training.loadStateDict(tensors);
   } catch (error) {
     throw refuse((error as Error).message);
   }
-  training.position = saved.position satisfies Position;
+  training.position = saved.position;
   return saved.history;
+}
+
+/** What of a position no training on this data comes to. */
+function misplaced(
+  { position, history }: z.output<typeof savedSchema>,
+  { rows, batch }: Training,
+): string | undefined {
+  const { step, epoch, row } = position;
+  if (row >= rows || row % batch !== 0) {
+    return `position.row: expected a multiple of ${batch} below ${rows}, got ${row}`;
+  }
+  const taken = epoch * Math.ceil(rows / batch) + row / batch;
+  if (step !== taken)
+    return `position.step: expected ${taken} at row ${row} of epoch ${epoch}, got ${step}`;
+  if (history.length !== epoch) return `history: expected ${epoch} epochs, got ${history.length}`;
+  const odd = history.findIndex((metrics, i) => metrics.epoch !== i + 1);
+  return odd < 0
+    ? undefined
+    : `history.${odd}.epoch: expected ${odd + 1}, got ${history[odd].epoch}`;
 }

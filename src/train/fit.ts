@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { FlatminError } from '../errors.ts';
 import type { Layer } from '../nn/layer.ts';
 import { type EpochMetrics, loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
@@ -52,12 +51,12 @@ export async function fit(model: Layer, data: TrainingData, options: FitOptions)
   }
   const training = new Training(model, data, options);
   const history: EpochMetrics[] =
-    options.resume && checkpoint !== undefined && existsSync(checkpoint)
-      ? loadCheckpoint(checkpoint, training)
-      : [];
+    options.resume && checkpoint !== undefined ? loadCheckpoint(checkpoint, training) : [];
   const save = () => {
     if (checkpoint !== undefined) saveCheckpoint(checkpoint, training, history);
   };
+  // Looked at before the caller can change the data.
+  if (checkpoint !== undefined) void training.configuration;
   await options.onStart?.(history, training.position);
   while (training.position.epoch < epochs) {
     const done = await training.epoch({ signal, onStep: options.onStep });

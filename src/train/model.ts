@@ -100,6 +100,6 @@ export class TrainedModel {
         { dtype: 'f32' as const, ...tensor },
       ]),
     );
-    writeSafetensors(path, { tensors, metadata: {} });
+    writeSafetensors(path, { tensors, metadata: { format: 'flatmin model 1' } });
   }
 }

@@ -1,10 +1,12 @@
 import type { RunOptions, RunResult, Store } from '../backend/backend.ts';
 import { compile } from '../graph/compile.ts';
-import { Graph, type Moment, type Value } from '../graph/graph.ts';
+import { Graph, type Moment, type Node, type Value } from '../graph/graph.ts';
 import { checkPrecision, type Precision } from '../graph/precision.ts';
 import { Program } from '../graph/program.ts';
 import { type ParameterSpec, parameterKey } from '../nn/layer.ts';
+import { assign, keep } from '../ops/assign.ts';
 import type { Numbers } from '../ops/define.ts';
+import { fill } from '../ops/fill.ts';
 import { checkFinite, type NonFinitePolicy, statusBlock } from '../ops/status.ts';
 import type { Optimizer, OptimizerTrace, Pass } from '../optim/optimizer.ts';
 import { Scalars, type StepScalars } from '../optim/scalars.ts';
@@ -29,6 +31,8 @@ export interface StepResult extends StepScalars {
 /** One compiled optimizer step: batch, forward, backward, update. */
 export class OptimizerStep {
   readonly program: Program;
+  /** The step's ops, without those that only tell whether it was skipped. */
+  readonly traced: readonly Node[];
   /** Store keys of the optimizer's state. */
   readonly stateKeys: readonly string[];
   readonly #store: Store;
@@ -36,7 +40,7 @@ export class OptimizerStep {
   readonly #scalars: Scalars;
 
   constructor(store: Store, options: StepOptions) {
-    const { compiled, states, scalars } = traceStep(options);
+    const { compiled, states, scalars, traced } = traceStep(options);
     const fresh = states.filter(({ key }) => !store.has(key));
     this.program = new Program(compiled, store);
     for (const { key, init } of fresh) {
@@ -45,6 +49,7 @@ export class OptimizerStep {
       init(data);
       store.write(key, data);
     }
+    this.traced = traced;
     this.#store = store;
     this.#scalars = scalars;
     this.#names = options.params.map((p) => p.name);
@@ -113,7 +118,18 @@ function traceStep(options: StepOptions) {
   };
   options.optimizer.trace(context);
   for (const update of afterwards) update(status);
+  const traced = [...graph.nodes];
+  if (options.onNonFinite === 'skip') scalars.report('skipped', skipped(status));
   const reports = [...(reported === undefined ? [] : [reported]), ...scalars.values];
   const compiled = compile(graph, { reports, status });
-  return { compiled, states, scalars };
+  return { compiled, states, scalars, traced };
+}
+
+/** [] 1 where the status block says that this step is not taken, else 0. */
+function skipped(status: Value): Value {
+  const { graph } = status;
+  const flag = graph.stored('skipped', { dtype: 'f32', shape: [] });
+  assign([flag], [fill(graph, [], 1)]);
+  keep(status, [flag], [fill(graph, [], 0)]);
+  return flag;
 }

@@ -1,18 +1,17 @@
-import {
-  closeSync,
-  fsyncSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from 'node:fs';
+import { createHash } from 'node:crypto';
+import { writeSync } from 'node:fs';
 import { newNumbers } from '../backend/backend.ts';
 import { FlatminError } from '../errors.ts';
-import { BYTES, type DType, type Shape, sizeOf } from '../graph/types.ts';
+import { readPlainFile, replaceFile } from '../files.ts';
+import type { DType, Shape } from '../graph/types.ts';
 import type { Numbers } from '../ops/define.ts';
+import { type Header, parseHeader, TO_NAME } from './safetensors-header.ts';
 
-/** The safetensors format: 8 bytes of header length, a JSON header, the tensors' bytes (little-endian). */
+/**
+ * The safetensors format: 8 bytes of header length, a JSON header, the tensors' bytes (little-endian). A file of
+ * flatmin's says so in its metadata, as `format`, and has a `flatmin.checksum` there: the SHA-256 of the whole file with zeros
+ * in the checksum's place. Other programs read it like any safetensors file.
+ */
 
 export interface NamedTensor {
   readonly dtype: DType;
@@ -25,86 +24,116 @@ export interface TensorFile {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-const TO_NAME: Readonly<Record<DType, string>> = { f32: 'F32', bf16: 'BF16', i32: 'I32', u8: 'U8' };
-const FROM_NAME = new Map(Object.entries(TO_NAME).map(([dtype, name]) => [name, dtype as DType]));
+const ZEROS = '0'.repeat(64);
+const CHECKSUM = '"flatmin.checksum":"sha256:';
 
-/** Writes beside the target and renames, so that a reader never sees half a file. */
-export function writeSafetensors(path: string, { tensors, metadata }: TensorFile): void {
-  const header: Record<string, unknown> = {};
-  if (Object.keys(metadata).length > 0) header.__metadata__ = metadata;
-  let offset = 0;
-  for (const [name, { dtype, shape, data }] of Object.entries(tensors)) {
-    header[name] = {
-      dtype: TO_NAME[dtype],
-      shape,
-      data_offsets: [offset, offset + data.byteLength],
-    };
-    offset += data.byteLength;
-  }
-  const text = JSON.stringify(header);
-  const json = Buffer.from(text.padEnd(Math.ceil(Buffer.byteLength(text) / 8) * 8));
+/** Puts `<what> <version>` of flatmin's into the metadata; a reader never sees half a file. */
+export function writeSafetensors(
+  path: string,
+  {
+    tensors,
+    metadata,
+  }: TensorFile & { readonly metadata: { readonly format: `flatmin ${string}` } },
+): void {
+  const header = headerOf({
+    tensors,
+    metadata: { ...metadata, 'flatmin.checksum': `sha256:${ZEROS}` },
+  });
   const length = Buffer.alloc(8);
-  length.writeBigUInt64LE(BigInt(json.length));
-
-  const temporary = `${path}.${process.pid}.tmp`;
+  length.writeBigUInt64LE(BigInt(header.length));
   try {
-    const file = openSync(temporary, 'w');
-    try {
-      writeSync(file, length);
-      writeSync(file, json);
-      for (const { data } of Object.values(tensors)) writeAll(file, data);
-      fsyncSync(file);
-    } finally {
-      closeSync(file);
-    }
-    renameSync(temporary, path);
+    replaceFile(path, (file) => {
+      const hash = createHash('sha256');
+      for (const bytes of [
+        length,
+        header,
+        ...Object.values(tensors).map(({ data }) => bytesOf(data)),
+      ]) {
+        hash.update(bytes);
+        writeAll(file, bytes);
+      }
+      // Last, so that a file without its end is none.
+      writeSync(file, hash.digest('hex'), 8 + header.indexOf(CHECKSUM) + CHECKSUM.length);
+    });
   } catch (error) {
-    rmSync(temporary, { force: true });
     throw new FlatminError('FLATMIN_IO', `Cannot write ${path}: ${(error as Error).message}`, {
       cause: error,
     });
   }
 }
 
-function writeAll(file: number, data: Numbers): void {
-  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+/** The header as JSON and one to eight blanks, which make it a multiple of 8 bytes. */
+function headerOf({ tensors, metadata }: TensorFile): Buffer {
+  let offset = 0;
+  const entries = Object.entries(tensors).map(([name, { dtype, shape, data }]) => {
+    const begin = offset;
+    offset += data.byteLength;
+    return [name, { dtype: TO_NAME[dtype], shape, data_offsets: [begin, offset] }];
+  });
+  const text = JSON.stringify({ __metadata__: metadata, ...Object.fromEntries(entries) });
+  const bytes = Buffer.from(text);
+  return Buffer.concat([bytes, Buffer.alloc(8 - (bytes.length % 8), ' ')]);
+}
+
+const bytesOf = ({ buffer, byteOffset, byteLength }: Numbers): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, byteLength);
+
+function writeAll(file: number, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
 }
 
+/**
+ * Reads a safetensors file, whoever wrote it. One that is damaged in any way that can be told is `FLATMIN_DATA`: in a
+ * file of flatmin's that is a single bit.
+ */
 export function readSafetensors(path: string): TensorFile {
   let bytes: Buffer;
   try {
-    bytes = readFileSync(path);
+    bytes = readPlainFile(path);
   } catch (error) {
     throw new FlatminError('FLATMIN_DATA', `Cannot read ${path}: ${(error as Error).message}`, {
       cause: error,
     });
   }
-  const broken = (what: string) =>
-    new FlatminError('FLATMIN_DATA', `${path} is not a whole safetensors file: ${what}`);
-  if (bytes.length < 8) throw broken(`${bytes.length} bytes`);
-  const headerLength = Number(bytes.readBigUInt64LE(0));
-  if (8 + headerLength > bytes.length) throw broken(`a header of ${headerLength} bytes`);
-  let header: Record<string, { dtype: string; shape: number[]; data_offsets: [number, number] }>;
   try {
-    header = JSON.parse(bytes.toString('utf8', 8, 8 + headerLength));
-  } catch {
-    throw broken('its header is not JSON');
+    return parse(bytes);
+  } catch (error) {
+    throw new FlatminError(
+      'FLATMIN_DATA',
+      `${path} is not a whole safetensors file: ${(error as Error).message}`,
+      { cause: error },
+    );
   }
-  const { __metadata__: metadata = {}, ...entries } = header;
-  const body = bytes.subarray(8 + headerLength);
-  const tensors: Record<string, NamedTensor> = {};
-  for (const [name, entry] of Object.entries(entries)) {
-    const dtype = FROM_NAME.get(entry.dtype);
-    const [begin, end] = entry.data_offsets ?? [];
-    if (dtype === undefined) throw broken(`"${name}" has dtype ${entry.dtype}`);
-    const size = sizeOf(entry.shape);
-    if (end > body.length || end - begin !== size * BYTES[dtype]) {
-      throw broken(`"${name}" lies at ${begin} … ${end} of ${body.length} bytes`);
-    }
-    const data = newNumbers(dtype, size);
-    new Uint8Array(data.buffer).set(body.subarray(begin, end));
-    tensors[name] = { dtype, shape: entry.shape, data };
+}
+
+function parse(bytes: Buffer): TensorFile {
+  if (bytes.length < 8) throw new Error(`it holds ${bytes.length} bytes`);
+  const length = Number(bytes.readBigUInt64LE(0));
+  const begin = 8 + length;
+  if (begin > bytes.length) {
+    throw new Error(`a header of ${length} bytes is more than its ${bytes.length}`);
   }
-  return { tensors, metadata: metadata as Record<string, string> };
+  const header = parseHeader(bytes.subarray(8, begin), bytes.length - begin);
+  verify(bytes, bytes.subarray(0, begin), header);
+  const tensors = header.entries.map(({ name, dtype, shape, ...at }) => {
+    const own = bytes.subarray(begin + at.begin, begin + at.end);
+    const data = newNumbers(dtype, own.length / newNumbers(dtype, 0).BYTES_PER_ELEMENT);
+    bytesOf(data).set(own);
+    return [name, { dtype, shape, data }] as const;
+  });
+  return { tensors: Object.fromEntries(tensors), metadata: header.metadata };
+}
+
+/** Compares the checksum, which a file of flatmin's must have. */
+function verify(bytes: Buffer, head: Buffer, { metadata }: Header): void {
+  const { 'flatmin.checksum': checksum, format = '' } = metadata;
+  if (!format.startsWith('flatmin') && checksum === undefined) return;
+  const at = head.indexOf(CHECKSUM) + CHECKSUM.length;
+  const end = at + ZEROS.length;
+  const hash = createHash('sha256').update(bytes.subarray(0, at)).update(ZEROS);
+  const found = hash.update(bytes.subarray(end)).digest('hex');
+  if (at >= CHECKSUM.length && checksum === `sha256:${found}`) return;
+  throw new Error(
+    `its bytes do not match its checksum (${checksum ?? 'none'}). Help: it was damaged or changed after it was written; take another copy.`,
+  );
 }

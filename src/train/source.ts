@@ -78,7 +78,8 @@ export class DatasetSource {
   }
 }
 
-const targetsOf = (dataset: AnyDataset): { data: Numbers; shape: Shape } =>
+/** Numbers to predict, or labels, and their shape in one example. */
+export const targetsOf = (dataset: AnyDataset): { data: Numbers; shape: Shape } =>
   'targets' in dataset
     ? dataset.targets
     : { data: dataset.labels, shape: dataset.labelShape ?? [] };

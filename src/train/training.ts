@@ -14,6 +14,7 @@ import { permutation, STREAM } from '../random/philox.ts';
 import { batches } from './batches.ts';
 import { Deliveries } from './deliveries.ts';
 import { type Evaluation, Evaluator } from './evaluate.ts';
+import { describeData, describeOps, fingerprintOf } from './fingerprint.ts';
 import type { ModelOnStore } from './model.ts';
 import { OptimizerStep, type StepResult } from './optimizer-step.ts';
 import { declareParameters } from './parameters.ts';
@@ -62,13 +63,15 @@ export interface Position {
   epoch: number;
   /** Rows of the current epoch already seen. */
   row: number;
-  /** Σ loss × rows over the current epoch. */
+  /** Σ loss × rows over the steps of the current epoch that were taken. */
   lossSum: number;
+  /** Rows of these steps. */
+  counted: number;
   /** Seconds spent training in the current epoch. */
   seconds: number;
 }
 
-const START: Position = { step: 0, epoch: 0, row: 0, lossSum: 0, seconds: 0 };
+const START: Position = { step: 0, epoch: 0, row: 0, lossSum: 0, counted: 0, seconds: 0 };
 
 export interface StepReport extends StepResult {
   /** From 1. */
@@ -92,20 +95,21 @@ export class Training implements ModelOnStore {
   readonly model: Layer;
   readonly loss: Loss;
   readonly seed: number;
+  /** Rows of a step; the last of an epoch may have fewer. */
+  readonly batch: number;
   /** Type of one batch of inputs. */
   readonly input: TensorType;
   /** The compiled step for each size of batch, the full one first. */
   readonly steps: ReadonlyMap<number, OptimizerStep>;
   readonly turns = new Turns();
   position: Position = { ...START };
-  /** What a checkpoint must have been written under to be resumed. */
-  readonly configuration: object;
-  readonly #batch: number;
   readonly #train: DatasetSource;
   readonly #evaluator: Evaluator | undefined;
+  readonly #describe: () => object;
+  #configuration: object | undefined;
 
   constructor(model: Layer, data: TrainingData, options: TrainingOptions) {
-    this.#batch = checkWhole('batch', options.batch ?? 32, 1);
+    this.batch = checkWhole('batch', options.batch ?? 32, 1);
     const accumulate = checkWhole('accumulate', options.accumulate ?? 1, 1);
     const precision = checkPrecision(options.precision);
     this.seed = checkWhole('seed', options.seed ?? 0, 0);
@@ -115,24 +119,14 @@ export class Training implements ModelOnStore {
     this.model = model;
     this.loss = options.loss ?? crossEntropy();
     this.store = openStore(options);
-    this.configuration = {
-      optimizer: { name: options.optimizer.name, ...options.optimizer.options },
-      loss: this.loss.name,
-      batch: this.#batch,
-      accumulate,
-      precision,
-      seed: this.seed,
-      backend: this.store.backend,
-      rows: data.train.count,
-    };
     this.#train = new DatasetSource(this.store, 'train', data.train, this.loss);
-    this.input = this.#train.batchType(Math.min(this.#batch, data.train.count));
+    this.input = this.#train.batchType(Math.min(this.batch, data.train.count));
     const described = describeModel(model, this.input);
     this.params = described.params;
     this.buffers = described.buffers;
     declareParameters(this.store, described, this.seed);
     const steps = new Map<number, OptimizerStep>();
-    for (const { rows } of batches(data.train.count, this.#batch)) {
+    for (const { rows } of batches(data.train.count, this.batch)) {
       if (steps.has(rows)) continue;
       const step = new OptimizerStep(this.store, {
         model,
@@ -141,7 +135,7 @@ export class Training implements ModelOnStore {
         optimizer: options.optimizer,
         onNonFinite: options.onNonFinite ?? 'throw',
         precision,
-        parts: batches(rows, Math.ceil(this.#batch / accumulate)).map((part) => ({
+        parts: batches(rows, Math.ceil(this.batch / accumulate)).map((part) => ({
           rows: part.rows,
           trace: (graph) => this.#train.trace(graph, part.rows, part.offset),
         })),
@@ -149,10 +143,34 @@ export class Training implements ModelOnStore {
       steps.set(rows, step);
     }
     this.steps = steps;
+    this.#describe = () => ({
+      backend: this.store.backend,
+      seed: this.seed,
+      batch: this.batch,
+      accumulate,
+      precision,
+      loss: this.loss.name,
+      optimizer: { name: options.optimizer.name, ...options.optimizer.options },
+      model: describeOps(model, this.loss, (graph) =>
+        this.#train.trace(graph, this.input.shape[0]),
+      ),
+      train: describeData(data.train),
+      test: data.test && describeData(data.test),
+      step: fingerprintOf((steps.values().next().value as OptimizerStep).traced),
+    });
     if (data.test !== undefined && data.test.count > 0) {
       const test = new DatasetSource(this.store, 'test', data.test, this.loss);
       this.#evaluator = new Evaluator(this.store, model, this.loss, test);
     }
+  }
+
+  /**
+   * What a checkpoint must have been written under to be resumed, as the model and data are when it is first asked for;
+   * `onNonFinite` may change.
+   */
+  get configuration(): object {
+    this.#configuration ??= this.#describe();
+    return this.#configuration;
   }
 
   /** Loss, and accuracy of classes, on the test data; `undefined` without any. */
@@ -183,21 +201,21 @@ export class Training implements ModelOnStore {
 
   /**
    * Trains to the end of the current epoch, or to where `signal` stops it (then `position.row` > 0).
-   * Returns the epoch's mean loss and training seconds, or `undefined` when it was stopped.
+   * Returns the mean loss of the steps that were taken and the epoch's training seconds, or `undefined` when it was stopped.
    */
   async epoch(options: EpochOptions = {}): Promise<{ loss: number; seconds: number } | undefined> {
     const { position } = this;
     const source = { seed: this.seed, stream: STREAM.shuffle, step: position.epoch };
     this.#train.setOrder(permutation(source, this.rows));
-    const left = batches(this.rows, this.#batch, position.row);
-    const full = left.filter((batch) => batch.rows === this.#batch);
+    const left = batches(this.rows, this.batch, position.row);
+    const full = left.filter((batch) => batch.rows === this.batch);
     const rest = left.slice(full.length);
     for (const part of [full, rest]) {
       if (part.length > 0 && !options.signal?.aborted) await this.#run(part, options);
     }
     if (position.row < this.rows) return undefined;
     this.position = { ...START, step: position.step, epoch: position.epoch + 1 };
-    return { loss: position.lossSum / this.rows, seconds: position.seconds };
+    return { loss: position.lossSum / position.counted, seconds: position.seconds };
   }
 
   /** Batches of one size: in one run, or in several where `onStep` keeps it waiting. */
@@ -235,7 +253,10 @@ export class Training implements ModelOnStore {
       for (const report of step.results(result, first.step + 1, seen)) {
         position.step += 1;
         position.row += rows;
-        position.lossSum += report.loss * rows;
+        if (report.skipped !== 1) {
+          position.lossSum += report.loss * rows;
+          position.counted += rows;
+        }
         const { step, epoch, row } = position;
         told?.push({ step, epoch, row, ...report });
       }
