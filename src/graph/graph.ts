@@ -60,6 +60,15 @@ export interface Moment {
   readonly offset: number;
 }
 
+/** Optimizer steps, and how many of them were skipped, before a tensor joined the training. */
+export interface Age {
+  readonly step: number;
+  readonly skipped: number;
+}
+
+/** Of a tensor that was there before the first step. */
+export const FROM_THE_START: Age = { step: 0, skipped: 0 };
+
 /** A column of the parameter block: a hyperparameter that changes from step to step. */
 export interface Slot {
   readonly name: string;
@@ -86,6 +95,8 @@ export class Graph {
   readonly #buffers = new Map<string, Value>();
   readonly #layers: string[] = [];
   #section = 0;
+  #age = FROM_THE_START;
+  #count: Slot | undefined;
   #rounding = false;
   /** Of products that are traced in `inPrecision`; all others are float32. */
   readonly precision: Precision;
@@ -134,10 +145,39 @@ export class Graph {
   readonly step: Slot = this.slot('step', (m) => m.step);
   readonly seed: Slot = this.slot('seed', (m) => m.seed);
 
-  /** Traces `body` so that it runs only in the steps where `due` holds. */
-  inSection<T>(section: Section, body: () => T): T {
+  /** Steps, skipped ones too, before the tensors joined that are being traced. */
+  get joined(): number {
+    return this.#age.step;
+  }
+
+  /**
+   * What bias corrections count by: less the status block's skipped steps it is the steps that the tensors being traced
+   * have taken, this one included.
+   */
+  get count(): Slot {
+    return this.#count ?? this.step;
+  }
+
+  /** Traces `body` for tensors that joined then: sections and `count` in it begin anew. */
+  inAge<T>(age: Age, body: () => T): T {
+    const outer = { age: this.#age, count: this.#count };
+    const before = age.step - age.skipped;
+    this.#age = age;
+    this.#count = this.slot('count', ({ step }) => step - before);
+    try {
+      return body();
+    } finally {
+      this.#age = outer.age;
+      this.#count = outer.count;
+    }
+  }
+
+  /** Traces `body` so that it runs only in the steps where `due` holds, counted from when its tensors joined. */
+  inSection<T>({ name, due }: Section, body: () => T): T {
     const outer = this.#section;
-    this.#section = this.sections.push(section) - 1;
+    const { joined } = this;
+    const section = { name, due: (step: number) => step > joined && due(step - joined) };
+    this.#section = this.sections.push(joined === 0 ? { name, due } : section) - 1;
     try {
       return body();
     } finally {

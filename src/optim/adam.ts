@@ -27,9 +27,14 @@ export type AdamOptions = z.input<typeof schema>;
  * Adam (Kingma & Ba 2015): m ← β₁m + (1−β₁)g; v ← β₂v + (1−β₂)g²; θ ← θ − η m̂/(√v̂ + ε) with m̂ = m/(1−β₁ᵗ),
  * v̂ = v/(1−β₂ᵗ). State: 8 bytes a parameter.
  */
-export const adam = defineOptimizer('adam', schema, (t, options) => {
-  adamStep(t, { ...options, decoupled: 0 });
-});
+export const adam = defineOptimizer(
+  'adam',
+  schema,
+  (t, options) => {
+    adamStep(t, { ...options, decoupled: 0 });
+  },
+  { counts: true },
+);
 
 export function adamStep(
   t: OptimizerTrace,
@@ -51,7 +56,7 @@ export function adamStep(
     ],
     {
       lrSlot: rateSlot(t.graph, options.lr).index,
-      stepSlot: t.graph.step.index,
+      stepSlot: t.graph.count.index,
       beta1,
       beta2,
       eps: options.eps,

@@ -15,6 +15,11 @@ export type AdamwOptions = z.input<typeof schema>;
  * AdamW (Loshchilov & Hutter 2019): m ← β₁m + (1−β₁)g; v ← β₂v + (1−β₂)g²;
  * θ ← θ − η(m̂/(√v̂ + ε) + λθ) with m̂ = m/(1−β₁ᵗ), v̂ = v/(1−β₂ᵗ). State: 8 bytes a parameter.
  */
-export const adamw = defineOptimizer('adamw', schema, (t, options) => {
-  adamStep(t, { ...options, decoupled: 1 });
-});
+export const adamw = defineOptimizer(
+  'adamw',
+  schema,
+  (t, options) => {
+    adamStep(t, { ...options, decoupled: 1 });
+  },
+  { counts: true },
+);

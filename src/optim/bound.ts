@@ -1,28 +1,18 @@
 import { z } from 'zod';
-import type { RunResult, Store } from '../backend/backend.ts';
-import { type DeviceOptions, openStore } from '../backend/device.ts';
+import type { RunResult } from '../backend/backend.ts';
+import type { DeviceOptions } from '../backend/device.ts';
 import { FlatminError } from '../errors.ts';
-import { type Compiled, compile } from '../graph/compile.ts';
-import { Graph, type Moment } from '../graph/graph.ts';
-import { Program } from '../graph/program.ts';
-import type { Shape } from '../graph/types.ts';
-import type { Numbers, Tap } from '../ops/define.ts';
+import type { Moment } from '../graph/graph.ts';
+import type { Program } from '../graph/program.ts';
+import { type NonFinitePolicy, STATUS, STATUS_KEY } from '../ops/status.ts';
+import { besideState } from '../train/beside.ts';
+import { type Ages, hasAges, keep, lacking, loadHeld } from '../train/held.ts';
 import {
-  checkFinite,
-  type NonFinitePolicy,
-  STATUS,
-  STATUS_KEY,
-  statusBlock,
-} from '../ops/status.ts';
-import {
-  byKey,
   type Loaded,
   type LoadOptions,
   readState,
   STEP_KEY,
   type StateDict,
-  type StateKeys,
-  writeState,
 } from '../train/state-dict.ts';
 import { stopError } from '../train/stop.ts';
 import {
@@ -33,10 +23,13 @@ import {
   type Grads,
   type Params,
 } from './arrays.ts';
+import { gradKey, inputsKey, outputGradsKey, paramKey } from './bound-trace.ts';
+import { checkEpoch, momentOf } from './moment.ts';
 import type { Observation } from './observation.ts';
-import type { Optimizer, Pass } from './optimizer.ts';
+import type { Optimizer } from './optimizer.ts';
 import { checkOptions, wholeNumber } from './options.ts';
-import { Scalars, type StepScalars } from './scalars.ts';
+import { Placed, type Settings } from './placed.ts';
+import type { StepScalars } from './scalars.ts';
 import { Staging } from './staging.ts';
 
 export interface BindOptions extends DeviceOptions {
@@ -52,37 +45,30 @@ export interface Evaluated {
   readonly grads: Grads;
 }
 
-/** Programs that are kept for the shapes observed last. */
-const PROGRAMS = 16;
-
 type Closure = () => Evaluated | Promise<Evaluated>;
 
 /** Runs a phase of a step, or all of it. */
 type RunPhase = (moment: Moment, grads: Grads, phase?: number) => void | Promise<void>;
 
-const inputsKey = (layer: string) => `observed/${layer}/inputs`;
-const outputGradsKey = (layer: string) => `observed/${layer}/outputGrads`;
-const paramKey = (name: string) => `bound/${name}`;
-const gradKey = (name: string) => `grad/${name}`;
-
 const bindSchema = z.object({ seed: wholeNumber.default(0) });
 
 /**
  * An optimizer on the caller's arrays, which every step updates in place. The arrays are looked at again on
- * each call; a wrong length, a detached or an overlapping array is `FLATMIN_ARGUMENT`.
+ * each call; a wrong length, a detached or an overlapping array is `FLATMIN_ARGUMENT`. Parameters may join and leave
+ * between two steps: `params.head = { data, shape }`, `delete params.head`. One that joins begins as in a first step, with
+ * fresh state and a count of its own; one that leaves takes its state with it. Another shape is `FLATMIN_ARGUMENT`.
  */
 export class BoundOptimizer {
   readonly optimizer: Optimizer;
   protected readonly params: Params;
   /** What was observed of each layer, copied; K-FAC's program depends on the shapes. */
   protected readonly observations = new Map<string, Observation>();
-  readonly #store: Store;
-  readonly #programs = new Map<string, { program: Program; scalars: Scalars }>();
   readonly #staging = new Staging();
-  readonly #stateKeys = new Set([STATUS_KEY, STEP_KEY]);
+  readonly #settings: Settings;
   readonly #seed: number;
-  readonly #policy: NonFinitePolicy;
+  #placed: Placed;
   #step = 0;
+  #epoch: number | undefined;
   #busy = false;
   #losses: readonly number[] = [];
   #reported: StepScalars = {};
@@ -92,9 +78,9 @@ export class BoundOptimizer {
     this.optimizer = optimizer;
     this.params = params;
     this.#seed = checkOptions(optimizer.name, bindSchema, options).seed;
-    this.#policy = options.onNonFinite ?? 'throw';
-    this.#store = openStore(options);
-    this.#store.declare(STEP_KEY, { dtype: 'i32', shape: [1] });
+    const { device, threads, onNonFinite = 'throw' } = options;
+    this.#settings = { device, threads, onNonFinite };
+    this.#placed = new Placed(optimizer, params, this.#settings);
     // Errors of shape and device belong to the construction.
     this.program();
   }
@@ -107,8 +93,7 @@ export class BoundOptimizer {
    */
   step(closure: Closure): Promise<number>;
   step(given: Grads | Closure): undefined | Promise<number> {
-    this.#expectIdle();
-    this.beforeStep();
+    this.#begin();
     if (typeof given === 'function') return this.#stepWith(given, this.#runSync);
     this.#expectOneGradient();
     this.#runSync(this.#next(), given);
@@ -124,8 +109,7 @@ export class BoundOptimizer {
   stepAsync(grads: Grads): Promise<void>;
   stepAsync(closure: Closure): Promise<number>;
   async stepAsync(given: Grads | Closure): Promise<unknown> {
-    this.#expectIdle();
-    this.beforeStep();
+    this.#begin();
     if (typeof given === 'function') return this.#stepWith(given, this.#runAsync);
     this.#expectOneGradient();
     this.#busy = true;
@@ -152,29 +136,85 @@ export class BoundOptimizer {
   }
 
   /**
+   * Epochs already finished, which schedules in epochs go by: `optimizer.epoch = 0` before the first, 1 before the second.
+   * Undefined until it is set; a step whose rate needs it is `FLATMIN_ARGUMENT` then.
+   */
+  get epoch(): number | undefined {
+    return this.#epoch;
+  }
+
+  set epoch(epoch: number | undefined) {
+    checkEpoch(epoch);
+    this.#epoch = epoch;
+  }
+
+  /**
    * Everything that the coming steps depend on but the parameters, which are the caller's: the method's state, the
-   * status block and the count of steps. K-FAC's has the layers observed so far.
+   * status block, the count of steps, and where there is one the epoch. Of a parameter NAME that joined later
+   * `joined/NAME` has the steps before it. K-FAC's has the layers observed so far.
    */
   stateDict(): StateDict {
-    return readState(this.#store, this.#settle());
+    this.#settle();
+    const { store, keys, params } = this.#placed;
+    const ages = new Map(params.map(({ name, age }) => [name, age]));
+    return { ...readState(store, keys), ...besideState({ epoch: this.#epoch, ages }) };
   }
 
   /**
    * Goes on from a `stateDict()` of an optimizer with the same options, to the bit on the same backend and instruction
    * set. `FLATMIN_CHECKPOINT` lists tensors that are missing, unexpected or of another shape; nothing is changed then.
+   * With `strict: false` a parameter that has nothing in the state keeps what it has here, its own count of steps too: one
+   * that is new begins as in a first step.
    */
-  loadStateDict(state: StateDict, options?: LoadOptions): Loaded {
-    const loaded = writeState(this.#store, this.#settle(), state, options);
-    [this.#step] = this.#store.read(STEP_KEY);
+  loadStateDict(state: StateDict, options: LoadOptions = {}): Loaded {
+    this.#settle();
+    const { held, loaded, epoch } = loadHeld(this.#placed, state, options, {
+      taken: this.#step,
+      replace: (ages) => this.#replace(ages),
+    });
+    this.#placed = held;
+    [this.#step] = held.store.read(STEP_KEY);
+    this.#epoch = epoch ?? this.#epoch;
     return loaded;
   }
 
-  /** Keys of the state, with the count of steps in the store. */
-  #settle(): StateKeys {
-    this.#expectIdle();
+  /** Keys of the state for what is there now, with the count of steps in the store. */
+  #settle(): void {
+    this.#follow();
     this.program();
-    this.#store.write(STEP_KEY, Int32Array.of(this.#step));
-    return byKey(this.#stateKeys);
+    this.#placed.store.write(STEP_KEY, Int32Array.of(this.#step));
+  }
+
+  /** Brings state and programs to the parameters that are there: some may have joined, others left. */
+  #follow(): void {
+    this.#expectIdle();
+    const before = this.#placed;
+    if (before.isFor(this.params)) return;
+    checkParams(this.params);
+    for (const layer of this.observations.keys()) {
+      if (!Object.hasOwn(this.params, `${layer}.weight`)) this.observations.delete(layer);
+    }
+    const now = { step: this.#step, skipped: before.store.read(STATUS_KEY)[STATUS.skipped] };
+    const ages = new Map(Object.keys(this.params).map((name) => [name, now]));
+    for (const { name, age } of before.params) if (ages.has(name)) ages.set(name, age);
+    const placed = this.#replace(ages);
+    // One that another member of `groups` takes over begins anew there.
+    const moved = lacking(placed, readState(before.store, before.keys));
+    for (const name of moved) ages.set(name, now);
+    this.#placed = hasAges(placed, ages) ? placed : this.#replace(ages);
+  }
+
+  /** For the present parameters and these ages, with all that can be kept. */
+  #replace(ages: Ages): Placed {
+    const placed = new Placed(this.optimizer, this.params, this.#settings, ages);
+    placed.traced(this.observations);
+    keep(placed, this.#placed);
+    return placed;
+  }
+
+  #begin(): void {
+    this.#follow();
+    this.beforeStep();
   }
 
   #expectIdle(): void {
@@ -196,8 +236,9 @@ export class BoundOptimizer {
     const { phases: begun, sections } = this.program().compiled.graph;
     const phases = begun.length - 1;
     // Between two gradients the parameters may stand elsewhere: a closure that fails must not leave them there.
-    const before = phases > 1 ? Object.values(this.params).map(({ data }) => data.slice()) : [];
-    const skipped = this.#store.read(STATUS_KEY)[STATUS.skipped];
+    const before =
+      phases > 1 ? Object.values(this.params).map(({ data }) => ({ data, was: data.slice() })) : [];
+    const skipped = this.#placed.store.read(STATUS_KEY)[STATUS.skipped];
     try {
       const moment = this.#next();
       const losses: number[] = [];
@@ -221,9 +262,7 @@ export class BoundOptimizer {
       this.#losses = losses;
       return losses[0];
     } catch (error) {
-      for (const [i, { data }] of Object.values(this.params).entries()) {
-        if (data.length === before[i]?.length) data.set(before[i]);
-      }
+      for (const { data, was } of before) if (data.length === was.length) data.set(was);
       this.#forgetSkip(skipped);
       throw error;
     } finally {
@@ -233,14 +272,15 @@ export class BoundOptimizer {
 
   /** The step that failed will be taken again, so a skip within it does not count. */
   #forgetSkip(skipped: number): void {
-    const status = this.#store.read(STATUS_KEY);
+    const { store } = this.#placed;
+    const status = store.read(STATUS_KEY);
     status[STATUS.skip] = 0;
     status[STATUS.skipped] = skipped;
-    this.#store.write(STATUS_KEY, status);
+    store.write(STATUS_KEY, status);
   }
 
   #next(): Moment {
-    return { step: this.#step + 1, epoch: 0, seed: this.#seed, offset: 0 };
+    return momentOf(this.#step + 1, this.#seed, this.#epoch);
   }
 
   /** Throws when the coming step lacks something. */
@@ -251,39 +291,24 @@ export class BoundOptimizer {
     return this.#step + 1;
   }
 
-  /** The program for the shapes that were observed; all of them share the state. */
+  /** The program for the shapes that were observed. */
   protected program(): Program {
     return this.#traced().program;
   }
 
   #traced() {
-    const key = JSON.stringify(
-      [...this.observations].map(([name, { inputs, attrs }]) => [name, inputs.shape, attrs]),
-    );
-    let known = this.#programs.get(key);
-    if (known === undefined) {
-      const traced = traceBound(this.optimizer, this.params, this.observations, this.#policy);
-      const fresh = traced.states.filter(({ key }) => !this.#store.has(key));
-      known = { program: new Program(traced.compiled, this.#store), scalars: traced.scalars };
-      for (const { key } of traced.states) this.#stateKeys.add(key);
-      for (const { key, fill } of fresh) {
-        if (fill === undefined) continue;
-        const data = this.#store.read(key);
-        fill(data);
-        this.#store.write(key, data);
-      }
-    }
-    // The last one used stands last.
-    this.#programs.delete(key);
-    this.#programs.set(key, known);
-    const [oldest] = this.#programs.keys();
-    if (this.#programs.size > PROGRAMS) this.#programs.delete(oldest);
-    return known;
+    return this.#placed.traced(this.observations);
   }
 
   /** All arrays of a step, looked at anew, under the keys of their buffers. */
   #arrays(grads: Grads): Map<string, Float32Array> {
     checkParams(this.params);
+    if (!this.#placed.isFor(this.params)) {
+      throw new FlatminError(
+        'FLATMIN_ARGUMENT',
+        'Parameters joined or left within a step. Help: change them between two steps.',
+      );
+    }
     checkGrads(this.params, grads);
     const names = Object.keys(this.params);
     checkApart([
@@ -330,71 +355,11 @@ export class BoundOptimizer {
   }
 
   #settleRun({ reports, stopped }: RunResult, { step }: Moment): void {
-    if (stopped) throw stopError(this.#store, Object.keys(this.params));
+    if (stopped)
+      throw stopError(
+        this.#placed.store,
+        this.#placed.params.map(({ name }) => name),
+      );
     this.#reported = this.#traced().scalars.read(reports, 0, step);
   }
-}
-
-const noOutputs = () =>
-  new FlatminError(
-    'FLATMIN_ARGUMENT',
-    "fisher 'exact' needs a model's outputs, which are not there on arrays. Help: observe() gradients for drawn labels, or the data's.",
-  );
-
-/** The optimizer's program with bound arrays: phase 0 is what comes before the first gradient. */
-function traceBound(
-  optimizer: Optimizer,
-  params: Params,
-  observations: ReadonlyMap<string, Observation>,
-  policy: NonFinitePolicy,
-) {
-  const graph = new Graph();
-  const status = statusBlock(graph);
-  const names = Object.keys(params);
-  const states: { key: string; fill?: (data: Numbers) => void }[] = [];
-  const scalars = new Scalars();
-  const f32 = (key: string, shape: Shape) => graph.bound(key, { dtype: 'f32', shape });
-  const parameter = (name: string) => f32(paramKey(name), params[name].shape);
-  const gradient = (): Pass => {
-    graph.nextPhase();
-    return {
-      grads: names.map((name) => f32(gradKey(name), params[name].shape)),
-      tapGradients: (fisher) => {
-        if (fisher === 'exact') throw noOutputs();
-        return [...observations].map(([layer, { kind, inputs, outputGrads, attrs }]) => {
-          const gradient = f32(outputGradsKey(layer), outputGrads.shape);
-          const tap: Tap = {
-            kind,
-            input: f32(inputsKey(layer), inputs.shape),
-            preActivation: gradient,
-            weight: parameter(`${layer}.weight`),
-            bias: `${layer}.bias` in params ? parameter(`${layer}.bias`) : undefined,
-            attrs,
-          };
-          return { tap, gradients: [gradient] };
-        });
-      },
-    };
-  };
-  optimizer.trace({
-    graph,
-    status,
-    params: names.map((name, index) => ({ name, value: parameter(name), index })),
-    gradient,
-    forward: () => {
-      throw new FlatminError(
-        'FLATMIN_ARGUMENT',
-        `${optimizer.name} needs a model to see the loss of its step, and is bound to arrays`,
-      );
-    },
-    state: (name, type, fill) => {
-      const key = `state/${name}`;
-      states.push({ key, fill });
-      return graph.stored(key, type);
-    },
-    checkFinite: (grads) => checkFinite(status, grads, policy),
-    report: scalars.report,
-  });
-  const compiled: Compiled = compile(graph, { reports: scalars.values, status });
-  return { compiled, states, scalars };
 }

@@ -34,7 +34,7 @@ const METHODS: Readonly<Record<Adaptive, Rule>> = {
     states: ['m', 'v'],
     trace: (graph, inputs, common) => {
       const attrs = { beta1: 0.9, beta2: 0.999, eps: 1e-8, amsgrad: 0 };
-      graph.add(adamwOp, inputs, { ...common, ...attrs, stepSlot: graph.step.index });
+      graph.add(adamwOp, inputs, { ...common, ...attrs, stepSlot: graph.count.index });
     },
   },
 };

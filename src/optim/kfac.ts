@@ -130,7 +130,7 @@ const STATISTICS = 'statistics';
  * momentum and decay; `groups` gives them another method.
  * State: (a(3a + 1) + g(3g + 1))/2 numbers a layer, a = in + 1 and g = out, and ag more in the eigenbasis.
  */
-export const kfac = defineOptimizer('kfac', schema, trace, BoundKfac);
+export const kfac = defineOptimizer('kfac', schema, trace, { Bound: BoundKfac, counts: true });
 
 function trace(t: OptimizerTrace, options: z.output<typeof schema>): void {
   const { graph, status } = t;

@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import { FlatminError } from '../errors.ts';
-import type { Graph, Slot, Value } from '../graph/graph.ts';
+import type { Age, Graph, Slot, Value } from '../graph/graph.ts';
 import type { TensorType } from '../graph/types.ts';
 import { add } from '../ops/binary.ts';
 import type { Numbers, Tap } from '../ops/define.ts';
 import type { NonFinitePolicy } from '../ops/status.ts';
 import { affine, sign } from '../ops/unary.ts';
+import { byAge } from './age.ts';
 import type { Params } from './arrays.ts';
 import { type BindOptions, BoundOptimizer } from './bound.ts';
 import { checkOptions, nonNegative } from './options.ts';
@@ -18,6 +19,8 @@ export interface Parameter {
   readonly value: Value;
   /** Its place among all trained tensors, by which the status block names it. */
   readonly index: number;
+  /** Where it joined a training that had begun. */
+  readonly age?: Age;
 }
 
 /** A tap with gradients of mean losses by its pre-activation rows: their second moments add up. */
@@ -115,6 +118,14 @@ export interface Method<O, B extends BoundOptimizer = BoundOptimizer> {
   (params: Params, options: O & Regularisation & BindOptions): B;
 }
 
+/** What there is to know of a method beside its trace. */
+interface Traits<B> {
+  /** What it is when bound to arrays, where that is more than a `BoundOptimizer`. */
+  readonly Bound?: BoundConstructor<B>;
+  /** It counts steps: tensors that join a training are traced apart, `byAge`. */
+  readonly counts?: true;
+}
+
 /** Makes a method from its options' schema, which fills in defaults, and its trace; all of them take `l1`. */
 export function defineOptimizer<
   S extends z.ZodType<object>,
@@ -123,7 +134,7 @@ export function defineOptimizer<
   name: string,
   schema: S,
   trace: (context: OptimizerTrace, options: z.output<S>) => void,
-  Bound?: BoundConstructor<B>,
+  { Bound, counts }: Traits<B> = {},
 ): Method<z.input<S>, B> {
   const make = (given: unknown): Optimizer<B> => {
     const { l1 = 0, ...own } = Object(given) as Regularisation;
@@ -132,7 +143,11 @@ export function defineOptimizer<
     return {
       name,
       options: { ...options, ...(l1 !== 0 && { l1 }) },
-      trace: (context) => trace(l1 === 0 ? context : regularised(context, l1), options),
+      trace: (context) => {
+        const t = l1 === 0 ? context : regularised(context, l1);
+        if (counts) byAge(t, (own) => trace(own, options));
+        else trace(t, options);
+      },
       Bound,
     };
   };

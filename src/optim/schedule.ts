@@ -1,7 +1,10 @@
 import { inspect } from 'node:util';
 import { FlatminError } from '../errors.ts';
 
-/** What a schedule is a function of: the optimizer step, from 1, and the epochs already finished. */
+/**
+ * What a schedule is a function of: the optimizer step, from 1, and the epochs already finished. Reading `epoch` is
+ * `FLATMIN_ARGUMENT` where nobody said which it is: at an optimizer on arrays, or a `trainStep`, whose `epoch` is unset.
+ */
 export interface Progress {
   readonly step: number;
   readonly epoch: number;
@@ -51,7 +54,8 @@ function clock(name: string, { epochs, steps }: Period): Clock {
       `${name} expects a positive number of either epochs or steps`,
     );
   }
-  return { length, done: ({ step, epoch }) => (epochs === undefined ? step - 1 : epoch) };
+  // Epochs are read by those alone that count in them: reading may throw.
+  return { length, done: (at) => (epochs === undefined ? at.step - 1 : at.epoch) };
 }
 
 function checkNumbers(name: string, values: Record<string, number>, least = 0): void {
@@ -159,11 +163,13 @@ export function warmup(rate: Rate, period: Period): Schedule {
   if (typeof rate === 'number') checkNumbers('warmup', { rate });
   return schedule(
     (at) => {
-      const { step, epoch } = at;
-      const shifted =
-        period.epochs === undefined
-          ? { step: Math.max(1, step - length), epoch }
-          : { step, epoch: Math.max(0, epoch - length) };
+      const inSteps = period.epochs === undefined;
+      const shifted: Progress = {
+        step: inSteps ? Math.max(1, at.step - length) : at.step,
+        get epoch() {
+          return inSteps ? at.epoch : Math.max(0, at.epoch - length);
+        },
+      };
       return rateAt(rate, shifted) * Math.min(1, (done(at) + 1) / length);
     },
     { name: 'warmup', ...period, rate },

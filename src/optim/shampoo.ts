@@ -65,7 +65,9 @@ type Options = z.output<typeof schema>;
  * preconditioned. State: (m(3m + 1) + n(3n + 1))/2 numbers for an m×n matrix, or for each of its blocks;
  * with `rootMethod: 'warm'` m² + n² more.
  */
-export const shampoo = defineOptimizer('shampoo', schema, (t, options) => {
+export const shampoo = defineOptimizer('shampoo', schema, trace, { counts: true });
+
+function trace(t: OptimizerTrace, options: Options): void {
   const { graph, params } = t;
   const { grads } = t.gradient();
   t.checkFinite(grads);
@@ -100,10 +102,13 @@ export const shampoo = defineOptimizer('shampoo', schema, (t, options) => {
     const directions = tensors.map(direction);
     descend(options.graft === 'none' ? directions : graft(directions, steps()));
   };
-  if (startStep === 1) return withRoots();
+  if (startStep === 1) {
+    withRoots();
+    return;
+  }
   graph.inSection({ name: 'grafted', due: (step) => step < startStep }, alone);
   graph.inSection({ name: 'preconditioned', due: (step) => step >= startStep }, withRoots);
-});
+}
 
 /** Blocks of one shape. */
 interface Group {

@@ -10,7 +10,7 @@ import { countUpdate } from '../ops/roots.ts';
 import { sgdOp } from '../ops/sgd.ts';
 import { type SoapBasis, soapBases, soapDirection } from '../ops/soap.ts';
 import { affine } from '../ops/unary.ts';
-import { defineOptimizer, rateSlot } from './optimizer.ts';
+import { defineOptimizer, type OptimizerTrace, rateSlot } from './optimizer.ts';
 import { betas, count, nonNegative, positive, rate } from './options.ts';
 import { modesOf, preconditionedDims } from './preconditioner.ts';
 
@@ -40,7 +40,9 @@ export type SoapOptions = z.input<typeof schema>;
  * The first step only sets L, R, Q. Vectors and scalars step by Adam.
  * State: 8 bytes a parameter and (m(3m + 1) + n(3n + 1))/2 numbers for an m×n matrix.
  */
-export const soap = defineOptimizer('soap', schema, (t, options) => {
+export const soap = defineOptimizer('soap', schema, trace, { counts: true });
+
+function trace(t: OptimizerTrace, options: z.output<typeof schema>): void {
   const { graph, status, params } = t;
   const { grads } = t.gradient();
   t.checkFinite(grads);
@@ -97,11 +99,13 @@ export const soap = defineOptimizer('soap', schema, (t, options) => {
       modeGram(status, statistic, grad, mode, { decay: beta2, scale: 1 - beta2 });
     }
   }
-  const due = graph.slot('bases', ({ step }) => Number((step - 1) % options.basesEvery === 0));
+  const { joined } = graph;
+  const isDue = (step: number) => (step - joined - 1) % options.basesEvery === 0;
+  const due = graph.slot('bases', ({ step }) => Number(isDue(step)));
   const bases = tensors.flatMap((tensor) => tensor.bases);
   soapBases(status, updates, bases, due);
   countUpdate(status, updates);
-});
+}
 
 const identity =
   ({ dim }: Mode) =>

@@ -1,6 +1,6 @@
 import type { RunOptions, RunResult, Store } from '../backend/backend.ts';
 import { compile } from '../graph/compile.ts';
-import { Graph, type Moment, type Node, type Value } from '../graph/graph.ts';
+import { FROM_THE_START, Graph, type Moment, type Node, type Value } from '../graph/graph.ts';
 import { checkPrecision, type Precision } from '../graph/precision.ts';
 import { Program } from '../graph/program.ts';
 import { type ParameterSpec, parameterKey } from '../nn/layer.ts';
@@ -10,7 +10,9 @@ import { fill } from '../ops/fill.ts';
 import { checkFinite, type NonFinitePolicy, statusBlock } from '../ops/status.ts';
 import type { Optimizer, OptimizerTrace, Pass } from '../optim/optimizer.ts';
 import { Scalars, type StepScalars } from '../optim/scalars.ts';
+import type { Ages } from './held.ts';
 import { type PassOptions, passes } from './pass.ts';
+import type { StateKeys } from './state-dict.ts';
 import { stopError } from './stop.ts';
 
 export const stateKey = (name: string): string => `state/${name}`;
@@ -21,6 +23,10 @@ export interface StepOptions extends PassOptions {
   readonly onNonFinite: NonFinitePolicy;
   /** Default `float32`. */
   readonly precision?: Precision;
+  /** Of parameters that joined after the first step. */
+  readonly ages?: Ages;
+  /** What keys of state begin with in the store. Default `state/`. */
+  readonly place?: string;
 }
 
 /** What a step tells. */
@@ -33,8 +39,8 @@ export class OptimizerStep {
   readonly program: Program;
   /** The step's ops, without those that only tell whether it was skipped. */
   readonly traced: readonly Node[];
-  /** Store keys of the optimizer's state. */
-  readonly stateKeys: readonly string[];
+  /** Names of the optimizer's state, `state/…`, with their keys in the store. */
+  readonly stateKeys: StateKeys;
   readonly #store: Store;
   readonly #names: readonly string[];
   readonly #scalars: Scalars;
@@ -53,7 +59,7 @@ export class OptimizerStep {
     this.#store = store;
     this.#scalars = scalars;
     this.#names = options.params.map((p) => p.name);
-    this.stateKeys = states.map(({ key }) => key);
+    this.stateKeys = new Map(states.map(({ name, key }) => [name, key]));
   }
 
   /** A step for each moment; `FLATMIN_NUMERICS` when the status block stopped the run. */
@@ -80,6 +86,7 @@ export class OptimizerStep {
 }
 
 interface StateSpec {
+  readonly name: string;
   readonly key: string;
   readonly init: ((data: Numbers) => void) | undefined;
 }
@@ -91,6 +98,7 @@ function traceStep(options: StepOptions) {
     name,
     value: graph.stored(parameterKey(name), { dtype: 'f32', shape }),
     index,
+    age: options.ages?.get(name) ?? FROM_THE_START,
   }));
   const states: StateSpec[] = [];
   const scalars = new Scalars();
@@ -110,8 +118,9 @@ function traceStep(options: StepOptions) {
     gradient,
     forward,
     state: (name, type, init) => {
-      states.push({ key: stateKey(name), init });
-      return graph.stored(stateKey(name), type);
+      const key = `${options.place ?? 'state/'}${name}`;
+      states.push({ name: stateKey(name), key, init });
+      return graph.stored(key, type);
     },
     checkFinite: (grads) => checkFinite(status, grads, options.onNonFinite),
     report: scalars.report,

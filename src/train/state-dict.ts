@@ -36,6 +36,11 @@ export const readState = (store: Store, keys: StateKeys): StateDict =>
     [...keys].map(([name, key]) => [name, { data: store.read(key), shape: store.type(key).shape }]),
   );
 
+export function checkState(state: StateDict): void {
+  if (typeof state === 'object' && state !== null) return;
+  throw new FlatminError('FLATMIN_ARGUMENT', `A state must be an object of tensors, got ${state}`);
+}
+
 /** Puts a state into the store, all of it or nothing; `FLATMIN_CHECKPOINT` lists what does not fit. */
 export function writeState(
   store: Store,
@@ -43,12 +48,7 @@ export function writeState(
   state: StateDict,
   { strict = true }: LoadOptions = {},
 ): Loaded {
-  if (typeof state !== 'object' || state === null) {
-    throw new FlatminError(
-      'FLATMIN_ARGUMENT',
-      `A state must be an object of tensors, got ${state}`,
-    );
-  }
+  checkState(state);
   const missing = [...keys.keys()].filter((name) => !Object.hasOwn(state, name));
   const unexpected = Object.keys(state).filter((name) => !keys.has(name));
   const common = [...keys].filter(([name]) => Object.hasOwn(state, name));

@@ -2,10 +2,14 @@ import { checkOneOf, checkWhole } from '../arguments.ts';
 import type { RunResult } from '../backend/backend.ts';
 import { openStore } from '../backend/device.ts';
 import { FlatminError } from '../errors.ts';
+import { FROM_THE_START } from '../graph/graph.ts';
 import type { Shape, TensorType } from '../graph/types.ts';
 import { describeModel, type Layer, parameterKey } from '../nn/layer.ts';
 import { crossEntropy } from '../nn/loss.ts';
 import { STATUS_KEY } from '../ops/status.ts';
+import { checkEpoch, momentOf } from '../optim/moment.ts';
+import { besideState } from './beside.ts';
+import { type Ages, type Held, keep, loadHeld } from './held.ts';
 import { TrainedModel } from './model.ts';
 import { OptimizerStep } from './optimizer-step.ts';
 import { declareParameters } from './parameters.ts';
@@ -17,8 +21,6 @@ import {
   readState,
   STEP_KEY,
   type StateDict,
-  type StateKeys,
-  writeState,
 } from './state-dict.ts';
 import type { TrainingOptions } from './training.ts';
 import { Turns } from './turns.ts';
@@ -46,11 +48,21 @@ export interface TrainStep {
    */
   async(inputs: Inputs, targets: Targets): Promise<number>;
   readonly model: TrainedModel;
-  /** Parameters, optimizer state and count of steps: all that the coming steps depend on. */
+  /**
+   * Epochs already finished, which schedules in epochs go by: 0 before the first, 1 before the second. Undefined until it
+   * is set; a step whose rate needs it is `FLATMIN_ARGUMENT` then.
+   */
+  epoch: number | undefined;
+  /**
+   * Parameters, optimizer state, count of steps, and where there is one the epoch: all that the coming steps depend on. Of
+   * a parameter NAME that joined later `joined/NAME` has the steps before it.
+   */
   stateDict(): StateDict;
   /**
    * Goes on from the `stateDict()` of a step with the same model and options, to the bit on the same backend and
-   * instruction set. `FLATMIN_CHECKPOINT` lists tensors that are missing, unexpected or of another shape.
+   * instruction set. `FLATMIN_CHECKPOINT` lists tensors that are missing, unexpected or of another shape. With
+   * `strict: false` a parameter that has nothing in the state keeps what it has here, its own count of steps too: one
+   * that is new begins as in a first step.
    */
   loadStateDict(state: StateDict, options?: LoadOptions): Loaded;
 }
@@ -77,23 +89,38 @@ export function trainStep(model: Layer, options: TrainStepOptions): TrainStep {
   const classes = output.shape[output.shape.length - 1];
   const least = leastLabel(loss);
   declareParameters(store, { params, buffers }, seed);
-  const step = new OptimizerStep(store, {
-    model,
-    params,
-    loss,
-    optimizer: options.optimizer,
-    onNonFinite: options.onNonFinite ?? 'throw',
-    precision: options.precision,
-    parts: [
-      {
-        rows: batch,
-        trace: (graph) => ({
-          inputs: graph.stored(INPUTS, input),
-          targets: graph.stored(TARGETS, targetsType),
-        }),
-      },
-    ],
-  });
+  const place = (ages: Ages, place?: string): Held & { step: OptimizerStep } => {
+    const step = new OptimizerStep(store, {
+      model,
+      params,
+      loss,
+      optimizer: options.optimizer,
+      onNonFinite: options.onNonFinite ?? 'throw',
+      precision: options.precision,
+      parts: [
+        {
+          rows: batch,
+          trace: (graph) => ({
+            inputs: graph.stored(INPUTS, input),
+            targets: graph.stored(TARGETS, targetsType),
+          }),
+        },
+      ],
+      ages,
+      place,
+    });
+    const tensors = [...params, ...buffers].map((p) => parameterKey(p.name));
+    return {
+      step,
+      store,
+      keys: new Map([...byKey([...tensors, STATUS_KEY, STEP_KEY]), ...step.stateKeys]),
+      params: params.map(({ name }) => ({ name, age: ages.get(name) ?? FROM_THE_START })),
+    };
+  };
+  store.declare(STEP_KEY, { dtype: 'i32', shape: [1] });
+  let held = place(new Map());
+  let places = 1;
+  let epoch: number | undefined;
   let taken = 0;
   const turns = new Turns();
   const check = (inputs: Inputs, targets: Targets): void => {
@@ -107,10 +134,10 @@ export function trainStep(model: Layer, options: TrainStepOptions): TrainStep {
       );
     }
   };
-  const moments = (inputs: Inputs, targets: Targets) => {
+  const moments = (inputs: Inputs, targets: Targets, at: number | undefined) => {
     store.write(INPUTS, inputs);
     store.write(TARGETS, targets);
-    return [{ step: taken + 1, epoch: 0, seed, offset: 0 }];
+    return [momentOf(taken + 1, seed, at)];
   };
   const settled = ({ reports }: RunResult): number => {
     taken += 1;
@@ -119,28 +146,46 @@ export function trainStep(model: Layer, options: TrainStepOptions): TrainStep {
   const run = (inputs: Inputs, targets: Targets): number => {
     check(inputs, targets);
     turns.expectIdle();
-    return settled(step.runSync(moments(inputs, targets)));
+    return settled(held.step.runSync(moments(inputs, targets, epoch)));
   };
   const runAsync = async (inputs: Inputs, targets: Targets): Promise<number> => {
     check(inputs, targets);
-    const [ownInputs, ownTargets] = [inputs.slice(), targets.slice()];
-    return turns.take(async () => settled(await step.run(moments(ownInputs, ownTargets))));
+    const [ownInputs, ownTargets, at] = [inputs.slice(), targets.slice(), epoch];
+    return turns.take(async () => settled(await held.step.run(moments(ownInputs, ownTargets, at))));
   };
-  store.declare(STEP_KEY, { dtype: 'i32', shape: [1] });
-  const settle = (): StateKeys => {
+  const settle = (): void => {
     turns.expectIdle();
     store.write(STEP_KEY, Int32Array.of(taken));
-    const names = [...params, ...buffers].map((p) => parameterKey(p.name));
-    return byKey([...names, ...step.stateKeys, STATUS_KEY, STEP_KEY]);
   };
-  return Object.assign(run, {
+  const made = Object.assign(run, {
     async: runAsync,
     model: new TrainedModel({ model, params, buffers, store, input, turns }),
-    stateDict: () => readState(store, settle()),
-    loadStateDict: (state: StateDict, options?: LoadOptions) => {
-      const loaded = writeState(store, settle(), state, options);
+    stateDict: () => {
+      settle();
+      const ages = new Map(held.params.map(({ name, age }) => [name, age]));
+      return { ...readState(store, held.keys), ...besideState({ epoch, ages }) };
+    },
+    loadStateDict: (state: StateDict, options: LoadOptions = {}) => {
+      settle();
+      const result = loadHeld(held, state, options, {
+        taken,
+        replace: (ages) => {
+          const next = place(ages, `state/${places++}/`);
+          keep(next, held);
+          return next;
+        },
+      });
+      held = result.held;
+      epoch = result.epoch ?? epoch;
       [taken] = store.read(STEP_KEY);
-      return loaded;
+      return result.loaded;
     },
   });
+  return Object.defineProperty(made, 'epoch', {
+    get: () => epoch,
+    set: (given: unknown) => {
+      checkEpoch(given);
+      epoch = given;
+    },
+  }) as TrainStep;
 }

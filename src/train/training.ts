@@ -189,9 +189,9 @@ export class Training implements ModelOnStore {
   }
 
   #stateKeys(): StateKeys {
-    const states = [...this.steps.values()].flatMap((step) => step.stateKeys);
+    const states = [...this.steps.values()].flatMap((step) => [...step.stateKeys]);
     const tensors = [...this.params, ...this.buffers].map((p) => parameterKey(p.name));
-    return byKey([...tensors, ...states, STATUS_KEY]);
+    return new Map([...byKey([...tensors, STATUS_KEY]), ...states]);
   }
 
   /** Rows of one pass over the training data. */

@@ -1,0 +1,89 @@
+import { FlatminError } from '../errors.ts';
+import { type Compiled, compile } from '../graph/compile.ts';
+import { type Age, Graph } from '../graph/graph.ts';
+import type { Shape } from '../graph/types.ts';
+import type { Numbers, Tap } from '../ops/define.ts';
+import { checkFinite, type NonFinitePolicy, statusBlock } from '../ops/status.ts';
+import type { Observation } from './observation.ts';
+import type { Optimizer, Pass } from './optimizer.ts';
+import { Scalars } from './scalars.ts';
+
+export const inputsKey = (layer: string): string => `observed/${layer}/inputs`;
+export const outputGradsKey = (layer: string): string => `observed/${layer}/outputGrads`;
+export const paramKey = (name: string): string => `bound/${name}`;
+export const gradKey = (name: string): string => `grad/${name}`;
+
+/** A parameter as a program knows it. */
+export interface Bound {
+  readonly name: string;
+  readonly shape: Shape;
+  readonly age: Age;
+}
+
+export interface BoundTrace {
+  readonly compiled: Compiled;
+  readonly states: readonly { readonly key: string; readonly fill?: (data: Numbers) => void }[];
+  readonly scalars: Scalars;
+}
+
+const noOutputs = () =>
+  new FlatminError(
+    'FLATMIN_ARGUMENT',
+    "fisher 'exact' needs a model's outputs, which are not there on arrays. Help: observe() gradients for drawn labels, or the data's.",
+  );
+
+/** The optimizer's program with bound arrays: phase 0 is what comes before the first gradient. */
+export function traceBound(
+  optimizer: Optimizer,
+  params: readonly Bound[],
+  observations: ReadonlyMap<string, Observation>,
+  policy: NonFinitePolicy,
+): BoundTrace {
+  const graph = new Graph();
+  const status = statusBlock(graph);
+  const states: { key: string; fill?: (data: Numbers) => void }[] = [];
+  const scalars = new Scalars();
+  const f32 = (key: string, shape: Shape) => graph.bound(key, { dtype: 'f32', shape });
+  const parameters = params.map(({ name, shape, age }, index) => {
+    return { name, value: f32(paramKey(name), shape), index, age };
+  });
+  const values = new Map(parameters.map(({ name, value }) => [name, value]));
+  const gradient = (): Pass => {
+    graph.nextPhase();
+    return {
+      grads: params.map(({ name, shape }) => f32(gradKey(name), shape)),
+      tapGradients: (fisher) => {
+        if (fisher === 'exact') throw noOutputs();
+        return [...observations].flatMap(([layer, { kind, inputs, outputGrads, attrs }]) => {
+          const weight = values.get(`${layer}.weight`);
+          if (weight === undefined) return [];
+          const gradient = f32(outputGradsKey(layer), outputGrads.shape);
+          const input = f32(inputsKey(layer), inputs.shape);
+          const bias = values.get(`${layer}.bias`);
+          const tap: Tap = { kind, input, preActivation: gradient, weight, bias, attrs };
+          return [{ tap, gradients: [gradient] }];
+        });
+      },
+    };
+  };
+  optimizer.trace({
+    graph,
+    status,
+    params: parameters,
+    gradient,
+    forward: () => {
+      throw new FlatminError(
+        'FLATMIN_ARGUMENT',
+        `${optimizer.name} needs a model to see the loss of its step, and is bound to arrays`,
+      );
+    },
+    state: (name, type, fill) => {
+      const key = `state/${name}`;
+      states.push({ key, fill });
+      return graph.stored(key, type);
+    },
+    checkFinite: (grads) => checkFinite(status, grads, policy),
+    report: scalars.report,
+  });
+  return { compiled: compile(graph, { reports: scalars.values, status }), states, scalars };
+}
