@@ -5,7 +5,7 @@ import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { type CatalogueEntry, type CatalogueFile, catalogueEntry } from './catalogue.ts';
 import { isGzip } from './idx.ts';
-import { findFile } from './locate.ts';
+import { findFiles } from './locate.ts';
 
 export interface FileCheck {
   file: CatalogueFile;
@@ -16,7 +16,7 @@ export interface FileCheck {
   reason?: string;
 }
 
-/** Compares the files of a data set, in `dir` or `dir/name`, with the catalogue's checksums. */
+/** Compares the files of a data set, where loaders look for them, with the catalogue's checksums. */
 export async function checkDataset(
   dataset: string | CatalogueEntry,
   dir: string,
@@ -25,11 +25,24 @@ export async function checkDataset(
   const { name, files } = catalogueEntry(dataset);
   const checks: FileCheck[] = [];
   for (const file of files) {
-    const path = findFile(dir, name, file.name);
-    const reason = path && (await contentFault(path, file, signal));
-    checks.push({ file, state: !path ? 'missing' : reason ? 'damaged' : 'ok', path, reason });
+    checks.push(await checkFile(file, findFiles(dir, name, file.name), signal));
   }
   return checks;
+}
+
+/** Good where one of them is: loaders pass over the others. */
+async function checkFile(
+  file: CatalogueFile,
+  paths: readonly string[],
+  signal?: AbortSignal,
+): Promise<FileCheck> {
+  let first: FileCheck = { file, state: 'missing' };
+  for (const path of paths) {
+    const reason = await contentFault(path, file, signal);
+    if (reason === undefined) return { file, state: 'ok', path };
+    if (first.state === 'missing') first = { file, state: 'damaged', path, reason };
+  }
+  return first;
 }
 
 /** Why the content of `path`, unzipped, is not that of `file`; undefined when it is. */

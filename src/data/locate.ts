@@ -1,26 +1,66 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { wrongArgument } from '../arguments.ts';
 import { FlatminError } from '../errors.ts';
 
-/** `name`, unzipped or not, in `dir` or in `dir/folder`: the path that a loader reads. */
-export function findFile(dir: string, folder: string, name: string): string | undefined {
-  return candidates(dir, folder, name).find((path) => existsSync(path));
-}
+/** Where files of a data set are looked for within the data folder, beside that itself: also where torchvision puts them. */
+const FOLDERS: Readonly<Record<string, readonly string[]>> = {
+  mnist: ['mnist', join('MNIST', 'raw'), 'raw'],
+  cifar10: ['cifar10', 'cifar-10-batches-bin'],
+};
 
-/** As `findFile`, but an error that says where and for what it looked. */
-export function requireFile(dir: string, folder: string, name: string): string {
-  const path = findFile(dir, folder, name);
-  if (path) return path;
-  throw new FlatminError(
-    'FLATMIN_DATA',
-    `${folder}: ${whyNot(dir)}; looked for ${candidates(dir, folder, name).join(', ')}; ` +
-      `help: run "flatmin data fetch ${folder} --data ${dir}", or name the folder that holds the files`,
+/** The files of that name that are there: unzipped or not, in `dir` or in the folders of the data set, best first. */
+export function findFiles(dir: string, dataset: string, name: string): string[] {
+  return placesOf(dir, dataset).flatMap((place) =>
+    namesOf(name)
+      .map((file) => join(place, file))
+      .filter((path) => existsSync(path)),
   );
 }
 
-function candidates(dir: string, folder: string, name: string): string[] {
+/** What `read` makes of the first of the files that it can read: one that is damaged does not hide a good one. */
+export function readFirst<T>(
+  dir: string,
+  dataset: string,
+  name: string,
+  read: (path: string) => T,
+): { path: string; content: T } {
+  let failure: unknown;
+  for (const path of findFiles(dir, dataset, name)) {
+    try {
+      return { path, content: read(path) };
+    } catch (error) {
+      failure ??= error;
+    }
+  }
+  throw failure ?? missing(dir, dataset, name);
+}
+
+/** The path of the first of the files; an error that says where and for what it looked. */
+export function requireFile(dir: string, dataset: string, name: string): string {
+  const [path] = findFiles(dir, dataset, name);
+  if (path === undefined) throw missing(dir, dataset, name);
+  return path;
+}
+
+function missing(dir: string, dataset: string, name: string): FlatminError {
+  return new FlatminError(
+    'FLATMIN_DATA',
+    `${dataset}: ${whyNot(dir)}; looked for ${namesOf(name).join(', ')} in ${placesOf(dir, dataset).join(', ')}; ` +
+      `help: run "flatmin data fetch ${dataset} --data ${dir}", or name the folder that holds the files`,
+  );
+}
+
+function placesOf(dir: unknown, dataset: string): string[] {
+  if (typeof dir !== 'string') throw wrongArgument('The data folder', 'a path', dir);
+  return [dir, ...(FOLDERS[dataset] ?? [dataset]).map((folder) => join(dir, folder))];
+}
+
+/** `t10k-images-idx3-ubyte` is `t10k-images.idx3-ubyte` too, as archives unpack it. */
+function namesOf(name: string): string[] {
   const plain = name.replace(/\.gz$/, '');
-  return [dir, join(dir, folder)].flatMap((at) => [join(at, plain), join(at, `${plain}.gz`)]);
+  const names = [...new Set([plain, plain.replace(/-(idx\d-ubyte)$/, '.$1')])];
+  return names.flatMap((file) => [file, `${file}.gz`]);
 }
 
 function whyNot(dir: string): string {

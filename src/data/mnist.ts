@@ -1,7 +1,8 @@
+import { checkNames, show } from '../arguments.ts';
 import { FlatminError } from '../errors.ts';
 import { type Dataset, standardise } from './dataset.ts';
 import { type IdxArray, readIdx } from './idx.ts';
-import { requireFile } from './locate.ts';
+import { readFirst } from './locate.ts';
 
 export type Split = 'train' | 'test';
 
@@ -18,27 +19,29 @@ export interface MnistOptions {
 }
 
 /**
- * MNIST from IDX files, plain or gzip, in `dir` or `dir/mnist`: u8 inputs of
- * [1, 28 + 2·pad, 28 + 2·pad]. Throws `FLATMIN_DATA` for files that are missing or damaged.
+ * MNIST from IDX files, plain or gzip, in `dir`, `dir/mnist` or where torchvision puts them, `dir/MNIST/raw`: u8 inputs
+ * of [1, 28 + 2·pad, 28 + 2·pad]. A damaged file is passed over where there is a good one. Throws `FLATMIN_DATA` for files that are missing or damaged.
  */
-export function loadMnist(dir: string, split: Split, { pad = 0 }: MnistOptions = {}): Dataset {
+export function loadMnist(dir: string, split: Split, options: MnistOptions = {}): Dataset {
+  checkNames<MnistOptions>('loadMnist', options, { pad: true });
+  const { pad = 0 } = options;
   if (!Object.hasOwn(FILE_PREFIX, split)) {
     throw new FlatminError(
       'FLATMIN_ARGUMENT',
-      `split: expected 'train' or 'test', got ${JSON.stringify(split)}`,
+      `split: expected 'train' or 'test', got ${show(split)}`,
     );
   }
   if (!(Number.isInteger(pad) && pad >= 0 && pad <= SIDE)) {
     throw new FlatminError(
       'FLATMIN_ARGUMENT',
-      `pad: expected an integer of 0 … ${SIDE}, got ${pad}`,
+      `pad: expected an integer of 0 … ${SIDE}, got ${show(pad)}`,
     );
   }
   const prefix = FILE_PREFIX[split];
-  const imageFile = requireFile(dir, 'mnist', `${prefix}-images-idx3-ubyte`);
-  const labelFile = requireFile(dir, 'mnist', `${prefix}-labels-idx1-ubyte`);
-  const images = readBytes(imageFile, 3);
-  const labels = readBytes(labelFile, 1);
+  const read = (name: string, rank: number) =>
+    readFirst(dir, 'mnist', `${prefix}-${name}`, (path) => readBytes(path, rank));
+  const { path: imageFile, content: images } = read('images-idx3-ubyte', 3);
+  const { path: labelFile, content: labels } = read('labels-idx1-ubyte', 1);
   const [count, height, width] = images.shape;
   if (height !== SIDE || width !== SIDE) {
     throw wrong(imageFile, `images of ${SIDE} × ${SIDE}`, `${height} × ${width}`);

@@ -1,6 +1,6 @@
 import type { Dataset } from '../data/dataset.ts';
 import { syntheticDigits } from '../data/digits.ts';
-import { findFile } from '../data/locate.ts';
+import { findFiles } from '../data/locate.ts';
 import { loadMnist, type Split } from '../data/mnist.ts';
 import { lenet5 } from '../nn/models.ts';
 import { firstExamples } from './examples.ts';
@@ -41,7 +41,7 @@ export const digits: Task = {
     looksam: { lr: 0.1, weightDecay: 0, rho: 0.1 },
   },
   model: () => lenet5(),
-  isIn: (dir) => findFile(dir, 'mnist', 'train-images-idx3-ubyte') !== undefined,
+  isIn: (dir) => findFiles(dir, 'mnist', 'train-images-idx3-ubyte').length > 0,
   load: ({ dir, examples, testExamples }) => ({
     train: load(dir, 'train', examples),
     test: load(dir, 'test', testExamples),

@@ -302,6 +302,8 @@ describe('fetchDataset', () => {
     await run();
     expectDelivered();
     writeFileSync(join(dir, 'numbers'), content.subarray(1));
+    expect((await run()).present).toEqual([target()]);
+    rmSync(target());
     const error = await failure(run());
     expect(error.code).toBe('FLATMIN_DATA');
     expect(error.message.replaceAll(dir, 'DIR')).toBe(

@@ -58,6 +58,35 @@ describe('loadMnist', () => {
     }
   });
 
+  it.each([
+    ['names with a dot', '.', (name: string) => name.replace('-idx', '.idx')],
+    ["torchvision's root", 'MNIST/raw', (name: string) => name],
+    ["torchvision's folder", 'raw', (name: string) => name],
+  ])('finds %s', (_, folder, rename) => {
+    mkdirSync(join(dir, folder), { recursive: true });
+    for (const suffix of ['', '.gz']) {
+      const pack = suffix === '' ? (b: Buffer) => b : gzipSync;
+      writeFileSync(join(dir, folder, rename(IMAGES) + suffix), pack(images(1)));
+      writeFileSync(join(dir, folder, rename(LABELS) + suffix), pack(labels(3)));
+      expect([...loadMnist(dir, 'test').labels]).toEqual([3]);
+      rmSync(join(dir, folder, rename(IMAGES) + suffix));
+      rmSync(join(dir, folder, rename(LABELS) + suffix));
+    }
+  });
+
+  it('passes over a damaged file where there is a good one', () => {
+    for (const name of [IMAGES, LABELS]) {
+      const good = name === IMAGES ? images(1) : labels(3);
+      writeFileSync(join(dir, `${name}.gz`), gzipSync(good));
+      for (const damaged of [Buffer.alloc(0), good.subarray(0, 5), good.subarray(0, -1)]) {
+        writeFileSync(join(dir, name), damaged);
+        if (name === LABELS) expect([...loadMnist(dir, 'test').labels]).toEqual([3]);
+      }
+    }
+    rmSync(join(dir, `${LABELS}.gz`));
+    expect(fault()).toMatch(/DIR\/t10k-labels-idx1-ubyte is damaged: .*\(truncated\)/);
+  });
+
   it('pads with background on every side', () => {
     writeFileSync(join(dir, IMAGES), images(2));
     writeFileSync(join(dir, LABELS), labels(1, 2));
@@ -88,11 +117,11 @@ describe('loadMnist', () => {
     dir = parent;
     expect(faults).toMatchInlineSnapshot(`
       {
-        "a file": "mnist: DIR is not a folder; looked for DIR/t10k-images-idx3-ubyte, DIR/t10k-images-idx3-ubyte.gz, DIR/mnist/t10k-images-idx3-ubyte, DIR/mnist/t10k-images-idx3-ubyte.gz; help: run "flatmin data fetch mnist --data DIR", or name the folder that holds the files",
-        "absent": "mnist: the data folder DIR does not exist; looked for DIR/t10k-images-idx3-ubyte, DIR/t10k-images-idx3-ubyte.gz, DIR/mnist/t10k-images-idx3-ubyte, DIR/mnist/t10k-images-idx3-ubyte.gz; help: run "flatmin data fetch mnist --data DIR", or name the folder that holds the files",
-        "empty": "mnist: the data folder DIR is empty; looked for DIR/t10k-images-idx3-ubyte, DIR/t10k-images-idx3-ubyte.gz, DIR/mnist/t10k-images-idx3-ubyte, DIR/mnist/t10k-images-idx3-ubyte.gz; help: run "flatmin data fetch mnist --data DIR", or name the folder that holds the files",
-        "no labels": "mnist: a file is missing in the data folder DIR; looked for DIR/t10k-labels-idx1-ubyte, DIR/t10k-labels-idx1-ubyte.gz, DIR/mnist/t10k-labels-idx1-ubyte, DIR/mnist/t10k-labels-idx1-ubyte.gz; help: run "flatmin data fetch mnist --data DIR", or name the folder that holds the files",
-        "unreadable": "mnist: the data folder DIR cannot be read (ELOOP …); looked for DIR/t10k-images-idx3-ubyte, DIR/t10k-images-idx3-ubyte.gz, DIR/mnist/t10k-images-idx3-ubyte, DIR/mnist/t10k-images-idx3-ubyte.gz; help: run "flatmin data fetch mnist --data DIR", or name the folder that holds the files",
+        "a file": "mnist: DIR is not a folder; looked for t10k-images-idx3-ubyte, t10k-images-idx3-ubyte.gz, t10k-images.idx3-ubyte, t10k-images.idx3-ubyte.gz in DIR, DIR/mnist, DIR/MNIST/raw, DIR/raw; help: run "flatmin data fetch mnist --data DIR", or name the folder that holds the files",
+        "absent": "mnist: the data folder DIR does not exist; looked for t10k-images-idx3-ubyte, t10k-images-idx3-ubyte.gz, t10k-images.idx3-ubyte, t10k-images.idx3-ubyte.gz in DIR, DIR/mnist, DIR/MNIST/raw, DIR/raw; help: run "flatmin data fetch mnist --data DIR", or name the folder that holds the files",
+        "empty": "mnist: the data folder DIR is empty; looked for t10k-images-idx3-ubyte, t10k-images-idx3-ubyte.gz, t10k-images.idx3-ubyte, t10k-images.idx3-ubyte.gz in DIR, DIR/mnist, DIR/MNIST/raw, DIR/raw; help: run "flatmin data fetch mnist --data DIR", or name the folder that holds the files",
+        "no labels": "mnist: a file is missing in the data folder DIR; looked for t10k-labels-idx1-ubyte, t10k-labels-idx1-ubyte.gz, t10k-labels.idx1-ubyte, t10k-labels.idx1-ubyte.gz in DIR, DIR/mnist, DIR/MNIST/raw, DIR/raw; help: run "flatmin data fetch mnist --data DIR", or name the folder that holds the files",
+        "unreadable": "mnist: the data folder DIR cannot be read (ELOOP …); looked for t10k-images-idx3-ubyte, t10k-images-idx3-ubyte.gz, t10k-images.idx3-ubyte, t10k-images.idx3-ubyte.gz in DIR, DIR/mnist, DIR/MNIST/raw, DIR/raw; help: run "flatmin data fetch mnist --data DIR", or name the folder that holds the files",
       }
     `);
   });
@@ -124,7 +153,7 @@ describe('loadMnist', () => {
 
   it('refuses arguments out of range', () => {
     expect(() => loadMnist(dir, 'val' as 'test')).toThrow(
-      `split: expected 'train' or 'test', got "val"`,
+      `split: expected 'train' or 'test', got 'val'`,
     );
     expect(() => loadMnist(dir, 'test', { pad: -1 })).toThrow('pad: expected an integer of 0 … 28');
     expect(() => loadMnist(dir, 'test', { pad: 1.5 })).toThrow('got 1.5');
