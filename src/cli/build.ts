@@ -1,11 +1,23 @@
 import { buildNative } from '../../scripts/build.mjs';
+import { root } from '../../scripts/record.mjs';
 import { describeBuild } from '../../scripts/report.mjs';
+import { FlatminError } from '../errors.ts';
 
 /** Builds the native addon; resolves to the exit code, 1 when there is none in the end. */
 export async function build(): Promise<number> {
   if (process.stderr.isTTY) process.stderr.write('flatmin: building the native addon…\n');
-  const outcome = await buildNative({ retry: true });
+  const outcome = await buildNative({ retry: true }).catch((cause: NodeJS.ErrnoException) => {
+    throw cause.syscall === undefined ? cause : cannotBuild(cause);
+  });
   process.stdout.write(`${describeBuild(outcome)}\n`);
   const asked = outcome.builder !== 'js' || process.env.FLATMIN_BUILD === 'js';
   return asked ? 0 : 1;
 }
+
+/** The package's folder cannot be written to, or the disk is full. */
+const cannotBuild = (cause: NodeJS.ErrnoException) =>
+  new FlatminError(
+    'FLATMIN_IO',
+    `cannot build in ${root}: ${cause.message}; help: run the command as a user who may write there, or install flatmin where you may; without a build JavaScript does the work`,
+    { cause },
+  );
