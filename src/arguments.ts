@@ -5,7 +5,12 @@ import type { DType } from './graph/types.ts';
 import { nearest } from './nearest.ts';
 
 export const show = (value: unknown): string =>
-  inspect(value, { depth: 1, breakLength: Number.POSITIVE_INFINITY, maxArrayLength: 6 });
+  inspect(value, {
+    depth: 1,
+    breakLength: Number.POSITIVE_INFINITY,
+    maxArrayLength: 6,
+    maxStringLength: 60,
+  });
 
 /** What `what` must be, and what came instead. */
 export const wrongArgument = (what: string, expected: string, got: unknown, help = '') =>
@@ -59,10 +64,8 @@ export function unknownOption(name: string, known: readonly string[]): string {
   return `Unknown option "${name}"${meant === undefined ? others : `; did you mean "${meant}"?`}`;
 }
 
-/** Of arrays, whichever realm they are from: those of `vm` contexts and of test runners are no instances of ours. */
-export const isFloat32Array = types.isFloat32Array;
-export const isInt32Array = types.isInt32Array;
-export const isUint8Array = types.isUint8Array;
+/** Of values of whichever realm: those of `vm` contexts and test runners are no instances of our classes. */
+export const { isFloat32Array, isInt32Array, isUint8Array, isRegExp, isSharedArrayBuffer } = types;
 
 /** What the network takes: whole numbers where `dtype` is `i32`, others elsewhere. */
 export const isArrayOf = (dtype: DType, value: unknown): value is Float32Array | Int32Array =>

@@ -1,4 +1,4 @@
-import { show } from '../arguments.ts';
+import { isFloat32Array, show } from '../arguments.ts';
 import { FlatminError } from '../errors.ts';
 import { type Shape, sizeOf } from '../graph/types.ts';
 
@@ -24,7 +24,7 @@ export function checkArray(
   data: unknown,
   size: number,
 ): asserts data is Float32Array {
-  if (!(data instanceof Float32Array)) {
+  if (!isFloat32Array(data)) {
     return fail(`${what} must be a Float32Array of ${size} elements, got ${typeOf(data)}`);
   }
   // V8 of Node 20, once optimised for resizable buffers too, gives the old length of a detached array now and then.

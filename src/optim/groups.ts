@@ -1,4 +1,4 @@
-import { show } from '../arguments.ts';
+import { isRegExp, show } from '../arguments.ts';
 import { FlatminError } from '../errors.ts';
 import type { Shape } from '../graph/types.ts';
 import { checkRecord, type Params } from './arrays.ts';
@@ -64,7 +64,7 @@ function over(list: readonly Group[]): Optimizer {
     name: 'groups',
     options: {
       groups: list.map(({ match, optimizer }) => ({
-        match: match instanceof RegExp ? String(match) : (match?.name ?? 'all'),
+        match: isRegExp(match) ? String(match) : (match?.name ?? 'all'),
         name: optimizer.name,
         ...optimizer.options,
       })),
@@ -109,7 +109,7 @@ function checkGroups(list: unknown): asserts list is readonly Group[] {
         `Group ${i} must have an optimizer, got ${show(optimizer)}. Help: { match: /bias$/, optimizer: sgd({ lr }) }.`,
       );
     }
-    if (match !== undefined && !(match instanceof RegExp) && typeof match !== 'function') {
+    if (match !== undefined && !isRegExp(match) && typeof match !== 'function') {
       throw new FlatminError(
         'FLATMIN_ARGUMENT',
         `The match of group ${i} must be a RegExp or a function, got ${show(match)}`,
@@ -124,7 +124,7 @@ function assign(list: readonly Group[], params: readonly Parameter[]): number[][
   const chosen = all.map((parameter, i) =>
     list.findIndex(({ match }) => {
       if (match === undefined) return true;
-      if (match instanceof RegExp) return parameter.name.search(match) !== -1;
+      if (isRegExp(match)) return parameter.name.search(match) !== -1;
       return match(parameter, i, all);
     }),
   );

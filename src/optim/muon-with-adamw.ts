@@ -1,5 +1,5 @@
-import { show } from '../arguments.ts';
-import { FlatminError } from '../errors.ts';
+import { checkNames, wrongArgument } from '../arguments.ts';
+import { sameShape } from '../graph/types.ts';
 import { type AdamwOptions, adamw } from './adamw.ts';
 import type { Params } from './arrays.ts';
 import type { BindOptions, BoundOptimizer } from './bound.ts';
@@ -15,21 +15,72 @@ export interface MuonWithAdamWOptions {
 }
 
 /**
- * The matrices inside a network: tensors of two dimensions or more, without the last of them, the head, and without
- * those called embedding.
+ * The matrices inside a network: tensors of two dimensions or more that are neither embeddings nor the head.
+ *
+ * - Embeddings are known by their names: `embed` within it, or a part such as `wte`, `wpe`, `tok_emb`, `pos`, `cls_token`.
+ * - The head is the last matrix with a part of its name such as `lm_head`, `head`, `classifier`, or else the last of all.
+ *   A matrix of one of several equal blocks, as `h.11.mlp.c_proj.weight` beside `h.10.mlp.c_proj.weight`, is none, nor is
+ *   one of a numbered block that leads back to the width of the embeddings: GPT-2, whose head is `wte`, has no other.
+ *
+ * `Object.entries(params).map(([name, { shape }]) => ({ name, shape })).filter(hiddenMatrix)` tells what it takes.
  */
 export function hiddenMatrix(
-  { name, shape }: Described,
+  parameter: Described,
   index: number,
   all: readonly Described[],
 ): boolean {
-  const head = all.findLastIndex((other) => other.shape.length >= 2);
-  return shape.length >= 2 && index !== head && !/embed/i.test(name);
+  if (
+    !Array.isArray(all) ||
+    !all.every((p) => typeof p?.name === 'string' && Array.isArray(p.shape))
+  ) {
+    throw wrongArgument(
+      'The third argument of hiddenMatrix',
+      'the list of all { name, shape }',
+      all,
+      'call it as all.filter(hiddenMatrix).',
+    );
+  }
+  return isInner(parameter) && index !== headOf(all);
+}
+
+const EMBEDDING =
+  /embed|emb([._/]|$)|(^|[._/])(wte|wpe|tok|pos|vocab|(cls|class|mask)_token)([._/]|$)/i;
+const HEAD = /(^|[._/])(lm_?head|heads?|classifier|logits|score)([._/]|$)/i;
+
+const isMatrix = ({ shape }: Described): boolean => shape.length >= 2;
+const isEmbedding = (p: Described): boolean => isMatrix(p) && EMBEDDING.test(p.name);
+const isInner = (p: Described): boolean => isMatrix(p) && !isEmbedding(p);
+
+/** Its index; −1 where there is none. */
+function headOf(all: readonly Described[]): number {
+  const mayBe = (p: Described) => isInner(p) && !inBlocks(p, all);
+  const named = all.findLastIndex((p) => mayBe(p) && HEAD.test(p.name));
+  if (named !== -1) return named;
+  const last = all.findLastIndex(isInner);
+  return last !== -1 && mayBe(all[last]) ? last : -1;
+}
+
+/** It stands in a numbered block that has its equals, or that leads back to the width of the embeddings. */
+function inBlocks({ name, shape }: Described, all: readonly Described[]): boolean {
+  const parts = name.split(/[./]/);
+  return parts.some((part, i) => {
+    const named = parts.slice(i + 1, -1).some((inner) => !/^\d+$/.test(inner));
+    if (!/\d$/.test(part) || !named) return false;
+    const pattern = (at: readonly string[]) =>
+      at.map((p, k) => (k === i ? p.replace(/\d+$/, '#') : p)).join('.');
+    return all.some((other) =>
+      isEmbedding(other)
+        ? other.shape[other.shape.length - 1] === shape[0]
+        : other.name !== name &&
+          sameShape(other.shape, shape) &&
+          pattern(other.name.split(/[./]/)) === pattern(parts),
+    );
+  });
 }
 
 /**
- * The usual split: Muon for the matrices inside a network, AdamW for embeddings, the head, norms and biases. Both need
- * a rate of their own.
+ * The usual split: Muon for the matrices inside a network (`hiddenMatrix` says which), AdamW for embeddings, the head, norms
+ * and biases. Both need a rate of their own.
  *
  * `muonWithAdamW({ muon: { lr }, adamw: { lr } })` is an optimizer for `fit`, `muonWithAdamW(params, { … })` one bound to
  * the caller's arrays. `FLATMIN_ARGUMENT` where there is nothing for one of the two.
@@ -44,18 +95,17 @@ export function muonWithAdamW(
   second?: MuonWithAdamWOptions & BindOptions,
 ): Optimizer | BoundOptimizer {
   if (second === undefined) return groups(split(first as MuonWithAdamWOptions));
-  const { muon, adamw, match, ...bind } = second;
-  return groups(first as Params, split({ muon, adamw, match }), bind);
+  const { device, threads, seed, onNonFinite, ...options } = second;
+  const bind = { device, threads, seed, onNonFinite };
+  return groups(first as Params, split(options), bind);
 }
 
 function split(options: MuonWithAdamWOptions): readonly Group[] {
-  const { muon: hidden, adamw: others, match = hiddenMatrix, ...unknown } = options;
-  const [key] = Object.keys(unknown);
-  if (key !== undefined) {
-    throw new FlatminError(
-      'FLATMIN_ARGUMENT',
-      `muonWithAdamW expects { muon, adamw, match }, got ${key}: ${show((unknown as never)[key])}`,
-    );
-  }
+  checkNames<MuonWithAdamWOptions>('muonWithAdamW', options, {
+    muon: true,
+    adamw: true,
+    match: true,
+  });
+  const { muon: hidden, adamw: others, match = hiddenMatrix } = options;
   return [{ match, optimizer: muon(hidden) }, { optimizer: adamw(others) }];
 }

@@ -1,3 +1,4 @@
+import { isSharedArrayBuffer } from '../arguments.ts';
 import type { FlatminError } from '../errors.ts';
 import { checkArray } from './arrays.ts';
 
@@ -44,4 +45,4 @@ export class Staging {
   }
 }
 
-const isShared = ({ buffer }: Float32Array): boolean => buffer instanceof SharedArrayBuffer;
+const isShared = ({ buffer }: Float32Array): boolean => isSharedArrayBuffer(buffer);

@@ -1,3 +1,4 @@
+import { isFloat32Array, isInt32Array } from '../arguments.ts';
 import type { Store } from '../backend/backend.ts';
 import type { AnyDataset } from '../data/dataset.ts';
 import { FlatminError } from '../errors.ts';
@@ -8,7 +9,7 @@ import type { Numbers } from '../ops/define.ts';
 import { batchRows, normalise } from '../ops/gather.ts';
 
 const dtypeOf = (data: Numbers): DType =>
-  data instanceof Float32Array ? 'f32' : data instanceof Int32Array ? 'i32' : 'u8';
+  isFloat32Array(data) ? 'f32' : isInt32Array(data) ? 'i32' : 'u8';
 
 /** −1 is padding where a loss leaves rows out. */
 export const leastLabel = ({ weights }: Loss): number => (weights === undefined ? 0 : -1);

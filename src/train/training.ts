@@ -226,12 +226,14 @@ export class Training implements ModelOnStore {
     let left = part;
     while (left.length > 0 && !signal?.aborted) {
       const pause = new AbortController();
-      const told = onStep && new Deliveries(onStep, () => pause.abort());
+      const stop = () => pause.abort();
+      const told = onStep && new Deliveries(onStep, stop);
       const before = this.position.step;
-      const signals = signal === undefined ? [pause.signal] : [pause.signal, signal];
+      signal?.addEventListener('abort', stop);
       try {
-        await this.#steps(left, AbortSignal.any(signals), told);
+        await this.#steps(left, pause.signal, told);
       } finally {
+        signal?.removeEventListener('abort', stop);
         await told?.settled();
       }
       left = left.slice(this.position.step - before);

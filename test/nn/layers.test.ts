@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { initialise } from '../../src/nn/init.ts';
-import { describeModel } from '../../src/nn/layer.ts';
+import { describeModel, type Layer } from '../../src/nn/layer.ts';
 import {
   avgPool2d,
   conv2d,
@@ -77,6 +77,34 @@ describe('models', () => {
     expect(() => conv2d(4, 2.5)).toThrowErrorMatchingInlineSnapshot(
       `[FlatminError: conv2d expects the kernel to be a whole number of at least 1, got 2.5]`,
     );
+  });
+});
+
+describe('sequential', () => {
+  const names = (model: ReturnType<typeof sequential>) =>
+    describeModel(model, images(2, 3)).params.map(({ name }) => name);
+
+  it('keeps the order of a record, and takes a list', () => {
+    expect(
+      names(sequential({ z: linear(20, { bias: false }), a: linear(3, { bias: false }) })),
+    ).toEqual(['z.weight', 'a.weight']);
+    expect(names(sequential([linear(2)] as never))).toEqual(['0.weight', '0.bias']);
+  });
+
+  it.each<Record<string, Layer>>([
+    { 20: linear(20), 3: linear(3) },
+    { 0: linear(2) },
+    { a: linear(2), 7: linear(3) },
+  ])('refuses names that JavaScript would put in an order of its own, %#', (layers) => {
+    expect(() => sequential(layers)).toThrow(
+      /cannot keep the order of layers that whole numbers name/,
+    );
+  });
+
+  it('refuses what is no layer', () => {
+    for (const layers of [[undefined], [null], [5], [relu, null], [{ a: 'relu' }], [{ a: {} }]]) {
+      expect(() => sequential(...(layers as never[]))).toThrow(/must be a layer/);
+    }
   });
 });
 

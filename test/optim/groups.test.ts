@@ -159,6 +159,70 @@ describe('hiddenMatrix', () => {
     const chosen = all.filter(hiddenMatrix).map(({ name }) => name);
     expect(chosen).toEqual(['conv.weight', 'fc.weight']);
   });
+
+  /** Those that AdamW gets. */
+  const others = (shapes: Readonly<Record<string, readonly number[]>>) => {
+    const all = Object.entries(shapes).map(([name, shape]) => ({ name, shape }));
+    const hidden = new Set(all.filter(hiddenMatrix));
+    return all.filter((p) => p.shape.length > 1 && !hidden.has(p)).map(({ name }) => name);
+  };
+  const blocks = (count: number, prefix = 'h.') =>
+    Object.fromEntries(
+      Array.from({ length: count }, (_, i) => [
+        [`${prefix}${i}.ln_1.weight`, [8]],
+        [`${prefix}${i}.attn.c_attn.weight`, [24, 8]],
+        [`${prefix}${i}.attn.c_proj.weight`, [8, 8]],
+        [`${prefix}${i}.mlp.c_fc.weight`, [32, 8]],
+        [`${prefix}${i}.mlp.c_proj.weight`, [8, 32]],
+      ]).flat(),
+    );
+  const tables = { 'wte.weight': [100, 8], 'wpe.weight': [16, 8] };
+
+  it.each([1, 2, 12])("takes all of GPT-2's matrices but wte and wpe, %i blocks", (count) => {
+    expect(others({ ...tables, ...blocks(count), 'ln_f.weight': [8] })).toEqual([
+      'wte.weight',
+      'wpe.weight',
+    ]);
+    const head = { 'lm_head.weight': [100, 8] };
+    expect(others({ ...tables, ...blocks(count), ...head })).toEqual([
+      'wte.weight',
+      'wpe.weight',
+      'lm_head.weight',
+    ]);
+    expect(others({ ...head, ...tables, ...blocks(count, 'transformer.h.') })).toHaveLength(3);
+  });
+
+  it('knows heads by name or by place, and embeddings by name', () => {
+    const mlp = { '0.weight': [10, 10], '2.weight': [10, 10], '4.weight': [10, 10] };
+    expect(others(mlp)).toEqual(['4.weight']);
+    expect(others({ 'layers.0.weight': [10, 10], 'layers.2.weight': [10, 10] })).toEqual([
+      'layers.2.weight',
+    ]);
+    const alexNet = { 'features.0.weight': [8, 3, 3, 3], 'features.3.weight': [8, 8, 3, 3] };
+    const classifier = { 'classifier.1.weight': [32, 8], 'classifier.4.weight': [10, 32] };
+    expect(others({ ...alexNet, ...classifier })).toEqual(['classifier.4.weight']);
+    expect(
+      others({ '0.conv.weight': [8, 3, 3, 3], '1.fc1.weight': [9, 8], '1.fc2.weight': [4, 9] }),
+    ).toEqual(['1.fc2.weight']);
+    const resNet = { 'layer4.0.conv2.weight': [8, 8, 3, 3], 'layer4.1.conv2.weight': [8, 8, 3, 3] };
+    expect(others({ ...resNet, 'fc.weight': [10, 8] })).toEqual(['fc.weight']);
+    expect(others(resNet)).toEqual([]);
+    const vit = {
+      cls_token: [1, 1, 8],
+      pos_embed: [1, 17, 8],
+      'patch_embed.proj.weight': [8, 3, 4, 4],
+    };
+    expect(others({ ...vit, 'blocks.0.mlp.fc1.weight': [32, 8], 'head.weight': [10, 8] })).toEqual([
+      ...Object.keys(vit),
+      'head.weight',
+    ]);
+    const tagger = {
+      'embed.embedding': [50, 8],
+      'lstm.weight_ih': [16, 8],
+      'lstm.weight_hh': [16, 4],
+    };
+    expect(others({ ...tagger, 'out.weight': [5, 4] })).toEqual(['embed.embedding', 'out.weight']);
+  });
 });
 
 describe('groups refuse', () => {
@@ -194,7 +258,7 @@ describe('groups refuse', () => {
         "Group 0 must be an object of entries by name, got null",
         "adamw: Invalid input: expected object, received undefined",
         "muon: lr: expected a finite number of at least 0 or a schedule, got undefined",
-        "muonWithAdamW expects { muon, adamw, match }, got lr: 1",
+        "muonWithAdamW: Unknown option "lr"; there are muon, adamw, match",
       ]
     `);
   });
