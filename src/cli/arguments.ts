@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from 'commander';
 import { DEVICES, type DeviceName, isDeviceName } from '../backend/device.ts';
 import { nearest } from '../nearest.ts';
+import { COMPARED, METHOD_NAMES, type MethodName } from '../tasks/methods.ts';
 
 /** Parsers of arguments for commander, which puts the option's name before their messages. */
 
@@ -29,6 +30,23 @@ export const oneOf =
     const guess = meant === undefined ? '' : `Did you mean ${meant}? `;
     throw new InvalidArgumentError(`${guess}Expected one of: ${names.join(', ')}.`);
   };
+
+/** Methods with commas between; `all` stands for those that are compared. */
+export function methods(text: string): readonly MethodName[] {
+  const names = text.split(',').map((name) => oneOf(['all', ...METHOD_NAMES])(name.trim()));
+  const [first, ...others] = names;
+  if (first === 'all' && others.length === 0) return COMPARED;
+  const twice = names.find((name, i) => name === 'all' || names.indexOf(name) !== i);
+  if (twice === undefined) return names as MethodName[];
+  throw new InvalidArgumentError(
+    twice === 'all' ? 'all stands alone.' : `${twice} is named twice.`,
+  );
+}
+
+export function folder(text: string): string {
+  if (text !== '') return text;
+  throw new InvalidArgumentError('Expected the path of a folder.');
+}
 
 export function device(text: string): DeviceName {
   return isDeviceName(text) ? text : oneOf(DEVICES)(text);

@@ -1,9 +1,9 @@
 import { FlatminError } from '../errors.ts';
 
-const EXIT_CODES = { SIGINT: 130, SIGTERM: 143 };
+const EXIT_CODES = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 };
 
 /**
- * Runs work that the first SIGINT or SIGTERM stops in good order, with its exit code; a second one
+ * Runs work that the first SIGINT, SIGTERM or SIGHUP stops in good order, with its exit code; a second one
  * ends the process at once.
  */
 export async function interruptible(work: (signal: AbortSignal) => Promise<void>): Promise<void> {

@@ -39,4 +39,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(1);
 });
 
+// A terminal that went away takes no messages, and the run has its checkpoint still to write.
+process.stderr.on('error', () => {});
+
 await program.parseAsync().catch((error) => fail(error));

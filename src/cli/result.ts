@@ -1,20 +1,26 @@
-import type { MethodName } from '../tasks/methods.ts';
+import { z } from 'zod';
+import { METHOD_NAMES } from '../tasks/methods.ts';
 import type { EpochMetrics } from '../train/checkpoint.ts';
+import { anyNumber } from '../train/json-numbers.ts';
+
+const seconds = z.number().nonnegative();
+
+export const resultSchema = z.object({
+  optimizer: z.enum(METHOD_NAMES),
+  synthetic: z.boolean(),
+  testAccuracy: anyNumber,
+  testLoss: anyNumber,
+  trainLoss: anyNumber,
+  /** Training alone, without evaluation. */
+  seconds,
+  target: z.number(),
+  /** Until the test accuracy first reached the target; null where it never did. */
+  epochsToTarget: z.int().positive().nullable(),
+  secondsToTarget: seconds.nullable(),
+});
 
 /** What a finished run comes to. */
-export interface Result {
-  readonly optimizer: MethodName;
-  readonly synthetic: boolean;
-  readonly testAccuracy: number;
-  readonly testLoss: number;
-  readonly trainLoss: number;
-  /** Training alone, without evaluation. */
-  readonly seconds: number;
-  readonly target: number;
-  /** Until the test accuracy first reached the target; null where it never did. */
-  readonly epochsToTarget: number | null;
-  readonly secondsToTarget: number | null;
-}
+export type Result = Readonly<z.output<typeof resultSchema>>;
 
 export function summarise(
   { optimizer, synthetic }: Pick<Result, 'optimizer' | 'synthetic'>,

@@ -1,24 +1,10 @@
-import {
-  appendFileSync,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { appendFileSync, existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FlatminError } from '../errors.ts';
-import type { MethodName } from '../tasks/methods.ts';
-import type { EpochMetrics } from '../train/checkpoint.ts';
-import type { Result } from './result.ts';
-import type { RunSettings } from './settings.ts';
-
-/** A line of the metrics, and of `--json`. */
-export type RunEvent =
-  | ({ readonly event: 'start' } & RunSettings)
-  | ({ readonly event: 'epoch'; optimizer: MethodName; synthetic: boolean } & EpochMetrics)
-  | ({ readonly event: 'result' } & Result);
+import { makeFolder, readPlainFile, replaceFile } from '../files.ts';
+import { firstFault, toJson } from '../train/json-numbers.ts';
+import { takeLock } from './lock.ts';
+import { eventSchema, type RunEvent } from './run-events.ts';
 
 /** One run's files: metrics.jsonl (one event a line), checkpoint.safetensors, model.safetensors. */
 export class RunFolder {
@@ -26,12 +12,29 @@ export class RunFolder {
   readonly checkpoint: string;
   readonly model: string;
   readonly #path: string;
+  readonly #lock: string;
 
   constructor(path: string) {
     this.#path = path;
     this.metrics = join(path, 'metrics.jsonl');
     this.checkpoint = join(path, 'checkpoint.safetensors');
     this.model = join(path, 'model.safetensors');
+    this.#lock = join(path, 'run.lock');
+  }
+
+  /**
+   * Keeps other processes out, in a new folder if need be, and clears away what one that was killed left half written.
+   * Returns what lets them in again; `FLATMIN_BUSY` names the process that was there first.
+   */
+  lock(): () => void {
+    return this.#attempt('FLATMIN_IO', 'write', this.#lock, () => {
+      makeFolder(this.#path);
+      const release = takeLock(this.#lock);
+      for (const name of readdirSync(this.#path)) {
+        if (HALF_WRITTEN.test(name)) rmSync(join(this.#path, name), { force: true });
+      }
+      return release;
+    });
   }
 
   requireUnused(): void {
@@ -46,48 +49,57 @@ export class RunFolder {
   /** The events of an earlier run, without a last line that was cut off; none where there was no run. */
   events(): RunEvent[] {
     if (!existsSync(this.metrics)) return [];
-    const lines = this.#attempt('FLATMIN_DATA', 'read', () => readFileSync(this.metrics, 'utf8'));
-    return lines
-      .split('\n')
-      .slice(0, -1)
-      .map((line, i) => {
-        try {
-          return JSON.parse(line);
-        } catch {
-          throw new FlatminError(
-            'FLATMIN_DATA',
-            `${this.metrics}: line ${i + 1} is not JSON; help: choose another --out`,
-          );
-        }
-      });
+    const lines = this.#attempt('FLATMIN_DATA', 'read', this.metrics, () =>
+      readPlainFile(this.metrics).toString('utf8').split('\n').slice(0, -1),
+    );
+    return lines.map((line, i) => {
+      const refuse = (what: string) =>
+        new FlatminError(
+          'FLATMIN_DATA',
+          `${this.metrics}: line ${i + 1} ${what}; help: mend or remove it, or choose another --out`,
+        );
+      let json: unknown;
+      try {
+        json = JSON.parse(line);
+      } catch {
+        throw refuse('is not JSON');
+      }
+      const { data, error } = eventSchema.safeParse(json);
+      if (error !== undefined) throw refuse(`is no event of a run, ${firstFault(error)}`);
+      if ((data.event === 'start') !== (i === 0)) {
+        throw refuse(`is "${data.event}", and a run has one "start", its first line`);
+      }
+      return data;
+    });
   }
 
   /** Makes the metrics exactly these lines, in a new folder if need be. */
   begin(events: readonly RunEvent[]): void {
-    const temporary = `${this.metrics}.${process.pid}.tmp`;
-    this.#attempt('FLATMIN_IO', 'write', () => {
-      mkdirSync(this.#path, { recursive: true });
-      try {
-        writeFileSync(temporary, events.map(toLine).join(''));
-        renameSync(temporary, this.metrics);
-      } finally {
-        rmSync(temporary, { force: true });
-      }
+    this.#attempt('FLATMIN_IO', 'write', this.metrics, () => {
+      makeFolder(this.#path);
+      replaceFile(this.metrics, (file) => writeFileSync(file, events.map(toLine).join('')));
     });
   }
 
   append(event: RunEvent): void {
-    this.#attempt('FLATMIN_IO', 'write', () => appendFileSync(this.metrics, toLine(event)));
+    this.#attempt('FLATMIN_IO', 'write', this.metrics, () =>
+      appendFileSync(this.metrics, toLine(event)),
+    );
   }
 
-  #attempt<T>(code: 'FLATMIN_DATA' | 'FLATMIN_IO', what: string, action: () => T): T {
+  #attempt<T>(code: 'FLATMIN_DATA' | 'FLATMIN_IO', verb: string, path: string, action: () => T): T {
     try {
       return action();
     } catch (cause) {
+      if (cause instanceof FlatminError) throw cause;
       const { message } = cause as Error;
-      throw new FlatminError(code, `Cannot ${what} ${this.metrics}: ${message}`, { cause });
+      throw new FlatminError(code, `Cannot ${verb} ${path}: ${message}`, { cause });
     }
   }
 }
 
-export const toLine = (event: RunEvent): string => `${JSON.stringify(event)}\n`;
+/** NaN and infinities as in checkpoints: "NaN", "Infinity", "-Infinity". */
+export const toLine = (event: RunEvent): string => `${toJson(event)}\n`;
+
+/** What `replaceFile` leaves when it is killed. */
+const HALF_WRITTEN = /^(metrics\.jsonl|(checkpoint|model)\.safetensors|run\.lock)\.\d+\.tmp$/;

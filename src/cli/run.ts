@@ -1,4 +1,5 @@
 import type { Dataset } from '../data/dataset.ts';
+import { FlatminError } from '../errors.ts';
 import { cosine } from '../optim/schedule.ts';
 import { makeOptimizer } from '../tasks/methods.ts';
 import type { Task } from '../tasks/task.ts';
@@ -7,7 +8,8 @@ import { fit } from '../train/fit.ts';
 import type { TrainingData } from '../train/training.ts';
 import type { Progress } from './progress.ts';
 import { type Result, summarise } from './result.ts';
-import type { RunEvent, RunFolder } from './run-folder.ts';
+import type { RunEvent } from './run-events.ts';
+import type { RunFolder } from './run-folder.ts';
 import { type RunSettings, requireSameSettings, type TrainOptions } from './settings.ts';
 
 export interface RunOptions extends Pick<TrainOptions, 'device' | 'threads' | 'resume'> {
@@ -27,9 +29,12 @@ export async function runMethod(
 ): Promise<Result> {
   const { optimizer, lr, weightDecay, rho, batch, epochs, seed, synthetic } = settings;
   const saved = folder !== undefined && resume ? folder.events() : [];
-  if (saved.length > 0) requireSameSettings(settings, saved[0], (folder as RunFolder).metrics);
+  const [start] = saved;
+  if (start?.event === 'start') {
+    requireSameSettings(settings, start, (folder as RunFolder).metrics);
+  }
   const last = saved.at(-1);
-  if (last?.event === 'result') {
+  if (last?.event === 'result' && start.event === 'start' && start.epochs === epochs) {
     saved.forEach(emit);
     return last;
   }
@@ -56,6 +61,7 @@ export async function runMethod(
       checkpoint: folder?.checkpoint,
       resume,
       onStart: (past, { row }) => {
+        if (folder !== undefined) requireRoom(past.length, saved, settings, folder);
         const events: RunEvent[] = [{ event: 'start', ...settings }, ...past.map(toEvent)];
         folder?.begin(events);
         events.forEach(emit);
@@ -73,5 +79,26 @@ export async function runMethod(
     return result;
   } finally {
     progress.stop();
+  }
+}
+
+/** Throws where a resumed run has gone further than asked, or than its checkpoint. */
+function requireRoom(
+  done: number,
+  saved: readonly RunEvent[],
+  { epochs }: RunSettings,
+  { metrics, checkpoint }: RunFolder,
+): void {
+  const refuse = (what: string) => new FlatminError('FLATMIN_CHECKPOINT', what);
+  const told = saved.filter(({ event }) => event === 'epoch').length;
+  if (told > done) {
+    throw refuse(
+      `${metrics} tells of ${told} epochs, and ${checkpoint} has ${done}; help: put the checkpoint back, or choose another --out`,
+    );
+  }
+  if (done > epochs) {
+    throw refuse(
+      `${checkpoint} has ${done} epochs, more than --epochs ${epochs}; help: ask for at least ${done}, or choose another --out`,
+    );
   }
 }

@@ -3,12 +3,11 @@ import { DEVICES } from '../backend/device.ts';
 import { COMPARED, METHOD_NAMES } from '../tasks/methods.ts';
 import type { Task } from '../tasks/task.ts';
 import { TASKS } from '../tasks/tasks.ts';
-import { device, nonNegative, oneOf, wholeFrom } from './arguments.ts';
+import { device, folder, methods, nonNegative, oneOf, wholeFrom } from './arguments.ts';
 import { SCHEDULES, type TrainOptions } from './settings.ts';
 import { train } from './train.ts';
 
 const taskNames = TASKS.map(({ name }) => name);
-const methods = ['all', ...METHOD_NAMES];
 /** As many as the thread pool takes. */
 const MOST_THREADS = 1024;
 
@@ -17,11 +16,13 @@ export function trainCommand(program: Command): void {
     .command('train')
     .description('train a network; what is not given is the published setting of the task')
     .argument('<task>', `one of: ${taskNames.join(', ')}`, oneOf(taskNames))
-    .option(
-      '--optimizer <name>',
-      `one of: ${METHOD_NAMES.join(', ')}; or all, which compares ${COMPARED.length}`,
-      oneOf(methods),
-      'lion',
+    .addOption(
+      new Option(
+        '--optimizer <names>',
+        `one or more, with commas between: ${METHOD_NAMES.join(', ')}; or all, which compares ${COMPARED.length}`,
+      )
+        .argParser(methods)
+        .default(['lion'], 'lion'),
     )
     .option('--device <name>', `one of: ${DEVICES.join(', ')}, cuda:1, …`, device, 'auto')
     .option('--epochs <n>', 'passes over the training data', wholeFrom(1))
@@ -47,8 +48,8 @@ export function trainCommand(program: Command): void {
       'CPU threads (default: FLATMIN_THREADS, else every core)',
       wholeFrom(1, MOST_THREADS),
     )
-    .option('--out <dir>', 'folder for metrics, checkpoint and model')
-    .option('--resume', 'go on with the run in --out, if there is one')
+    .option('--out <dir>', 'folder for metrics, checkpoint and model', folder)
+    .option('--resume', 'go on with the run in --out, if there is one; --epochs may change')
     .option('--json', 'print one JSON object a line instead of a table')
     .action((name: string, options: TrainOptions, command: Command) => {
       if (options.resume && options.out === undefined) {

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { BackendName } from '../backend/backend.ts';
 import { openStore } from '../backend/device.ts';
 import { loadAddon } from '../backend/native/addon.ts';
 import type { Dataset } from '../data/dataset.ts';
@@ -10,17 +11,31 @@ import { DEFAULT_DATA_FOLDER, namedDataFolder } from './data-folder.ts';
 import { describeRuns } from './describe.ts';
 import { interruptible } from './interrupt.ts';
 import { RunFolder } from './run-folder.ts';
-import { chooseMethods, chooseSettings, type TrainOptions } from './settings.ts';
+import { checkMethodOptions, chooseSettings, type TrainOptions } from './settings.ts';
 
 /** Trains one method, or all of them one after the other: results on stdout, progress on stderr. */
 export async function train(task: Task, options: TrainOptions): Promise<void> {
-  const methods = chooseMethods(options);
+  checkMethodOptions(options);
   const { backend } = openStore(options);
   if (backend === 'js' && options.device === 'auto') sayWhyJavaScript();
-  const folders = methods.map((method) => folderOf(method, options));
-  if (!options.resume) for (const folder of folders) folder?.requireUnused();
+  const folders = options.optimizer.map((method) => folderOf(method, options));
+  const locks: (() => void)[] = [];
+  try {
+    for (const folder of folders) if (folder !== undefined) locks.push(folder.lock());
+    if (!options.resume) for (const folder of folders) folder?.requireUnused();
+    await runAll(task, options, { backend, folders });
+  } finally {
+    for (const release of locks) release();
+  }
+}
+
+async function runAll(
+  task: Task,
+  options: TrainOptions,
+  { backend, folders }: { backend: BackendName; folders: readonly (RunFolder | undefined)[] },
+): Promise<void> {
   const data = loadData(task, options);
-  const runs = methods.map((method, i) => ({
+  const runs = options.optimizer.map((method, i) => ({
     settings: chooseSettings(task, method, options, { data, backend }),
     folder: folders[i],
   }));
@@ -57,4 +72,4 @@ function findData(task: Task, option: string | undefined): string | undefined {
 
 /** A comparison keeps every method in a folder of its own. */
 const folderOf = (method: MethodName, { out, optimizer }: TrainOptions): RunFolder | undefined =>
-  out === undefined ? undefined : new RunFolder(optimizer === 'all' ? join(out, method) : out);
+  out === undefined ? undefined : new RunFolder(optimizer.length > 1 ? join(out, method) : out);

@@ -1,7 +1,8 @@
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { rename, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FlatminError } from '../errors.ts';
+import { makeFolder } from '../files.ts';
 import { type CatalogueEntry, type CatalogueFile, catalogueEntry } from './catalogue.ts';
 import { checkDataset, contentFault } from './check.ts';
 import { DownloadFailure, download, writing } from './download.ts';
@@ -64,7 +65,7 @@ export async function fetchDataset(
           `${path} is damaged: ${reason}; help: remove it and run the command again`,
         );
       }
-      await writing(folder, mkdir(folder, { recursive: true }));
+      await writing(folder, (async () => makeFolder(folder))());
       await fetchFile(file, target, mirrors, options);
       result.fetched.push(target);
     }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { nonNegative, oneOf, wholeFrom } from '../../src/cli/arguments.ts';
+import { methods, nonNegative, oneOf, wholeFrom } from '../../src/cli/arguments.ts';
 import { nearest } from '../../src/nearest.ts';
 
 describe('numbers', () => {
@@ -36,5 +36,14 @@ describe('names', () => {
       'Did you mean lion? Expected one of: sgd, sam, lion, kfac, shampoo, adamw.',
     );
     expect(() => oneOf(names)('newton')).toThrow(/^Expected one of/);
+  });
+
+  it('of methods are a list, or all', () => {
+    expect(methods('lion')).toEqual(['lion']);
+    expect(methods('sgd, lion')).toEqual(['sgd', 'lion']);
+    expect(methods('all')).toEqual(['sgd', 'sam', 'lion', 'kfac', 'shampoo']);
+    expect(() => methods('sgd,')).toThrow('Expected one of: all, sgd');
+    expect(() => methods('sgd,all')).toThrow('all stands alone.');
+    expect(() => methods('sgd,lion,sgd')).toThrow('sgd is named twice.');
   });
 });

@@ -39,14 +39,22 @@ export class CompiledCommand {
 
   /** Runs to the end; sends `signal` as soon as stderr matches `at`. */
   run(args: readonly string[], stop?: { signal: NodeJS.Signals; at: RegExp }): Promise<Outcome> {
-    const { FLATMIN_DATA: _, ...env } = process.env;
-    const main = join(this.folder, 'dist/cli/main.js');
-    const child = spawn(process.execPath, [main, ...args], { cwd: this.folder, env });
     let stopped = false;
-    return outcomeOf(child, (stderr) => {
+    return this.start(args, (stderr, child) => {
       if (stop === undefined || stopped || !stop.at.test(stderr)) return;
       stopped = child.kill(stop.signal);
     });
+  }
+
+  /** The same, watched. */
+  start(
+    args: readonly string[],
+    onSaid: (stderr: string, child: ChildProcess) => void,
+  ): Promise<Outcome> {
+    const { FLATMIN_DATA: _, ...env } = process.env;
+    const main = join(this.folder, 'dist/cli/main.js');
+    const child = spawn(process.execPath, [main, ...args], { cwd: this.folder, env });
+    return outcomeOf(child, (stderr) => onSaid(stderr, child));
   }
 
   /** Runs a script that imports modules of the command from `./dist`. */

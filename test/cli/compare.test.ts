@@ -6,7 +6,7 @@ import type { MethodName } from '../../src/tasks/methods.ts';
 
 const data = digits.load({ examples: 20, testExamples: 10 });
 const options: TrainOptions = {
-  optimizer: 'all',
+  optimizer: ['sgd', 'lion'],
   device: 'js',
   schedule: 'constant',
   seed: 0,

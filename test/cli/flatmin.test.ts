@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process';
+import { type ChildProcess, spawnSync } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
@@ -133,6 +133,35 @@ describe('an interrupted run', () => {
     expect(stdout).toMatch(/^sgd .*\n^sam .*\n^lion .*\n^kfac .*\n^shampoo /m);
   });
 
+  it('by a terminal that hung up has its checkpoint too', async () => {
+    const out = inFolder('hung up');
+    const args = ['train', 'digits', ...tiny, '--epochs', '50', '--out', out];
+    const stopped = await command.run(args, { signal: 'SIGHUP', at: / 1\/50 / });
+    expect(stopped).toMatchObject({ code: 129, signal: null });
+    expect(existsSync(join(out, 'checkpoint.safetensors'))).toBe(true);
+    expect(readdirSync(out)).not.toContain('run.lock');
+  });
+
+  it('keeps others out of its folder until it is over, or dead', async () => {
+    const out = inFolder('locked');
+    const args = ['--epochs', '50', '--optimizer', 'sgd,lion', '--out', out];
+    let [pid, second]: [number | undefined, Promise<Outcome> | undefined] = [undefined, undefined];
+    const said = (stderr: string, child: ChildProcess) => {
+      if (second !== undefined || !/ 1\/50 /.test(stderr)) return;
+      pid = child.pid;
+      second = train(...args, '--resume').finally(() => child.kill('SIGKILL'));
+    };
+    const first = await command.start(['train', 'digits', ...tiny, ...args], said);
+    expect(first.signal).toBe('SIGKILL');
+    const { code, stdout, stderr } = (await second) as unknown as Outcome;
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toContain(`flatmin: process ${pid} is at work in this folder (${out}`);
+
+    const over = await train('--epochs', '1', '--optimizer', 'lion', '--out', join(out, 'lion'));
+    expect(over.code).toBe(0);
+    expect(readdirSync(join(out, 'lion'))).not.toContain('run.lock');
+  });
+
   it('without --out says that nothing was kept', async () => {
     const { code, stderr } = await interrupted('--epochs', '50');
     expect(code).toBe(130);
@@ -160,6 +189,7 @@ describe('an interrupted run', () => {
 describe('wrong usage', () => {
   const cases: [string, string][] = [
     ['train digit', "'digit' is invalid for argument 'task'. Did you mean digits?"],
+    ['train digits --optimizer sgd,shampo', 'Did you mean shampoo? Expected one of: all, sgd, sam'],
     ['train digits --optimizer shampo', 'Did you mean shampoo? Expected one of: all, sgd, sam'],
     ['train digits --lr -1', "'--lr <x>' argument '-1' is invalid. Expected a finite number"],
     ['train digits --weight-decay NaN', 'Expected a finite number of at least 0.'],
@@ -247,6 +277,13 @@ describe('bad data and bad folders', () => {
     const { code, stdout, stderr } = await train('--out', join(inFolder('file'), 'run'));
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     expect(stderr).toMatch(/^flatmin: Cannot write .*ENOTDIR/m);
+  });
+
+  it('an --out where the kernel makes no folders', async ({ skip }) => {
+    if (!existsSync('/proc/self')) skip('there is no /proc');
+    const { code, stdout, stderr } = await train('--out', '/proc/flatmin/run');
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toMatch(/^flatmin: Cannot write .*ENOENT/m);
   });
 
   it('a full disk', async ({ skip }) => {

@@ -5,16 +5,56 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   rmSync,
+  symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { hostname, tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type RunEvent, RunFolder } from '../../src/cli/run-folder.ts';
+import type { RunEvent } from '../../src/cli/run-events.ts';
+import { RunFolder, toLine } from '../../src/cli/run-folder.ts';
 
-const start = { event: 'start', task: 'digits', optimizer: 'sgd' } as RunEvent;
-const epoch = { event: 'epoch', epoch: 1, trainLoss: 0.5 } as RunEvent;
+const start: RunEvent = {
+  event: 'start',
+  task: 'digits',
+  optimizer: 'sgd',
+  lr: 0.1,
+  weightDecay: 0,
+  schedule: 'constant',
+  batch: 10,
+  epochs: 2,
+  seed: 0,
+  data: 'digits',
+  synthetic: true,
+  examples: 20,
+  testExamples: 10,
+  backend: 'js',
+};
+const epoch: RunEvent = {
+  event: 'epoch',
+  optimizer: 'sgd',
+  synthetic: true,
+  epoch: 1,
+  trainLoss: NaN,
+  testLoss: Infinity,
+  testAccuracy: 0.5,
+  epochSeconds: 1.5,
+};
+const result: RunEvent = {
+  event: 'result',
+  optimizer: 'sgd',
+  synthetic: true,
+  testAccuracy: 0.5,
+  testLoss: -Infinity,
+  trainLoss: NaN,
+  seconds: 3,
+  target: 0.985,
+  epochsToTarget: null,
+  secondsToTarget: null,
+};
 
 let dir: string;
 beforeEach(() => {
@@ -36,10 +76,46 @@ describe('the metrics', () => {
     expect(readdirSync(join(dir, 'new', 'run'))).toEqual(['metrics.jsonl']);
   });
 
-  it('must be JSON', () => {
+  it('keep numbers that JSON has no word for, in words of their own', () => {
     const folder = new RunFolder(dir);
-    writeFileSync(folder.metrics, 'hello\n');
-    expect(() => folder.events()).toThrow(/metrics\.jsonl: line 1 is not JSON/);
+    folder.begin([start, epoch, result]);
+    expect(folder.events()).toEqual([start, epoch, result]);
+    const lines = readFileSync(folder.metrics, 'utf8').trimEnd().split('\n');
+    expect(JSON.parse(lines[1])).toMatchObject({ trainLoss: 'NaN', testLoss: 'Infinity' });
+    expect(JSON.parse(lines[2])).toMatchObject({ testLoss: '-Infinity', secondsToTarget: null });
+  });
+
+  it.each<[string, string[], RegExp]>([
+    ['JSON', ['hello'], /metrics\.jsonl: line 1 is not JSON; help: /],
+    ['objects', ['7'], /line 1 is no event of a run, /],
+    ['events', ['{"event":"end"}'], /line 1 is no event of a run, event: /],
+    ['of a start', [toLine(epoch)], /line 1 is "epoch", and a run has one "start"/],
+    ['of one start', [toLine(start), toLine(start)], /line 2 is "start", and a run has one/],
+    [
+      'whole',
+      [toLine(start), '{"event":"epoch","epoch":1}'],
+      /line 2 is no event of a run, optimizer: /,
+    ],
+    ['of numbers', [toLine({ ...start, lr: '0.1' as never })], /line 1 is no event of a run, lr: /],
+    ['of whole epochs', [toLine(start), toLine({ ...epoch, epoch: 0.5 })], /line 2 .* epoch: /],
+    [
+      'joined by no other run',
+      [toLine(start), toLine(epoch).slice(0, 40) + toLine(epoch)],
+      /line 2 is not JSON/,
+    ],
+  ])('must be %s', (_, lines, message) => {
+    const folder = new RunFolder(dir);
+    writeFileSync(folder.metrics, lines.map((line) => `${line.trimEnd()}\n`).join(''));
+    expect(fault(() => folder.events())).toMatchObject({
+      code: 'FLATMIN_DATA',
+      message: expect.stringMatching(message),
+    });
+  });
+
+  it('are not waited for where they are a pipe', ({ skip }) => {
+    const folder = new RunFolder(dir);
+    if (spawnSync('mkfifo', [folder.metrics]).status !== 0) skip('there are no pipes here');
+    expect(fault(() => folder.events())).toMatchObject({ code: 'FLATMIN_DATA' });
   });
 
   it('of another run stay', () => {
@@ -60,7 +136,78 @@ const fault = (action: () => void) => {
   }
 };
 
+describe('a lock', () => {
+  const lockOf = (name: string) => {
+    mkdirSync(join(dir, name), { recursive: true });
+    return join(dir, name, 'run.lock');
+  };
+  const folder = () => new RunFolder(join(dir, 'run'));
+
+  it('is one process’s until it gives it back', () => {
+    const release = folder().lock();
+    expect(fault(() => folder().lock())).toMatchObject({
+      code: 'FLATMIN_BUSY',
+      message: `process ${process.pid} is at work in this folder (${lockOf('run')}); help: wait for it, stop it, or choose another --out`,
+    });
+    release();
+    expect(readdirSync(join(dir, 'run'))).toEqual([]);
+    folder().lock()();
+  });
+
+  const dead = spawnSync('true').pid;
+  it.each([
+    ['a process that is dead', { pid: dead, host: hostname(), started: '1' }],
+    [
+      'a process whose number another has now',
+      { pid: process.pid, host: hostname(), started: '1' },
+    ],
+    ['one that was killed while it wrote', undefined],
+    ['nobody that can be', { pid: -1, host: 7 }],
+  ])('is taken over from %s, with what it left half written', (_, holder) => {
+    const path = lockOf('run');
+    writeFileSync(path, holder === undefined ? '{"pid":' : JSON.stringify(holder));
+    const kept = ['checkpoint.safetensors', 'notes.tmp'];
+    for (const name of [...kept, 'checkpoint.safetensors.7.tmp', 'metrics.jsonl.7.tmp']) {
+      writeFileSync(join(dir, 'run', name), '');
+    }
+    const release = folder().lock();
+    expect(JSON.parse(readFileSync(path, 'utf8'))).toMatchObject({ pid: process.pid });
+    release();
+    expect(readdirSync(join(dir, 'run')).sort()).toEqual(kept);
+  });
+
+  it('of another machine is taken over once nobody has touched it for a minute', () => {
+    const path = lockOf('run');
+    writeFileSync(path, JSON.stringify({ pid: dead, host: 'elsewhere.invalid', started: '1' }));
+    expect(fault(() => folder().lock())).toMatchObject({
+      message: expect.stringContaining(`process ${dead} of elsewhere.invalid is at work`),
+    });
+    const before = new Date(Date.now() - 61_000);
+    utimesSync(path, before, before);
+    folder().lock()();
+  });
+});
+
 describe('a folder that cannot be written', () => {
+  it.each<[string, string]>([
+    ['a file', 'file'],
+    ['a file’s', 'file/run'],
+    ['a loop of links', 'loop'],
+    ['in a loop of links', 'loop/run'],
+    ['a device', '/dev/null'],
+    ['too long a name', 'x'.repeat(300)],
+    ['the kernel’s', '/proc/flatmin'],
+    ['within one of the kernel’s', '/proc/flatmin/run'],
+  ])('as %s is one clear error', (_, name) => {
+    writeFileSync(join(dir, 'file'), '');
+    symlinkSync('loop', join(dir, 'loop'));
+    const path = resolve(dir, name);
+    expect(fault(() => new RunFolder(path).lock())).toMatchObject({
+      code: 'FLATMIN_IO',
+      message: expect.stringMatching(/^Cannot write .*run\.lock: E[A-Z]+: /),
+    });
+  });
+
   it('is one clear error', () => {
     writeFileSync(join(dir, 'file'), '');
     const folder = new RunFolder(join(dir, 'file', 'run'));

@@ -4,12 +4,14 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Progress } from '../../src/cli/progress.ts';
 import { runMethod } from '../../src/cli/run.ts';
-import { type RunEvent, RunFolder } from '../../src/cli/run-folder.ts';
-import { chooseMethods, chooseSettings, type TrainOptions } from '../../src/cli/settings.ts';
+import type { RunEvent } from '../../src/cli/run-events.ts';
+import { RunFolder } from '../../src/cli/run-folder.ts';
+import { checkMethodOptions, chooseSettings, type TrainOptions } from '../../src/cli/settings.ts';
 import { digits } from '../../src/tasks/digits.ts';
+import { COMPARED } from '../../src/tasks/methods.ts';
 
 const options: TrainOptions = {
-  optimizer: 'sam',
+  optimizer: ['sam'],
   device: 'js',
   schedule: 'cosine',
   seed: 1,
@@ -124,8 +126,44 @@ describe('a run', () => {
     const { result, folder } = await run('stopped', { resume: true, settings: other });
     expect(result).toMatchObject({
       code: 'FLATMIN_CHECKPOINT',
-      message: `${folder.metrics} is of a run with lr 0.03, not 0.5; epochs 3, not 9; help: resume with the same options, or choose another --out`,
+      message: `${folder.metrics} is of a run with lr 0.03, not 0.5; epochs 3, not 9 (a cosine ends with the last epoch); help: resume with the same options, or choose another --out`,
     });
+  });
+
+  const constant = (epochs: number) => ({ ...settings, schedule: 'constant' as const, epochs });
+
+  it('becomes longer, as if it had been so long from the start', async () => {
+    const whole = await run('long', { settings: constant(4) });
+    await run('grown', { settings: constant(2) });
+    const grown = await run('grown', { settings: constant(4), resume: true });
+    expect(timeless(grown.events)).toEqual(timeless(whole.events));
+    expect(timeless(grown.folder.events())).toEqual(timeless(whole.events));
+    expect(readFileSync(grown.folder.model)).toEqual(readFileSync(whole.folder.model));
+  });
+
+  it('becomes no shorter than it is', async () => {
+    await run('long', { settings: constant(3) });
+    const { result, folder } = await run('long', { settings: constant(2), resume: true });
+    expect(result).toMatchObject({
+      code: 'FLATMIN_CHECKPOINT',
+      message: `${folder.checkpoint} has 3 epochs, more than --epochs 2; help: ask for at least 3, or choose another --out`,
+    });
+    const stopped = await run('stopped', { ...stopAfter(4), settings: constant(3) });
+    expect(stopped.events).toHaveLength(2);
+    const ended = await run('stopped', { settings: constant(2), resume: true });
+    expect(ended.events.map(({ event }) => event)).toEqual(['start', 'epoch', 'epoch', 'result']);
+  });
+
+  it('does not begin anew where its checkpoint is gone', async () => {
+    const { folder } = await run('lost', { settings: constant(2) });
+    const before = readFileSync(folder.metrics);
+    rmSync(folder.checkpoint);
+    const { result } = await run('lost', { settings: constant(3), resume: true });
+    expect(result).toMatchObject({
+      code: 'FLATMIN_CHECKPOINT',
+      message: `${folder.metrics} tells of 2 epochs, and ${folder.checkpoint} has 0; help: put the checkpoint back, or choose another --out`,
+    });
+    expect(readFileSync(folder.metrics)).toEqual(before);
   });
 
   it('starts where nothing is saved, though asked to resume', async () => {
@@ -137,8 +175,8 @@ describe('a run', () => {
 describe('settings', () => {
   it('are the task’s where the command line is silent', () => {
     const bare = { device: 'js', schedule: 'constant', seed: 0 } as const;
-    const all = { ...bare, optimizer: 'all', rho: 0.5 } as const;
-    const chosen = chooseMethods(all).map((method) => {
+    const all = { ...bare, optimizer: COMPARED, rho: 0.5 } as const;
+    const chosen = COMPARED.map((method) => {
       const { lr, rho } = chooseSettings(digits, method, all, { data, backend: 'js' });
       return [method, lr, rho];
     });
@@ -149,18 +187,20 @@ describe('settings', () => {
       ['kfac', 0.01, undefined],
       ['shampoo', 0.1, undefined],
     ]);
-    const given = { ...bare, optimizer: 'lion', lr: 0, epochs: 2 } as const;
+    const given = { ...bare, optimizer: ['lion'], lr: 0, epochs: 2 } as const;
     const one = chooseSettings(digits, 'lion', given, { data, backend: 'js' });
     expect(one).toMatchObject({ lr: 0, epochs: 2, batch: 100, examples: 20, backend: 'js' });
   });
 
   it('must belong to the method', () => {
-    const choose = (given: Partial<TrainOptions>) => () => chooseMethods({ ...options, ...given });
-    expect(choose({ optimizer: 'lion', rho: 0.1 })).toThrow(
-      '--rho belongs to sam, asam, looksam, and the optimizer is lion',
+    const check = (given: Partial<TrainOptions>) => () =>
+      checkMethodOptions({ ...options, ...given });
+    expect(check({ optimizer: ['lion', 'sgd'], rho: 0.1 })).toThrow(
+      '--rho belongs to sam, asam, looksam, and the optimizer is lion,sgd',
     );
-    expect(choose({ optimizer: 'all', lr: 0.1 })).toThrow(
-      '--lr belongs to one method, and --optimizer all runs 5; help: name one',
+    expect(check({ optimizer: ['lion', 'sam'], rho: 0.1 })).not.toThrow();
+    expect(check({ optimizer: COMPARED, lr: 0.1 })).toThrow(
+      '--lr belongs to one method, and --optimizer names 5; help: name one',
     );
   });
 });
