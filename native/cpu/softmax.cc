@@ -100,7 +100,7 @@ Run op_softmax(Instruction& in) {
   };
 }
 
-// dx = y (dy − y·dy)
+// dx = y (dy − y·dy), dy shifted by its first, so that what all have in common leaves no rounding.
 Run op_softmaxGrad(Instruction& in) {
   const Operand y = in.inputs.at(0);
   const Operand dy = in.inputs.at(1);
@@ -113,12 +113,14 @@ Run op_softmaxGrad(Instruction& in) {
         const float* const p = y.f32(step) + at;
         const float* const g = dy.f32(step) + at;
         float* const out = dx.f32(step) + at;
+        const float shift = *g;
         vf products = {};
         int64_t i = 0;
-        for (; i + kLanes <= length; i += kLanes) products += load(p + i) * load(g + i);
-        if (i < length) products += loadTail(p + i, length - i) * loadTail(g + i, length - i);
+        for (; i + kLanes <= length; i += kLanes) products += load(p + i) * (load(g + i) - shift);
+        if (i < length)
+          products += loadTail(p + i, length - i) * (loadTail(g + i, length - i) - shift);
         const float dot = sumLanes(products);
-        for (i = 0; i < length; ++i) out[i] = p[i] * (g[i] - dot);
+        for (i = 0; i < length; ++i) out[i] = p[i] * ((g[i] - shift) - dot);
       }
     });
   };

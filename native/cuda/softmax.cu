@@ -50,16 +50,18 @@ Run op_softmax(Instruction& in) {
   };
 }
 
-// dx = y (dy − y·dy)
+// dx = y (dy − y·dy), dy shifted by its first, so that what all have in common leaves no rounding.
 __global__ void softmaxGrad(int64_t rows, int64_t length, const float* y, const float* dy,
                             float* dx) {
   for (int64_t row = globalWarp(); row < rows; row += globalWarps()) {
     const int64_t at = row * length;
+    const float shift = dy[at];
     double products = 0;
     for (int64_t i = at + laneId(); i < at + length; i += kLanes)
-      products += static_cast<double>(y[i]) * dy[i];
+      products += static_cast<double>(y[i]) * (dy[i] - shift);
     const float dot = static_cast<float>(warpSum(products));
-    for (int64_t i = at + laneId(); i < at + length; i += kLanes) dx[i] = y[i] * (dy[i] - dot);
+    for (int64_t i = at + laneId(); i < at + length; i += kLanes)
+      dx[i] = y[i] * ((dy[i] - shift) - dot);
   }
 }
 

@@ -6,14 +6,21 @@ import { fill } from './fill.ts';
 import { sum } from './reduce.ts';
 import { reshape } from './reshape.ts';
 
-/** out ← softmax of one row, by the shift with the maximum; returns log Σ exp. */
-function softmaxRow(x: Numbers, out: Numbers, begin: number, length: number): number {
+/** log Σ e^x of a row in two parts, which are not added: beside a huge maximum the logarithm would be lost. */
+interface LogSum {
+  readonly top: number;
+  /** log Σ e^(x − top). */
+  readonly rest: number;
+}
+
+/** out ← softmax of one row, by the shift with the maximum. */
+function softmaxRow(x: Numbers, out: Numbers, begin: number, length: number): LogSum {
   let top = -Infinity;
   for (let j = 0; j < length; j++) top = Math.max(top, x[begin + j]);
   let total = 0;
   for (let j = 0; j < length; j++) total += Math.exp(x[begin + j] - top);
   for (let j = 0; j < length; j++) out[begin + j] = Math.exp(x[begin + j] - top) / total;
-  return top + Math.log(total);
+  return { top, rest: Math.log(total) };
 }
 
 const softmaxOp = defineOp({
@@ -44,9 +51,11 @@ const softmaxGradOp = defineOp({
     const length = y.shape[y.shape.length - 1];
     return () => {
       for (let at = 0; at < y.size; at += length) {
+        // Shifted by one of them, so that what all have in common leaves no rounding.
+        const shift = dy.data[at];
         let dot = 0;
-        for (let j = 0; j < length; j++) dot += y.data[at + j] * dy.data[at + j];
-        for (let j = at; j < at + length; j++) dx.data[j] = y.data[j] * (dy.data[j] - dot);
+        for (let j = at; j < at + length; j++) dot += y.data[j] * (dy.data[j] - shift);
+        for (let j = at; j < at + length; j++) dx.data[j] = y.data[j] * (dy.data[j] - shift - dot);
       }
     };
   },
@@ -93,12 +102,12 @@ const crossEntropyOp = defineOp({
     return () => {
       let total = 0;
       for (let r = 0; r < rows; r++) {
-        const logSum = softmaxRow(logits.data, probabilities.data, r * classes, classes);
+        const label = labels.data[r];
+        const own = label >= 0 && label < classes ? logits.data[r * classes + label] : NaN;
+        const { top, rest } = softmaxRow(logits.data, probabilities.data, r * classes, classes);
         const weight = weights === undefined ? 1 / rows : weights.data[r];
         if (weight === 0) continue;
-        const label = labels.data[r];
-        const known = label >= 0 && label < classes;
-        total += weight * (known ? logSum - logits.data[r * classes + label] : NaN);
+        total += weight * (top - own + rest);
       }
       loss.data[0] = rows === 0 && weights === undefined ? NaN : total;
     };

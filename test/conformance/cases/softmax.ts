@@ -1,3 +1,4 @@
+import { pushforward } from '../../../src/graph/gradients.ts';
 import { countCorrect, crossEntropy, softmax } from '../../../src/ops/softmax.ts';
 import { f32, i32, random, randomIntegers, u8 } from '../data.ts';
 import type { Case } from '../harness.ts';
@@ -119,7 +120,54 @@ const counts = SIZES.map(
 
 const far = f32([4, 3], [1000, 999, -1000, 1, 2, -Infinity, NaN, 1, 2, Infinity, 1, 2]);
 
+const MAX = 3.4028234663852886e38;
+
+/** Rows in which log Σ e^(x − top) is nothing beside the maximum, with the label and the loss of each. */
+const HUGE: readonly (readonly [number[], number, number])[] = [
+  [[1e15, 1e15], 0, Math.log(2)],
+  [[1e17, 1e17], 1, Math.log(2)],
+  [[-1e17, -1e17], 1, Math.log(2)],
+  [[MAX, MAX], 0, Math.log(2)],
+  [[-MAX, -MAX], 1, Math.log(2)],
+  [[MAX, 0], 0, 0],
+  [[0, MAX], 0, MAX],
+  [[-Infinity, -MAX], 1, 0],
+  [[-Infinity, 1e17], 0, Infinity],
+  [[-Infinity, -Infinity], 0, NaN],
+  [[Infinity, 1], 1, NaN],
+];
+
+const huge = HUGE.flatMap(([row, label, want]) =>
+  // Others of −∞ change nothing; rows of many classes have a loop of their own.
+  [2, 3, 16, 17, 40].map((classes): Case => {
+    const wide = [...row, ...Array<number>(classes - 2).fill(-Infinity)];
+    return {
+      op: 'crossEntropy',
+      name: `[${row.join(', ')}] with label ${label} among ${classes}`,
+      inputs: [f32([1, classes], wide), i32([1], [label])],
+      build: ([x, labels]) => [crossEntropy(x, labels)],
+      oracle: () => [[want]],
+      tolerance: { rel: 1e-6 },
+    };
+  }),
+);
+
+/** A direction that all classes share does not move a softmax, however large it is. */
+const common = [2, 5, 17, 40].map((classes): Case => {
+  const y = random(classes, { low: 0, high: 1 });
+  return {
+    op: 'softmaxGrad',
+    name: `${classes} equal numbers of 1e20`,
+    inputs: [f32([1, classes], y), f32([1, classes], Array(classes).fill(1e20))],
+    build: ([x, dx]) => [pushforward(softmax(x), [x], [dx])],
+    oracle: () => [Array(classes).fill(0)],
+    tolerance: { rel: 0 },
+  };
+});
+
 export const cases: Case[] = [
+  ...huge,
+  ...common,
   ...softmaxes,
   ...entropies,
   ...weighted,
