@@ -27,10 +27,7 @@ Run op_rowWeights(Instruction& in) {
   const Operand y = in.outputs.at(0);
   const int64_t rows = y.size();
   return [=](const Step& step) {
-    const int32_t* const label = labels.i32(step);
-    const auto padding = std::count(label, label + rows, -1);
-    const float weight = static_cast<float>(1 / static_cast<double>(rows - padding));
-    for (int64_t r = 0; r < rows; ++r) y.f32(step)[r] = label[r] == -1 ? 0.0f : weight;
+    for (int64_t r = 0; r < rows; ++r) y.f32(step)[r] = labels.i32(step)[r] == -1 ? 0.0f : 1.0f;
   };
 }
 

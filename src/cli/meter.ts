@@ -18,6 +18,7 @@ export class Meter {
   readonly #runBegan: { at: number; sample: number };
   #epochBegan: { at: number; sample: number };
   #lossSum = 0;
+  #weight = 0;
   #sample: number;
 
   /** `now` counts in milliseconds. */
@@ -37,16 +38,18 @@ export class Meter {
   beginEpoch(): void {
     this.#epochBegan = { at: this.#now(), sample: this.#sample };
     this.#lossSum = 0;
+    this.#weight = 0;
   }
 
-  step({ epoch, row, loss }: StepReport): Reading {
+  step({ epoch, row, loss, weight }: StepReport): Reading {
     const sample = epoch * this.#epochRows + row;
-    this.#lossSum += loss * (sample - this.#sample);
+    this.#lossSum += loss * weight;
+    this.#weight += weight;
     this.#sample = sample;
     const speedSince = (begin: { at: number; sample: number }) =>
       (1000 * (sample - begin.sample)) / (this.#now() - begin.at);
     return {
-      loss: this.#lossSum / (sample - this.#epochBegan.sample),
+      loss: this.#lossSum / (this.#weight || 1),
       samplesPerSecond: speedSince(this.#epochBegan),
       secondsLeft: (this.#total - sample) / speedSince(this.#runBegan),
     };

@@ -6,54 +6,57 @@ import { sampleLabels } from '../ops/sample_labels.ts';
 import { sampleNormal } from '../ops/sample_normal.ts';
 import { rowWeights } from '../ops/sequence.ts';
 
-/** A scalar to minimise, a mean over the rows of a batch. */
+/** A scalar to minimise, a mean over the rows of a batch: Σ weight · loss of a row / Σ weight. */
 export interface Loss {
   readonly name: string;
   /** What a batch's targets are: a class index a row, or numbers shaped as the output. Default `labels`. */
   readonly targets?: 'labels' | 'values';
-  /** What each row weighs in the mean, where some do not count: numbers ≥ 0 of sum 1, from the targets of the batch. */
+  /**
+   * What each row weighs, where not all weigh the same: [rows], numbers ≥ 0, each from its own targets. Micro-batches,
+   * steps of an epoch and batches of an evaluation weigh in a mean what their rows do together.
+   */
   weights?(targets: Value): Value;
-  /** [] from the model's output, the targets of the batch, and what `weights` makes of the batch's own. */
-  trace(output: Value, targets: Value, weights?: Value): Value;
+  /** [] from the model's output, the targets of the batch, and, with `weights`, each row's share of their sum. */
+  trace(output: Value, targets: Value, shares?: Value): Value;
   /** Targets drawn from the distribution that the output stands for: the true Fisher's labels. */
   sample(output: Value): Value;
   /**
-   * Vectors d shaped as the output, of which Σ ddᵀ is the Fisher of each row by the output, times its weight (without
-   * `weights` 1/rows) as the gradients of a mean are: the exact Fisher's.
+   * Vectors d shaped as the output, of which Σ ddᵀ is the Fisher of each row by the output, d times the row's share
+   * (without `weights` 1/rows) as the gradients of a mean are: the exact Fisher's.
    */
-  fisherRoots?(output: Value, weights?: Value): Value[];
+  fisherRoots?(output: Value, shares?: Value): Value[];
   /** [] the mean over rows of aᵀ F b, F the Fisher of a row by the output, a and b shaped as the output. */
-  fisherProduct?(output: Value, a: Value, b: Value, weights?: Value): Value;
+  fisherProduct?(output: Value, a: Value, b: Value, shares?: Value): Value;
 }
 
 /** Mean of −log softmax(logits)[label] over logits […, classes] and one label a row. */
 export const crossEntropy = (): Loss => ({
   name: 'crossEntropy',
-  trace: (logits, labels, weights) => ops.crossEntropy(logits, labels, weights),
+  trace: (logits, labels, shares) => ops.crossEntropy(logits, labels, shares),
   sample: (logits) => {
     const { rows } = asRows(logits);
     return ops.reshape(sampleLabels(ops.softmax(rows)), logits.shape.slice(0, -1));
   },
   // Label c has probability p_c and the gradient p − e_c.
-  fisherRoots: (logits, weights) => {
-    const { rows, weight } = asRows(logits, weights);
+  fisherRoots: (logits, shares) => {
+    const { rows, share } = asRows(logits, shares);
     const p = ops.softmax(rows);
     return unitRows(rows).map((e) => {
       const own = ops.sum(ops.mul(p, e), [1], { keepDims: true });
-      const root = ops.mul(ops.mul(ops.sqrt(own), weight), ops.sub(p, e));
+      const root = ops.mul(ops.mul(ops.sqrt(own), share), ops.sub(p, e));
       return ops.reshape(root, logits.shape);
     });
   },
   // The covariance of a and b under p.
-  fisherProduct: (logits, a, b, weights) => {
-    const { rows, weight } = asRows(logits, weights);
+  fisherProduct: (logits, a, b, shares) => {
+    const { rows, share } = asRows(logits, shares);
     const p = ops.softmax(rows);
     const centred = (x: Value) => {
       const own = ops.reshape(x, rows.shape);
       return ops.sub(own, ops.sum(ops.mul(p, own), [1], { keepDims: true }));
     };
     const products = ops.mul(p, ops.mul(centred(a), centred(b)));
-    return ops.sum(ops.mul(products, weight));
+    return ops.sum(ops.mul(products, share));
   },
 });
 
@@ -68,12 +71,12 @@ export const tokenCrossEntropy = (): Loss => ({
   weights: (labels) => rowWeights(ops.reshape(labels, [-1])),
 });
 
-/** Logits […, classes] as rows, and the weight of each as a column. */
-function asRows(logits: Value, weights?: Value): { rows: Value; weight: Value } {
+/** Logits […, classes] as rows, and the share of each as a column. */
+function asRows(logits: Value, shares?: Value): { rows: Value; share: Value } {
   const rows = ops.reshape(logits, [-1, logits.shape[logits.shape.length - 1]]);
   const [count] = rows.shape;
-  const weight = weights ?? ops.fill(logits.graph, [count], 1 / count);
-  return { rows, weight: ops.reshape(weight, [count, 1]) };
+  const share = shares ?? ops.fill(logits.graph, [count], 1 / count);
+  return { rows, share: ops.reshape(share, [count, 1]) };
 }
 
 /**

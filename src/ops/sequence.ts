@@ -31,13 +31,11 @@ const rowWeightsOp = defineOp({
   kernel:
     ({ inputs: [labels], outputs: [y] }) =>
     () => {
-      let count = 0;
-      for (let r = 0; r < labels.size; r++) if (labels.data[r] !== -1) count += 1;
-      for (let r = 0; r < labels.size; r++) y.data[r] = labels.data[r] === -1 ? 0 : 1 / count;
+      for (let r = 0; r < labels.size; r++) y.data[r] = labels.data[r] === -1 ? 0 : 1;
     },
 });
 
-/** What each row weighs in a mean over those whose label is not −1: labels i32 [rows] → [rows], 1/N or 0. */
+/** Whether each row counts: labels i32 [rows] → [rows], 0 where the label is −1, 1 elsewhere. */
 export const rowWeights = (labels: Value): Value => labels.graph.add(rowWeightsOp, [labels], {})[0];
 
 const previousStepsOp = defineOp({

@@ -4,6 +4,8 @@ import { Graph } from '../graph/graph.ts';
 import { Program } from '../graph/program.ts';
 import { type Layer, Scope } from '../nn/layer.ts';
 import type { Loss } from '../nn/loss.ts';
+import { massOf } from '../nn/mass.ts';
+import { fill } from '../ops/fill.ts';
 import { sum } from '../ops/reduce.ts';
 import { countCorrect } from '../ops/softmax.ts';
 import { sign } from '../ops/unary.ts';
@@ -14,7 +16,7 @@ import type { DatasetSource } from './source.ts';
 const ROWS = 500;
 
 export interface Evaluation {
-  /** Mean over all rows that count. */
+  /** Mean over all rows by what they weigh. */
   readonly loss: number;
   /** Share of rows that count whose largest output is the label's; none of numbers to predict. */
   readonly accuracy?: number;
@@ -22,49 +24,48 @@ export interface Evaluation {
 
 /** Compiled forward passes over one dataset. */
 export class Evaluator {
-  /** By rows of a batch; `labelled`: how many of its output there are. */
-  readonly #programs = new Map<number, { program: Program; labelled: number }>();
+  /** By rows of a batch: each reports its loss, what it weighs, how many labels count and how many are right. */
+  readonly #programs = new Map<number, Program>();
   readonly #source: DatasetSource;
-  readonly #weighted: boolean;
   readonly #classes: boolean;
 
   constructor(store: Store, model: Layer, loss: Loss, source: DatasetSource) {
     this.#source = source;
-    this.#weighted = loss.weights !== undefined;
     this.#classes = loss.targets !== 'values';
     for (const { rows } of batches(source.dataset.count, ROWS)) {
       if (this.#programs.has(rows)) continue;
       const graph = new Graph();
       const { inputs, targets } = source.trace(graph, rows);
       const output = model(inputs, new Scope(graph, false));
+      const number = (x: number) => fill(graph, [], x);
       const weights = loss.weights?.(targets);
+      const mass = massOf(loss, targets, rows);
       const reports = [
-        loss.trace(output, targets, weights),
-        ...(this.#classes ? [countCorrect(output, targets)] : []),
-        ...(weights === undefined ? [] : [sum(sign(weights))]),
+        loss.trace(output, targets, mass.shares),
+        typeof mass.sum === 'number' ? number(mass.sum) : mass.sum,
+        weights === undefined ? number(targets.size) : sum(sign(weights)),
+        this.#classes ? countCorrect(output, targets) : number(0),
       ];
-      const program = new Program(compile(graph, { reports }), store);
-      this.#programs.set(rows, { program, labelled: this.#classes ? targets.size : rows });
+      this.#programs.set(rows, new Program(compile(graph, { reports }), store));
     }
   }
 
   async run(): Promise<Evaluation> {
-    const width = 1 + Number(this.#classes) + Number(this.#weighted);
-    let count = 0;
-    let loss = 0;
-    let correct = 0;
-    for (const [rows, { program, labelled }] of this.#programs) {
+    const total = { loss: 0, weight: 0, counted: 0, correct: 0 };
+    for (const [rows, program] of this.#programs) {
       const moments = batches(this.#source.dataset.count, ROWS)
         .filter((batch) => batch.rows === rows)
         .map(({ offset }) => ({ step: 1, epoch: 0, seed: 0, offset }));
       const { reports } = await program.run(moments);
-      for (let i = 0; i < reports.length; i += width) {
-        const counted = this.#weighted ? reports[i + width - 1] : labelled;
-        count += counted;
-        loss += reports[i] * counted;
-        if (this.#classes) correct += reports[i + 1];
+      for (let at = 0; at < reports.length; at += 4) {
+        const [loss, weight, counted, correct] = reports.subarray(at, at + 4);
+        total.loss += loss * weight;
+        total.weight += weight;
+        total.counted += counted;
+        total.correct += correct;
       }
     }
-    return { loss: loss / count, ...(this.#classes && { accuracy: correct / count }) };
+    const loss = total.loss / total.weight;
+    return { loss, ...(this.#classes && { accuracy: total.correct / total.counted }) };
   }
 }

@@ -32,6 +32,8 @@ export interface StepOptions extends PassOptions {
 /** What a step tells. */
 export interface StepResult extends StepScalars {
   readonly loss: number;
+  /** What it weighs in a mean over steps: examples, or what the loss' `weights` of its rows add up to. */
+  readonly weight: number;
 }
 
 /** One compiled optimizer step: batch, forward, backward, update. */
@@ -44,9 +46,11 @@ export class OptimizerStep {
   readonly #store: Store;
   readonly #names: readonly string[];
   readonly #scalars: Scalars;
+  /** What every step weighs; `undefined` where it is the second report. */
+  readonly #weight: number | undefined;
 
   constructor(store: Store, options: StepOptions) {
-    const { compiled, states, scalars, traced } = traceStep(options);
+    const { compiled, states, scalars, traced, weight } = traceStep(options);
     const fresh = states.filter(({ key }) => !store.has(key));
     this.program = new Program(compiled, store);
     for (const { key, init } of fresh) {
@@ -58,6 +62,7 @@ export class OptimizerStep {
     this.traced = traced;
     this.#store = store;
     this.#scalars = scalars;
+    this.#weight = weight;
     this.#names = options.params.map((p) => p.name);
     this.stateKeys = new Map(states.map(({ name, key }) => [name, key]));
   }
@@ -77,10 +82,15 @@ export class OptimizerStep {
 
   /** What the steps of a run that began with step `first` told, from its step number `from` (0 the first) on. */
   results({ steps, reports }: RunResult, first: number, from = 0): StepResult[] {
-    const width = this.#scalars.values.length + 1;
+    const own = this.#weight === undefined ? 2 : 1;
+    const width = this.#scalars.values.length + own;
     return Array.from({ length: steps - from }, (_, i) => {
       const at = (from + i) * width;
-      return { loss: reports[at], ...this.#scalars.read(reports, at + 1, first + from + i) };
+      return {
+        loss: reports[at],
+        weight: this.#weight ?? reports[at + 1],
+        ...this.#scalars.read(reports, at + own, first + from + i),
+      };
     });
   }
 }
@@ -104,7 +114,7 @@ function traceStep(options: StepOptions) {
   const scalars = new Scalars();
   let reported: Value | undefined;
 
-  const { trace, forward, afterwards } = passes(graph, params, options);
+  const { trace, forward, mass, afterwards } = passes(graph, params, options);
   const gradient = (): Pass => {
     const pass = trace();
     reported ??= pass.loss;
@@ -129,9 +139,10 @@ function traceStep(options: StepOptions) {
   for (const update of afterwards) update(status);
   const traced = [...graph.nodes];
   if (options.onNonFinite === 'skip') scalars.report('skipped', skipped(status));
-  const reports = [...(reported === undefined ? [] : [reported]), ...scalars.values];
-  const compiled = compile(graph, { reports, status });
-  return { compiled, states, scalars, traced };
+  const weight = typeof mass === 'number' ? mass : undefined;
+  const own = [reported, mass].filter((x) => typeof x === 'object');
+  const compiled = compile(graph, { reports: [...own, ...scalars.values], status });
+  return { compiled, states, scalars, traced, weight };
 }
 
 /** [] 1 where the status block says that this step is not taken, else 0. */

@@ -3,7 +3,8 @@ import { gradients, pullback, pushforward } from '../graph/gradients.ts';
 import type { Graph, Value } from '../graph/graph.ts';
 import { type Afterwards, type Layer, Scope } from '../nn/layer.ts';
 import type { Loss } from '../nn/loss.ts';
-import { add, sub } from '../ops/binary.ts';
+import { massOf, shareOf } from '../nn/mass.ts';
+import { add, mul, sub } from '../ops/binary.ts';
 import type { Tap } from '../ops/define.ts';
 import { affine } from '../ops/unary.ts';
 import type { Fisher, Forward, Parameter, Pass } from '../optim/optimizer.ts';
@@ -11,7 +12,7 @@ import type { Fisher, Forward, Parameter, Pass } from '../optim/optimizer.ts';
 export interface PassOptions {
   readonly model: Layer;
   readonly loss: Loss;
-  /** The micro-batches of a step: one, or several whose gradients are averaged by rows. */
+  /** The micro-batches of a step: one, or several whose gradients are averaged by what their rows weigh. */
   readonly parts: readonly Part[];
 }
 
@@ -25,10 +26,18 @@ interface Batch {
   readonly targets: Value;
 }
 
+/** A micro-batch with each row's share of it, and its own of the step's batch. */
+interface Weighed extends Batch {
+  readonly shares: Value | undefined;
+  readonly weight: Value | number;
+}
+
 /** What traces forward and backward over a step's batch; every pass draws the same random numbers. */
 export interface Passes {
   trace(): Required<Pass>;
   forward(): Forward;
+  /** What the rows of the step's batch weigh together; a number where they weigh the same. */
+  readonly mass: Value | number;
   /** What the layers want traced after the update: those of the first pass. */
   readonly afterwards: readonly Afterwards[];
 }
@@ -38,31 +47,32 @@ export function passes(
   params: readonly Parameter[],
   { model, loss, parts }: PassOptions,
 ): Passes {
-  const rows = parts.reduce((sum, part) => sum + part.rows, 0);
   // A whole batch serves every pass; micro-batches are gathered anew, so that only one is in memory.
   const whole = parts.length === 1 ? parts[0].trace(graph) : undefined;
+  // Of the targets alone, so that it is known before the first pass.
+  const masses = parts.map((part) => massOf(loss, (whole ?? part.trace(graph)).targets, part.rows));
+  const mass = masses.map(({ sum }) => sum).reduce(plus);
   // Each part is added before the next is traced.
-  const total = <T>(
-    one: (batch: Batch, scope: Scope, weight: number) => T,
-    plus: (a: T, b: T) => T,
-  ): T => {
+  const total = <T>(one: (batch: Weighed, scope: Scope) => T, add: (a: T, b: T) => T): T => {
     let stream = 0;
-    const traced = (part: Part) => {
+    const traced = (part: Part, i: number) => {
       const scope = new Scope(graph, true, stream);
-      const result = one(whole ?? part.trace(graph), scope, part.rows / rows);
+      const { sum, shares } = masses[i];
+      const weight = partOf(sum, mass);
+      const result = one({ ...(whole ?? part.trace(graph)), shares, weight }, scope);
       stream = scope.nextStream;
       return result;
     };
     const [begin, ...rest] = parts;
-    return rest.reduce((sum, part) => plus(sum, traced(part)), traced(begin));
+    return rest.reduce((sum, part, i) => add(sum, traced(part, i + 1)), traced(begin, 0));
   };
   let first = true;
   const afterwards: Afterwards[] = [];
   const trace = () => {
-    const pass = total((batch, scope, weight) => {
+    const pass = total((batch, scope) => {
       const part = tracePass(batch, scope, params, { model, loss });
       if (first) afterwards.push(...scope.afterwards);
-      return weight === 1 ? part : weighted(part, weight);
+      return whole === undefined ? weighted(part, batch.weight) : part;
     }, sumOf);
     first = false;
     if (whole !== undefined) return pass;
@@ -70,9 +80,9 @@ export function passes(
     const fisherProducts: Products = (wrt, directions) =>
       graph.inPrecision(() =>
         total(
-          ({ inputs, targets }, scope, weight) => {
-            const outcome = { output: model(inputs, scope), weights: loss.weights?.(targets) };
-            return productsOf(outcome, loss, wrt, directions).map((x) => affine(x, weight));
+          ({ inputs, shares, weight }, scope) => {
+            const outcome = { output: model(inputs, scope), shares };
+            return productsOf(outcome, loss, wrt, directions).map((x) => times(x, weight));
           },
           (a, b) => a.map((x, i) => add(x, b[i])),
         ),
@@ -81,22 +91,23 @@ export function passes(
   };
   const forward = () =>
     total<Forward>(
-      ({ inputs, targets }, scope, weight) => {
+      ({ inputs, targets, shares, weight }, scope) => {
         const output = model(inputs, scope);
-        const value = loss.trace(output, targets, loss.weights?.(targets));
-        return { loss: affine(value, weight), outputs: [output] };
+        const value = loss.trace(output, targets, shares);
+        return { loss: times(value, weight), outputs: [output] };
       },
       (a, b) => ({ loss: add(a.loss, b.loss), outputs: [...a.outputs, ...b.outputs] }),
     );
   return {
     trace: () => graph.inPrecision(trace),
     forward: () => graph.inPrecision(forward),
+    mass,
     afterwards,
   };
 }
 
 function tracePass(
-  { inputs, targets }: Batch,
+  { inputs, targets, shares }: Weighed,
   scope: Scope,
   params: readonly Parameter[],
   { model, loss: objective }: Omit<PassOptions, 'parts'>,
@@ -104,17 +115,16 @@ function tracePass(
   const { graph } = inputs;
   const begin = graph.nodes.length;
   const output = model(inputs, scope);
-  const weights = objective.weights?.(targets);
-  const loss = objective.trace(output, targets, weights);
+  const loss = objective.trace(output, targets, shares);
   const taps = graph.nodes.slice(begin).flatMap((node) => node.op.tap?.(node) ?? []);
   const tapped = taps.map((tap) => tap.preActivation);
   const all = gradients(loss, [...params.map(({ value }) => value), ...tapped]);
   const backward: Record<Fisher, () => (Value | undefined)[][]> = {
     empirical: () => [all.slice(params.length)],
-    true: () => [gradients(objective.trace(output, objective.sample(output), weights), tapped)],
+    true: () => [gradients(objective.trace(output, objective.sample(output), shares), tapped)],
     exact: () => {
       if (objective.fisherRoots !== undefined) {
-        return objective.fisherRoots(output, weights).map((d) => pullback(output, d, tapped));
+        return objective.fisherRoots(output, shares).map((d) => pullback(output, d, tapped));
       }
       throw new FlatminError(
         'FLATMIN_ARGUMENT',
@@ -131,17 +141,17 @@ function tracePass(
     }),
     curvature: ({ outputs: [after] }) => {
       const change = sub(after, output);
-      return fisherProduct(objective, { output, weights }, change, change);
+      return fisherProduct(objective, { output, shares }, change, change);
     },
     fisherProducts: (...given) =>
-      graph.inPrecision(() => productsOf({ output, weights }, objective, ...given)),
+      graph.inPrecision(() => productsOf({ output, shares }, objective, ...given)),
     tapGradients: (fisher) => {
       const passes = graph.inPrecision(backward[fisher]);
       return taps.flatMap((tap, i) => {
         const list = passes.flatMap((pass) => pass[i] ?? []);
         if (list.length === 0) return [];
-        const counted = weights !== undefined && rowsOf(tap) === weights.size;
-        return [{ tap, gradients: list, ...(counted && { weights }) }];
+        const counted = shares !== undefined && rowsOf(tap) === shares.size;
+        return [{ tap, gradients: list, ...(counted && { weights: shares }) }];
       });
     },
   };
@@ -153,10 +163,10 @@ const rowsOf = ({ kind, input }: Tap): number =>
 
 type Products = Required<Pass>['fisherProducts'];
 
-/** What a loss sees: the model's output, and the weights of its rows where they are not all equal. */
+/** What a loss sees: the model's output, and the shares of its rows where they are not all equal. */
 interface Outcome {
   readonly output: Value;
-  readonly weights: Value | undefined;
+  readonly shares: Value | undefined;
 }
 
 function productsOf(
@@ -170,19 +180,30 @@ function productsOf(
   );
 }
 
-function fisherProduct(objective: Loss, { output, weights }: Outcome, a: Value, b: Value): Value {
-  if (objective.fisherProduct !== undefined) return objective.fisherProduct(output, a, b, weights);
+function fisherProduct(objective: Loss, { output, shares }: Outcome, a: Value, b: Value): Value {
+  if (objective.fisherProduct !== undefined) return objective.fisherProduct(output, a, b, shares);
   throw new FlatminError(
     'FLATMIN_ARGUMENT',
     `The loss ${objective.name} has no fisherProduct, which the quadratic model needs`,
   );
 }
 
-const weighted = (pass: Required<Pass>, weight: number): Required<Pass> => ({
+const plus = (a: Value | number, b: Value | number): Value | number =>
+  typeof a === 'number' || typeof b === 'number' ? Number(a) + Number(b) : add(a, b);
+
+const partOf = (part: Value | number, whole: Value | number): Value | number =>
+  typeof part === 'number' || typeof whole === 'number'
+    ? Number(part) / Number(whole)
+    : shareOf(part, whole);
+
+const times = (x: Value, weight: Value | number): Value =>
+  typeof weight === 'number' ? affine(x, weight) : mul(x, weight);
+
+const weighted = (pass: Required<Pass>, weight: Value | number): Required<Pass> => ({
   ...pass,
-  loss: affine(pass.loss, weight),
-  grads: pass.grads.map((g) => affine(g, weight)),
-  curvature: (after) => affine(pass.curvature(after), weight),
+  loss: times(pass.loss, weight),
+  grads: pass.grads.map((g) => times(g, weight)),
+  curvature: (after) => times(pass.curvature(after), weight),
 });
 
 /** Taps are those of the first; `b` is one part more, whose output is the last. */

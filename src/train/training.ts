@@ -34,8 +34,9 @@ export interface TrainingOptions {
   /** Examples a step; the last batch of an epoch may be smaller. Default 32. */
   readonly batch?: number;
   /**
-   * Micro-batches that a step's batch is cut into, to save memory: their gradients are averaged before the update.
-   * Equal to 1 but for rounding, other dropout masks, and K-FAC's statistics, which are the first one's. Default 1.
+   * Micro-batches that a step's batch is cut into, to save memory: their gradients are averaged before the update, by the
+   * labels that count. Equal to 1 but for rounding, other dropout masks, and K-FAC's statistics, which are the first one's.
+   * Default 1.
    */
   readonly accumulate?: number;
   /** Decides initialisation, shuffling, dropout and drawn labels. Default 0. */
@@ -63,9 +64,9 @@ export interface Position {
   epoch: number;
   /** Rows of the current epoch already seen. */
   row: number;
-  /** Σ loss × rows over the steps of the current epoch that were taken. */
+  /** Σ loss × weight over the steps of the current epoch that were taken. */
   lossSum: number;
-  /** Rows of these steps. */
+  /** Σ weight over these steps: rows, or what counts of them. */
   counted: number;
   /** Seconds spent training in the current epoch. */
   seconds: number;
@@ -256,8 +257,8 @@ export class Training implements ModelOnStore {
         position.step += 1;
         position.row += rows;
         if (report.skipped !== 1) {
-          position.lossSum += report.loss * rows;
-          position.counted += rows;
+          position.lossSum += report.loss * report.weight;
+          position.counted += report.weight;
         }
         const { step, epoch, row } = position;
         told?.push({ step, epoch, row, ...report });

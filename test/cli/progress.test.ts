@@ -19,16 +19,16 @@ describe('the meter', () => {
     let now = 0;
     const meter = new Meter(100, 3, 150, () => now);
     now = 1000;
-    expect(meter.step({ step: 1, epoch: 1, row: 80, loss: 4 })).toEqual({
+    expect(meter.step({ step: 1, epoch: 1, row: 80, loss: 4, weight: 30 })).toEqual({
       loss: 4,
       samplesPerSecond: 30,
       secondsLeft: 4,
     });
-    meter.step({ step: 2, epoch: 1, row: 100, loss: 1 });
+    meter.step({ step: 2, epoch: 1, row: 100, loss: 1, weight: 20 });
     now = 3000;
     meter.beginEpoch();
     now = 4000;
-    const reading = meter.step({ step: 3, epoch: 2, row: 10, loss: 0.5 });
+    const reading = meter.step({ step: 3, epoch: 2, row: 10, loss: 0.5, weight: 10 });
     expect(reading).toEqual({ loss: 0.5, samplesPerSecond: 10, secondsLeft: 90 / (60 / 4) });
   });
 });
@@ -76,7 +76,7 @@ describe('progress', () => {
     const stream = Object.assign(new PassThrough(), { isTTY: true, columns: 100 });
     const progress = barProgress(settings, stream as unknown as NodeJS.WriteStream);
     progress.start([], 0);
-    progress.step?.({ step: 1, epoch: 0, row: 50, loss: 2.3 });
+    progress.step?.({ step: 1, epoch: 0, row: 50, loss: 2.3, weight: 50 });
     progress.epoch(metrics);
     progress.stop();
     const written = stream.read().toString();
