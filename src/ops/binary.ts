@@ -1,5 +1,5 @@
 import type { Value } from '../graph/graph.ts';
-import { type Shape, sameShape } from '../graph/types.ts';
+import { type Shape, sameShape, sizeOf } from '../graph/types.ts';
 import { defineOp, expectType, shapeError } from './define.ts';
 import { fill } from './fill.ts';
 import { sumTo } from './reduce.ts';
@@ -18,6 +18,7 @@ function binary(
       expectType(name, 'its second operand', b, 'f32');
       return [{ dtype: 'f32', shape: broadcastShapes(name, a.shape, b.shape) }];
     },
+    runs: ({ inputs, outputs: [y] }, i) => leadingRuns(inputs[i].shape, y.shape),
     inPlace: [
       [0, 0],
       [1, 0],
@@ -69,6 +70,13 @@ function broadcastShapes(name: string, a: Shape, b: Shape): Shape {
     }
     return p === 1 ? q : p;
   });
+}
+
+/** Product of the leading dimensions in which a broadcast shape is that of `out`. */
+function leadingRuns(shape: Shape, out: Shape): number {
+  const missing = out.length - shape.length;
+  const end = out.findIndex((d, i) => d !== (shape[i - missing] ?? 1));
+  return sizeOf(end === -1 ? out : out.slice(0, end));
 }
 
 /** Elements to advance for each dimension of `out`; 0 where `shape` is repeated. */

@@ -88,6 +88,7 @@ const conv2dOp = defineOp<Geometry>({
     const { outHeight, outWidth } = windowsFor(x.shape, weight.shape, attrs);
     return [f32(n, out, outHeight, outWidth)];
   },
+  runs: ({ inputs: [x] }, input) => (input === 0 ? x.shape[0] : 1),
   gradient: ({ inputs: [x, weight, bias], attrs }, [dy]) => {
     if (dy === undefined) return [];
     const { graph } = dy;

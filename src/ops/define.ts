@@ -59,6 +59,11 @@ export interface OpDef<A extends Attrs = Attrs> {
   /** Multiplies its first two inputs as matrices, rounded to `fractionBitsOf` its attributes; sums are float32. */
   readonly product?: true;
   tap?(node: Node<A>): Tap;
+  /**
+   * Into how many equal runs, in memory's order, an input and all outputs fall so that each run of the outputs depends on
+   * the same run of the input alone: elements, rows, images. Default 1: everything may depend on everything.
+   */
+  runs?(node: Node<A>, input: number): number;
 }
 
 const registry = new Map<string, OpDef>();

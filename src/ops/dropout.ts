@@ -19,6 +19,7 @@ const dropoutOp = defineOp<Attrs>({
     return [x, keptType(x)];
   },
   inPlace: [[0, 0]],
+  runs: ({ inputs: [x] }) => x.size,
   gradient: ({ outputs: [, kept], attrs: { p } }, [dy]) => [dy && masked(dy, kept, p)],
   tangent: ({ outputs: [, kept], attrs: { p } }, [dx]) => [dx && masked(dx, kept, p), undefined],
   kernel:

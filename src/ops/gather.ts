@@ -98,6 +98,7 @@ const normaliseOp = defineOp<{ scale: readonly number[]; shift: readonly number[
     }
     return [{ dtype: 'f32', shape: x.shape }];
   },
+  runs: ({ inputs: [x] }) => x.size,
   kernel: ({ inputs: [x], outputs: [y], attrs: { scale, shift } }) => {
     const plane = sizeOf(x.shape.slice(2));
     return () => {

@@ -30,6 +30,7 @@ const matmulOp = defineOp<{ transA: number; transB: number }>({
     }
     return [{ dtype: 'f32', shape: [m, n] }];
   },
+  runs: ({ outputs: [y], attrs }, input) => (input === 0 && !attrs.transA ? y.shape[0] : 1),
   gradient: ({ inputs: [a, b], attrs: { transA, transB } }, [dy]) =>
     dy && [
       transA
@@ -74,6 +75,7 @@ const linearOp = defineOp({
     if (b !== undefined) expectType('linear', 'a bias', b, 'f32', [w.shape[0]]);
     return [{ dtype: 'f32', shape: [x.shape[0], w.shape[0]] }];
   },
+  runs: ({ inputs: [x] }, input) => (input === 0 ? x.shape[0] : 1),
   gradient: ({ inputs: [x, w, b] }, [dy]) =>
     dy && [matmul(dy, w), matmul(dy, x, { transA: true }), b && sum(dy, [0])],
   tangent: ({ op, inputs: [x, w], outputs: [y], attrs }, [tx, tw, tb]) => {

@@ -65,6 +65,8 @@ const lstmOp = defineOp({
     expectRecurrence('lstm', z, weight, lengths);
     return [hiddenType(z.shape), z, hiddenType(z.shape)];
   },
+  // Steps of a sequence mix, sequences do not.
+  runs: ({ inputs: [z] }, input) => (input === 0 ? z.shape[0] : 1),
   inPlace: [[0, 1]],
   gradient: ({ inputs: [, weight, lengths], outputs: [h, gates, cells] }, [dh]) => {
     if (dh === undefined) return undefined;

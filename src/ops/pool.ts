@@ -56,6 +56,7 @@ const maxPool2dOp = defineOp<Geometry>({
     const shape = outputShape('maxPool2d', x, attrs);
     return [f32(...shape), i32(...shape)];
   },
+  runs: ({ inputs: [x] }) => x.shape[0] * x.shape[1],
   gradient: ({ inputs: [x], outputs: [, index], attrs }, [dy]) => [
     dy?.graph.add(maxPool2dGradOp, [dy, index], { ...attrs, shape: x.shape })[0],
   ],
@@ -114,6 +115,7 @@ const maxPool2dGradOp = defineOp<Geometry & { readonly shape: readonly number[] 
 const avgPool2dOp = defineOp<Geometry>({
   name: 'avgPool2d',
   infer: ([x], attrs) => [f32(...outputShape('avgPool2d', x, attrs))],
+  runs: ({ inputs: [x] }) => x.shape[0] * x.shape[1],
   gradient: ({ inputs: [x], attrs }, [dy]) => [
     dy?.graph.add(avgPool2dGradOp, [dy], { ...attrs, shape: x.shape })[0],
   ],

@@ -14,6 +14,7 @@ const sumOp = defineOp<Axis>({
     expectType('sum', 'its operand', x, 'f32');
     return [{ dtype: 'f32', shape: [outer, inner] }];
   },
+  runs: ({ attrs }) => attrs.outer,
   gradient: ({ inputs: [x], attrs }, [dy]) => [dy && reshape(expand(dy, attrs), x.shape)],
   tangent: ({ op, attrs }, [dx]) => [dx?.graph.add(op, [dx], attrs)[0]],
   kernel:
@@ -32,6 +33,7 @@ const sumOp = defineOp<Axis>({
 const expandOp = defineOp<Axis>({
   name: 'expand',
   infer: (_, { outer, length, inner }) => [{ dtype: 'f32', shape: [outer, length, inner] }],
+  runs: ({ attrs }) => attrs.outer,
   gradient: ({ inputs: [x], attrs }, [dy]) => [
     dy && reshape(dy.graph.add(sumOp, [dy], attrs)[0], x.shape),
   ],
@@ -62,6 +64,7 @@ const maxOp = defineOp<Axis>({
       { dtype: 'i32', shape },
     ];
   },
+  runs: ({ attrs }) => attrs.outer,
   gradient: ({ inputs: [x], outputs: [, index], attrs }, [dy]) => [
     dy && reshape(dy.graph.add(maxGradOp, [dy, index], attrs)[0], x.shape),
   ],

@@ -11,6 +11,7 @@ const reshapeOp = defineOp<{ shape: readonly number[] }>({
     }
     return [{ dtype: x.dtype, shape }];
   },
+  runs: ({ inputs: [x] }) => x.size,
   gradient: ({ inputs: [x] }, [dy]) => [dy && reshape(dy, x.shape)],
   tangent: ({ attrs }, [dx]) => [dx && reshape(dx, attrs.shape)],
   kernel: () => () => {},

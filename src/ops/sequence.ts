@@ -44,6 +44,7 @@ const previousStepsOp = defineOp({
     expectType('previousSteps', 'its operand', x, 'f32', [null, null, null]);
     return [x];
   },
+  runs: ({ inputs: [x] }) => x.shape[0],
   kernel: ({ inputs: [x], outputs: [y] }) => {
     const [batch, steps, width] = x.shape;
     const size = steps * width;

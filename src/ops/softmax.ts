@@ -30,6 +30,7 @@ const softmaxOp = defineOp({
     if (x.shape.length === 0) throw shapeError(`softmax expects at least one dimension, got f32[]`);
     return [x];
   },
+  runs: ({ inputs: [x] }) => x.size / x.shape[x.shape.length - 1],
   gradient: ({ outputs: [y] }, [dy]) => [dy && softmaxGrad(y, dy)],
   // The derivative is symmetric.
   tangent: ({ outputs: [y] }, [dx]) => [dx && softmaxGrad(y, dx)],

@@ -9,6 +9,7 @@ const takeAlongAxisOp = defineOp<{ length: number; count: number; inner: number 
     expectType('takeAlongAxis', 'indices', index, 'i32', [outer, null, inner]);
     return [{ dtype: 'f32', shape: index.shape }];
   },
+  runs: ({ inputs: [x] }, input) => (input === 0 ? x.shape[0] : 1),
   kernel:
     ({ inputs: [x, index], outputs: [y], attrs: { length, count, inner } }) =>
     () => {

@@ -14,6 +14,7 @@ function unary(
       expectType(name, 'its operand', x, 'f32');
       return [x];
     },
+    runs: ({ inputs: [x] }) => x.size,
     inPlace: [[0, 0]],
     gradient: ({ inputs: [x], outputs: [y] }, [dy]) => [dy && gradient(x, y, dy)],
     // The derivative is diagonal: a tangent goes the way of dy.
@@ -84,6 +85,7 @@ const affineOp = defineOp<{ scale: number; shift: number }>({
     expectType('affine', 'its operand', x, 'f32');
     return [x];
   },
+  runs: ({ inputs: [x] }) => x.size,
   inPlace: [[0, 0]],
   gradient: ({ attrs }, [dy]) => [dy && affine(dy, attrs.scale)],
   tangent: ({ attrs }, [dx]) => [dx && affine(dx, attrs.scale)],

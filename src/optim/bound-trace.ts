@@ -52,17 +52,18 @@ export function traceBound(
     graph.nextPhase();
     return {
       grads: params.map(({ name, shape }) => f32(gradKey(name), shape)),
-      tapGradients: (fisher) => {
+      tapGradients: (fisher, choose) => {
         if (fisher === 'exact') throw noOutputs();
-        return [...observations].flatMap(([layer, { kind, inputs, outputGrads, attrs }]) => {
+        const taps = [...observations].flatMap(([layer, { kind, inputs, outputGrads, attrs }]) => {
           const weight = values.get(`${layer}.weight`);
           if (weight === undefined) return [];
           const gradient = f32(outputGradsKey(layer), outputGrads.shape);
           const input = f32(inputsKey(layer), inputs.shape);
           const bias = values.get(`${layer}.bias`);
           const tap: Tap = { kind, input, preActivation: gradient, weight, bias, attrs };
-          return [{ tap, gradients: [gradient] }];
+          return [tap];
         });
+        return choose(taps).map((tap) => ({ tap, gradients: [tap.preActivation] }));
       },
     };
   };

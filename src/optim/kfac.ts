@@ -13,13 +13,7 @@ import { adapt } from './kfac-damping.ts';
 import { FORMS, type LayerFactors } from './kfac-forms.ts';
 import { type LayerStep, stepByModel } from './kfac-model.ts';
 import { type LayerBatch, observationOf } from './observation.ts';
-import {
-  defineOptimizer,
-  type OptimizerTrace,
-  type Pass,
-  rateSlot,
-  type TapGradients,
-} from './optimizer.ts';
+import { defineOptimizer, type OptimizerTrace, type Pass, rateSlot } from './optimizer.ts';
 import { count, decay, nonNegative, positive, rateOrModel } from './options.ts';
 import type { Rate } from './schedule.ts';
 
@@ -59,7 +53,8 @@ const schema = z
     momentum: decay.optional(),
     /**
      * Labels of the Fisher: drawn from the model's own output (`true`, an extra backward pass), the data's (`empirical`),
-     * or the expectation over all labels (`exact`, a backward pass for each output: for small networks). Default `true`.
+     * or the expectation over all labels (`exact`, a backward pass for each output, and before layers in which rows
+     * interact, LSTMs and batch norm, for each output of each row: for small networks). Default `true`.
      */
     fisher: z.enum(['true', 'empirical', 'exact']).default('true'),
     /** Steps between two updates of the factors. Default 10. */
@@ -145,7 +140,7 @@ function trace(t: OptimizerTrace, options: z.output<typeof schema>): void {
     : fill(graph, [], options.damping);
   const updates = t.state('updates', { dtype: 'i32', shape: [1] });
   const layers = graph.inSection({ name: STATISTICS, due: every(options.statisticsEvery) }, () => {
-    const tapped = eligible(pass.tapGradients(options.fisher), indexOf);
+    const tapped = pass.tapGradients(options.fisher, (taps) => eligible(taps, indexOf));
     countUpdate(status, updates);
     return tapped.map(({ tap, gradients, weights }) => {
       const factors = factorsOf(t, tap, indexOf);
@@ -218,12 +213,9 @@ function stepByRate(
 }
 
 /** Layers whose weight is trained and used once, without groups: those that the factors are right for. */
-function eligible(
-  taps: readonly TapGradients[],
-  indexOf: ReadonlyMap<Value, number>,
-): TapGradients[] {
-  return taps.filter(({ tap }) => {
-    const uses = taps.filter((other) => other.tap.weight === tap.weight).length;
+function eligible(taps: readonly Tap[], indexOf: ReadonlyMap<Value, number>): Tap[] {
+  return taps.filter((tap) => {
+    const uses = taps.filter((other) => other.weight === tap.weight).length;
     const trained = indexOf.has(tap.weight) && (tap.bias === undefined || indexOf.has(tap.bias));
     return trained && uses === 1 && (tap.attrs.groups ?? 1) === 1;
   });

@@ -51,10 +51,13 @@ export interface Pass {
   /** The scalar it is the gradient of; none where the caller computes it. */
   readonly loss?: Value;
   /**
-   * What K-FAC reads of every layer that owns weights. `true` traces an extra backward pass, `exact` one for each
-   * output.
+   * What K-FAC reads of the layers that it chooses of those that own weights. `true` traces an extra backward pass,
+   * `exact` one for each output, and where rows interact one for each output of each row.
    */
-  tapGradients(fisher: Fisher): readonly TapGradients[];
+  tapGradients(
+    fisher: Fisher,
+    choose: (taps: readonly Tap[]) => readonly Tap[],
+  ): readonly TapGradients[];
   /** δᵀFδ, F the Fisher here, from the change of the outputs along δ; none where the caller computes gradients. */
   curvature?(after: Forward): Value;
   /**

@@ -1,5 +1,5 @@
 import { FlatminError } from '../errors.ts';
-import { gradients, pullback, pushforward } from '../graph/gradients.ts';
+import { gradients, pushforward } from '../graph/gradients.ts';
 import type { Graph, Value } from '../graph/graph.ts';
 import { type Afterwards, type Layer, Scope } from '../nn/layer.ts';
 import type { Loss } from '../nn/loss.ts';
@@ -8,6 +8,7 @@ import { add, mul, sub } from '../ops/binary.ts';
 import type { Tap } from '../ops/define.ts';
 import { affine } from '../ops/unary.ts';
 import type { Fisher, Forward, Parameter, Pass } from '../optim/optimizer.ts';
+import { exactGradients } from './exact-fisher.ts';
 
 export interface PassOptions {
   readonly model: Layer;
@@ -119,18 +120,11 @@ function tracePass(
   const taps = graph.nodes.slice(begin).flatMap((node) => node.op.tap?.(node) ?? []);
   const tapped = taps.map((tap) => tap.preActivation);
   const all = gradients(loss, [...params.map(({ value }) => value), ...tapped]);
-  const backward: Record<Fisher, () => (Value | undefined)[][]> = {
-    empirical: () => [all.slice(params.length)],
-    true: () => [gradients(objective.trace(output, objective.sample(output), shares), tapped)],
-    exact: () => {
-      if (objective.fisherRoots !== undefined) {
-        return objective.fisherRoots(output, shares).map((d) => pullback(output, d, tapped));
-      }
-      throw new FlatminError(
-        'FLATMIN_ARGUMENT',
-        `The loss ${objective.name} has no fisherRoots, which fisher 'exact' needs`,
-      );
-    },
+  const backward: Record<Fisher, (wrt: readonly Value[]) => readonly (readonly Value[])[]> = {
+    empirical: (wrt) => wrt.map((x) => present(all[params.length + tapped.indexOf(x)])),
+    true: (wrt) =>
+      gradients(objective.trace(output, objective.sample(output), shares), wrt).map(present),
+    exact: (wrt) => exactGradients(objective, { output, targets, shares }, wrt),
   };
   return {
     loss,
@@ -145,17 +139,21 @@ function tracePass(
     },
     fisherProducts: (...given) =>
       graph.inPrecision(() => productsOf({ output, shares }, objective, ...given)),
-    tapGradients: (fisher) => {
-      const passes = graph.inPrecision(backward[fisher]);
-      return taps.flatMap((tap, i) => {
-        const list = passes.flatMap((pass) => pass[i] ?? []);
-        if (list.length === 0) return [];
+    tapGradients: (fisher, choose) => {
+      const chosen = choose(taps);
+      const found = graph.inPrecision(() =>
+        backward[fisher](chosen.map((tap) => tap.preActivation)),
+      );
+      return chosen.flatMap((tap, i) => {
+        if (found[i].length === 0) return [];
         const counted = shares !== undefined && rowsOf(tap) === shares.size;
-        return [{ tap, gradients: list, ...(counted && { weights: shares }) }];
+        return [{ tap, gradients: found[i], ...(counted && { weights: shares }) }];
       });
     },
   };
 }
+
+const present = (x: Value | undefined): readonly Value[] => (x === undefined ? [] : [x]);
 
 /** Samples of a layer: rows, or tokens. */
 const rowsOf = ({ kind, input }: Tap): number =>
