@@ -74,7 +74,10 @@ function misfits(name: string, given: StateDict[string], { dtype, shape }: Tenso
   }
   const kind = (data: Numbers | undefined) => data?.constructor?.name ?? 'nothing';
   const wanted = newNumbers(dtype, 0);
-  if (kind(given.data) === kind(wanted) && given.data.length === sizeOf(shape)) return [];
+  if (kind(given.data) === kind(wanted) && given.data.length === sizeOf(shape)) {
+    const before = name === STEP_KEY && given.data[0] < 0;
+    return before ? [`"${name}" is ${given.data[0]}, and steps count from 0`] : [];
+  }
   return [
     `"${name}" holds a ${kind(given.data)} of ${given.data?.length}, not a ${kind(wanted)} of ${sizeOf(shape)}`,
   ];

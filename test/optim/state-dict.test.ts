@@ -124,6 +124,7 @@ describe.each(devices)('the state of an optimizer on $title', ({ device, missing
       { ...state, [m]: { data: new Float64Array(2), shape: [2] } },
       { ...state, [m]: undefined as never, step: { data: Int32Array.of(5), shape: [1] } },
       {},
+      { ...state, step: { data: Int32Array.of(-5), shape: [1] } },
     ];
     expect(
       bad.map((given) => refusal(() => optimizer.loadStateDict(given))),
@@ -135,6 +136,7 @@ describe.each(devices)('the state of an optimizer on $title', ({ device, missing
         "The state does not fit: "state/momentum/w" holds a Float64Array of 2, not a Float32Array of 2",
         "The state does not fit: "state/momentum/w" has shape none, not [2]",
         "The state does not fit: "status" is missing; "step" is missing; "state/momentum/w" is missing",
+        "The state does not fit: "step" is -5, and steps count from 0",
       ]
     `);
     expect(optimizer.stateDict()).toEqual(state);
