@@ -23,6 +23,7 @@ import {
   sigmoid,
   squaredError,
   tanh,
+  tokenCrossEntropy,
 } from '../../src/index.ts';
 import { describeModel, parameterKey, Scope } from '../../src/nn/layer.ts';
 import { assign } from '../../src/ops/assign.ts';
@@ -33,6 +34,8 @@ import { passes } from '../../src/train/pass.ts';
 
 const [ROWS, OUT] = [5, 3];
 const IMAGE = [2, 7, 8];
+/** Of which `tokenCrossEntropy` counts three. */
+const LABELS = [0, -1, 1, 2, -1];
 const MOMENT = { step: 3, epoch: 0, seed: 5, offset: 0 };
 
 const everything = (): Layer =>
@@ -100,11 +103,13 @@ const part = (begin: number, end: number, values: boolean) => ({
   },
 });
 
-/** Targets stay 0: the Fisher has nothing of them. */
-function readFrom(params: ReadonlyMap<string, Float64Array>) {
+/** Targets that are values stay 0: the Fisher has nothing of them. */
+function readFrom(params: ReadonlyMap<string, Float64Array>, values = false) {
   return (key: string): Numbers | undefined => {
     const [kind, begin, end] = key.split('/');
     if (kind === 'inputs') return images.slice(Number(begin) * width, Number(end) * width);
+    if (kind === 'targets' && !values)
+      return Int32Array.from(LABELS.slice(Number(begin), Number(end)));
     if (kind === 'direction') return directions[Number(begin)][Number(end)];
     return params.get(key.slice(parameterKey('').length));
   };
@@ -112,21 +117,24 @@ function readFrom(params: ReadonlyMap<string, Float64Array>) {
 
 function products(loss: Loss, cuts: Cuts): number[] {
   const values = loss.targets === 'values';
-  const found = evaluate((graph) => {
-    const stored = (key: string, shape: Shape) => graph.stored(key, { dtype: 'f32', shape });
-    const params = specs.map(({ name, shape }, index) => ({
-      name,
-      value: stored(parameterKey(name), shape),
-      index,
-    }));
-    const parts = cuts.map(([begin, end]) => part(begin, end, values));
-    const { trace } = passes(graph, params, { model: everything(), loss, parts });
-    const tangents = directions.map((_, d) =>
-      specs.map(({ shape }, i) => stored(`direction/${d}/${i}`, shape)),
-    );
-    const wrt = params.map(({ value }) => value);
-    return trace().fisherProducts(wrt, tangents);
-  }, readFrom(start));
+  const found = evaluate(
+    (graph) => {
+      const stored = (key: string, shape: Shape) => graph.stored(key, { dtype: 'f32', shape });
+      const params = specs.map(({ name, shape }, index) => ({
+        name,
+        value: stored(parameterKey(name), shape),
+        index,
+      }));
+      const parts = cuts.map(([begin, end]) => part(begin, end, values));
+      const { trace } = passes(graph, params, { model: everything(), loss, parts });
+      const tangents = directions.map((_, d) =>
+        specs.map(({ shape }, i) => stored(`direction/${d}/${i}`, shape)),
+      );
+      const wrt = params.map(({ value }) => value);
+      return trace().fisherProducts(wrt, tangents);
+    },
+    readFrom(start, values),
+  );
   return found.map(([x]) => x);
 }
 
@@ -153,6 +161,9 @@ function outputs(begin: number, end: number, d: number, h: number, firstStream: 
 function byDifferences(loss: Loss, cuts: Cuts): number[] {
   const h = 1e-5;
   const totals = [0, 0, 0];
+  const shares = LABELS.map((label) =>
+    loss.weights === undefined ? 1 / ROWS : Number(label !== -1) / 3,
+  );
   let stream = 0;
   for (const [begin, end] of cuts) {
     const middle = outputs(begin, end, 0, 0, stream);
@@ -174,7 +185,7 @@ function byDifferences(loss: Loss, cuts: Cuts): number[] {
         const [u, v] = [row(slopes[a]), row(slopes[b])];
         const mean = (x: readonly number[]) => x.reduce((s, y, c) => s + (p?.[c] ?? 1) * y, 0);
         const both = mean(u.map((x, c) => x * v[c]));
-        totals[which] += (both - (p === undefined ? 0 : mean(u) * mean(v))) / ROWS;
+        totals[which] += shares[begin + r] * (both - (p === undefined ? 0 : mean(u) * mean(v)));
       }
     });
     stream = middle.stream;
@@ -190,7 +201,7 @@ describe('fisherProducts', () => {
       [3, 5],
     ],
   } as const;
-  for (const loss of [crossEntropy(), squaredError()]) {
+  for (const loss of [crossEntropy(), tokenCrossEntropy(), squaredError()]) {
     it.each(Object.entries(CUTS))(`of ${loss.name} over %s`, (_, cuts) => {
       const want = byDifferences(loss, cuts);
       products(loss, cuts).forEach((x, i) => {
