@@ -138,6 +138,36 @@ function products(loss: Loss, cuts: Cuts): number[] {
   return found.map(([x]) => x);
 }
 
+const MOVE = 0.05;
+
+/** δᵀFδ of a pass for δ = MOVE · direction 0, from the change of the outputs. */
+function curvature(loss: Loss, cuts: Cuts): number {
+  const values = loss.targets === 'values';
+  const [[found]] = evaluate(
+    (graph) => {
+      const params = specs.map(({ name, shape }, index) => ({
+        name,
+        value: graph.stored(parameterKey(name), { dtype: 'f32', shape }),
+        index,
+      }));
+      const parts = cuts.map(([begin, end]) => part(begin, end, values));
+      const { trace, forward } = passes(graph, params, { model: everything(), loss, parts });
+      const pass = trace();
+      const moved = params.map(({ value }, i) => {
+        const by = graph.stored(`direction/0/${i}`, value.type);
+        return ops.add(value, ops.affine(by, MOVE));
+      });
+      assign(
+        params.map(({ value }) => value),
+        moved,
+      );
+      return [pass.curvature(forward())];
+    },
+    readFrom(start, values),
+  );
+  return found;
+}
+
 /** Outputs of rows [begin, end) after a move along direction `d`, and the first random stream of the next part. */
 function outputs(begin: number, end: number, d: number, h: number, firstStream: number) {
   const moved = new Map(
@@ -157,8 +187,8 @@ function outputs(begin: number, end: number, d: number, h: number, firstStream: 
   return { y, stream };
 }
 
-/** The same by differences of the outputs. */
-function byDifferences(loss: Loss, cuts: Cuts): number[] {
+/** aᵀFb by differences of the outputs, or of a and b themselves where `moved` says how far they went. */
+function byDifferences(loss: Loss, cuts: Cuts, moved?: number): number[] {
   const h = 1e-5;
   const totals = [0, 0, 0];
   const shares = LABELS.map((label) =>
@@ -170,7 +200,8 @@ function byDifferences(loss: Loss, cuts: Cuts): number[] {
     const slopes = [0, 1].map((d) => {
       const above = outputs(begin, end, d, h, stream).y;
       const below = outputs(begin, end, d, -h, stream).y;
-      return above.map((x, k) => (x - below[k]) / (2 * h));
+      if (moved === undefined) return above.map((x, k) => (x - below[k]) / (2 * h));
+      return outputs(begin, end, d, moved, stream).y.map((x, k) => x - middle.y[k]);
     });
     [
       [0, 0],
@@ -209,6 +240,16 @@ describe('fisherProducts', () => {
       });
     });
   }
+
+  it.each(Object.entries(CUTS))(
+    'are what the change of outputs has for a curvature, over %s',
+    (_, cuts) => {
+      for (const loss of [crossEntropy(), tokenCrossEntropy(), squaredError()]) {
+        const [want] = byDifferences(loss, cuts, MOVE);
+        expect(Math.abs(curvature(loss, cuts) / want - 1), loss.name).toBeLessThan(1e-6);
+      }
+    },
+  );
 
   it('names an op that has no tangent', () => {
     const graph = new Graph();
