@@ -22,18 +22,18 @@ export const modesOf = ([count, ...dims]: Shape): Mode[] =>
  * nothing early grows old.
  */
 export function refreshes(period: number, first = 1): (step: number) => boolean {
-  const due: boolean[] = [];
-  let last = 0;
+  // Waits grow by a quarter of the step until they reach the period: a few dozen steps, then one a period.
+  const early: number[] = [];
+  let steady = first;
+  for (let t = sooner(first); t - steady < period; t = sooner(t)) {
+    early.push(steady);
+    steady = t;
+  }
   return (step) => {
-    for (let t = due.length + 1; t <= step; t++) {
-      const wait = Math.min(period, Math.max(1, Math.floor(t / 5)));
-      const fresh = t === first || (t > first && t - last >= wait);
-      if (fresh) last = t;
-      due.push(fresh);
-    }
-    if (due[step - 1] === undefined) {
-      throw new FlatminError('FLATMIN_ARGUMENT', `Steps count from 1, got ${step}`);
-    }
-    return due[step - 1];
+    if (step >= 1) return step < steady ? early.includes(step) : (step - steady) % period === 0;
+    throw new FlatminError('FLATMIN_ARGUMENT', `Steps count from 1, got ${step}`);
   };
 }
+
+/** The least t above `last` with t − last ≥ max(1, ⌊t/5⌋). */
+const sooner = (last: number): number => Math.max(last + 1, Math.floor((5 * (last - 1)) / 4) + 1);
