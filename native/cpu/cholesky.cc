@@ -98,7 +98,7 @@ MatrixStatus choleskyInverse(Lower a, double damping, float* out, void* memory, 
       if (i != j) transposeTile(t, tile(work.inverse, size, j, i));
     }
   });
-  return writeRows(work.inverse, n, out, pool) ? MatrixStatus::ok : MatrixStatus::notFinite;
+  return writeRows(work.inverse, n, out, pool) ? MatrixStatus::ok : MatrixStatus::overflow;
 }
 
 }  // namespace FLATMIN_ISA

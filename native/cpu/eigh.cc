@@ -62,15 +62,15 @@ void beginPanels(Lower a, const EighWork& work) {
   reduce(n, work, alone);
 }
 
-bool finishPanels(int64_t n, const EighWork& work, ThreadPool& pool) {
+MatrixStatus finishPanels(int64_t n, const EighWork& work, ThreadPool& pool) {
   const TridiagonalWork& t = work.tridiagonal;
-  if (!std::isfinite(*work.largest)) return false;
+  if (!std::isfinite(*work.largest)) return MatrixStatus::notFinite;
   if (n >= kManyThreads) reduce(n, work, pool);
-  if (!tridiagonalEigen(work.e, n, t, pool)) return false;
+  if (!tridiagonalEigen(work.e, n, t, pool)) return MatrixStatus::notConverged;
   applyReflectors(work.matrix, work.tau, n, paddedSize<double>(n), t.vectors, t.packed,
                   t.coefficients, pool);
   for (int64_t i = 0; i < n; ++i) t.values[i] = std::ldexp(t.values[i], exponentOf(work));
-  return true;
+  return MatrixStatus::ok;
 }
 
 size_t eighScratchBytes(int64_t n) {
@@ -85,11 +85,13 @@ void beginEigh(Lower a, void* memory) {
   beginPanels(a, takeEighWork(a.n, &scratch));
 }
 
-bool finishEigh(int64_t n, double* values, double* vectors, void* memory, ThreadPool& pool) {
+MatrixStatus finishEigh(int64_t n, double* values, double* vectors, void* memory,
+                        ThreadPool& pool) {
   Scratch scratch(memory);
   const EighWork work = takeEighWork(n, &scratch);
   int64_t* order = scratch.take<int64_t>(n);
-  if (!finishPanels(n, work, pool)) return false;
+  const MatrixStatus found = finishPanels(n, work, pool);
+  if (found != MatrixStatus::ok) return found;
   const double* unsorted = work.tridiagonal.values;
   std::iota(order, order + n, int64_t{0});
   std::stable_sort(order, order + n,
@@ -100,10 +102,10 @@ bool finishEigh(int64_t n, double* values, double* vectors, void* memory, Thread
     for (int64_t c = 0; c < n; ++c)
       vectors[i * n + c] = at(work.tridiagonal.vectors, size, order[i], c);
   }
-  return true;
+  return MatrixStatus::ok;
 }
 
-bool eigh(Lower a, double* values, double* vectors, void* memory, ThreadPool& pool) {
+MatrixStatus eigh(Lower a, double* values, double* vectors, void* memory, ThreadPool& pool) {
   beginEigh(a, memory);
   return finishEigh(a.n, values, vectors, memory, pool);
 }

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "matrix_status.h"
 #include "panels.h"
 #include "tridiagonal_merge.h"
 
@@ -13,14 +14,15 @@ namespace FLATMIN_ISA {
 size_t eighScratchBytes(int64_t n);
 
 // The same bits on any pool. values: n, ascending. vectors: n x n, row i the unit vector of
-// values[i]. False when an entry is not finite (or the iteration does not converge); the outputs
-// are then undefined.
-bool eigh(Lower a, double* values, double* vectors, void* scratch, ThreadPool& pool);
+// values[i]. Not ok when an entry is not finite or the iteration does not converge; the outputs are
+// then undefined.
+MatrixStatus eigh(Lower a, double* values, double* vectors, void* scratch, ThreadPool& pool);
 
 // The same in two parts: what one thread does, the reduction to a tridiagonal matrix unless it is
 // large, and the rest.
 void beginEigh(Lower a, void* scratch);
-bool finishEigh(int64_t n, double* values, double* vectors, void* scratch, ThreadPool& pool);
+MatrixStatus finishEigh(int64_t n, double* values, double* vectors, void* scratch,
+                        ThreadPool& pool);
 
 // And for callers that go on in panels: values unsorted, row i of tridiagonal.vectors the vector of
 // tridiagonal.values[i]. The other matrices, each of paddedSize<double>(n) squared, are free then.
@@ -31,7 +33,7 @@ struct EighWork {
 };
 EighWork takeEighWork(int64_t n, Scratch* scratch);
 void beginPanels(Lower a, const EighWork& work);
-bool finishPanels(int64_t n, const EighWork& work, ThreadPool& pool);
+MatrixStatus finishPanels(int64_t n, const EighWork& work, ThreadPool& pool);
 
 }  // namespace FLATMIN_ISA
 }  // namespace flatmin

@@ -68,7 +68,7 @@ RootResult spectralRoot(Lower a, const RootOptions& options, const EighWork& wor
     residual = residualFromIdentity(work.matrix, power, n, pool);
   }
   if (!(residual <= kRootTolerance)) return {residual, MatrixStatus::residual, 0};
-  if (!writeRows(root, n, out, pool)) return {residual, MatrixStatus::notFinite, 0};
+  if (!writeRows(root, n, out, pool)) return {residual, MatrixStatus::overflow, 0};
   return {residual, MatrixStatus::ok, 0};
 }
 
@@ -103,7 +103,8 @@ RootResult finishInverseRoot(Lower a, const RootOptions& options, float* out, vo
     }
     beginPanels(a, work);
   }
-  if (!finishPanels(n, work, pool)) return {HUGE_VAL, MatrixStatus::notFinite, 0};
+  const MatrixStatus found = finishPanels(n, work, pool);
+  if (found != MatrixStatus::ok) return {HUGE_VAL, found, 0};
   if (options.warm) writeRows(work.tridiagonal.vectors, n, basis, pool);
   return spectralRoot(a, options, work, out, pool);
 }

@@ -42,9 +42,10 @@ void writeBasis(const double* vectors, int64_t n, float* basis) {
   for (int64_t i = 0; i < n * n; ++i) basis[i] = static_cast<float>(vectors[i]);
 }
 
-bool copyFinite(const float* from, int64_t n, double* to) {
+MatrixStatus copyFinite(const float* from, int64_t n, double* to) {
   std::copy(from, from + n, to);
-  return std::all_of(from, from + n, [](float x) { return std::isfinite(x); });
+  const bool finite = std::all_of(from, from + n, [](float x) { return std::isfinite(x); });
+  return finite ? MatrixStatus::ok : MatrixStatus::notFinite;
 }
 
 }  // namespace
@@ -70,14 +71,15 @@ Run op_kfacEigen(Instruction& in) {
     layers.push_back({in.inputs.at(7 + 5 * l), in.list("tensors")[l]});
   }
   const int64_t outcomes = doubles * static_cast<int64_t>(sizeof(double));
-  const int64_t header = (outcomes + static_cast<int64_t>(factors.size()) + 63) / 64 * 64;
+  const int64_t found = static_cast<int64_t>(factors.size() * sizeof(MatrixStatus));
+  const int64_t header = (outcomes + found + 63) / 64 * 64;
   const MatrixTasks forMatrices(orders, bytes, in.threads);
   in.scratchBytes = header + forMatrices.scratchBytes();
   return [=](const Step& step) {
     int32_t* const words = status.i32(step);
     if (standsStill(words)) return;
     double* const numbers = reinterpret_cast<double*>(step.scratch);
-    char* const good = step.scratch + outcomes;
+    MatrixStatus* const found = reinterpret_cast<MatrixStatus*>(step.scratch + outcomes);
     const auto begin = [&](size_t t, char* scratch) {
       if (factors[t].diagonal) return;
       beginEigh(packedMatrix(factors[t].matrix.f32(step), factors[t].n), scratch);
@@ -85,20 +87,20 @@ Run op_kfacEigen(Instruction& in) {
     const auto finish = [&](size_t t, char* scratch, ThreadPool& pool) {
       const Factor& f = factors[t];
       if (f.diagonal) {
-        good[t] = copyFinite(f.matrix.f32(step), f.n, numbers + f.values);
+        found[t] = copyFinite(f.matrix.f32(step), f.n, numbers + f.values);
         return;
       }
-      good[t] = finishEigh(f.n, numbers + f.values, numbers + f.vectors, scratch, pool);
+      found[t] = finishEigh(f.n, numbers + f.values, numbers + f.vectors, scratch, pool);
     };
     forMatrices(step, step.scratch + header, begin, finish);
     for (size_t l = 0; l < layers.size(); ++l) {
       const Factor &a = factors[2 * l], &g = factors[2 * l + 1];
-      MatrixStatus result = MatrixStatus::notFinite;
-      if (good[2 * l] && good[2 * l + 1])
-        result = writeScale(numbers + g.values, g.n, numbers + a.values, a.n, *damping.f32(step),
-                            layers[l].scale.f32(step))
-                     ? MatrixStatus::ok
-                     : MatrixStatus::notPositive;
+      const MatrixStatus ofA = found[2 * l], ofG = found[2 * l + 1];
+      MatrixStatus result = ofA == MatrixStatus::ok || ofG == MatrixStatus::notFinite ? ofG : ofA;
+      if (result == MatrixStatus::ok &&
+          !writeScale(numbers + g.values, g.n, numbers + a.values, a.n, *damping.f32(step),
+                      layers[l].scale.f32(step)))
+        result = MatrixStatus::overflow;
       if (result == MatrixStatus::ok)
         for (const Factor* f : {&a, &g})
           if (!f->diagonal) writeBasis(numbers + f->vectors, f->n, f->basis.f32(step));

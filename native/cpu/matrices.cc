@@ -44,7 +44,7 @@ Run op_eigh(Instruction& in) {
       const Work work = workIn(scratch);
       float* value = values.f32(step) + i * n;
       float* vector = vectors.f32(step) + i * n * n;
-      if (finishEigh(n, work.values, work.vectors, work.eigh, pool)) {
+      if (finishEigh(n, work.values, work.vectors, work.eigh, pool) == MatrixStatus::ok) {
         std::copy_n(work.values, n, value);
         std::copy_n(work.vectors, n * n, vector);
       } else {

@@ -8,9 +8,11 @@ namespace flatmin {
 
 enum class MatrixStatus : int32_t {
   ok = 0,
-  notFinite = 1,    // an input entry, or the result in float32, is not finite
-  notPositive = 2,  // largest eigenvalue or a pivot <= 0
-  residual = 3,     // computed, but max|A X^p - I| is over the tolerance
+  notFinite = 1,     // an input entry is not finite
+  notPositive = 2,   // largest eigenvalue or a pivot <= 0
+  residual = 3,      // computed, but max|A X^p - I| is over the tolerance
+  notConverged = 4,  // the eigendecomposition does not converge
+  overflow = 5,      // an entry of the result is not finite in float32
 };
 
 }  // namespace flatmin

@@ -169,7 +169,7 @@ RootResult newtonRoot(Lower a, const RootOptions& options, float* out, void* mem
     result.iterations += wasted;
   }
   if (result.status == MatrixStatus::ok && !writeRows(work.buffers[0], n, out, pool))
-    result.status = MatrixStatus::notFinite;
+    result.status = MatrixStatus::overflow;
   return result;
 }
 

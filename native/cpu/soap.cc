@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "dot.h"
+#include "echelon.h"
 #include "eigh.h"
 #include "kernels.h"
 #include "qr.h"
@@ -63,39 +64,102 @@ struct Mode {
   double tensor;
 };
 
+// Of the largest value: what float32 leaves open of a statistic, ten roundings of it.
+constexpr double kOpen = 1e-6;
+
 struct Work {
-  double *values, *matrix, *turned, *rows;
-  int64_t* order;
+  double *values, *squares, *column, *matrix, *turned, *rows;
+  int64_t *order, *places;
   float* old;
   char* eigh;
 
   static Work take(int64_t n, int64_t elements, Scratch* scratch) {
     Work work;
     work.values = scratch->take<double>(n);
+    work.squares = scratch->take<double>(n);
+    work.column = scratch->take<double>(n);
     work.matrix = scratch->take<double>(n * n);
     work.turned = scratch->take<double>(n * n);
     work.rows = scratch->take<double>(n * n);
     work.order = scratch->take<int64_t>(n);
+    work.places = scratch->take<int64_t>(n);
     work.old = scratch->take<float>(elements);
     work.eigh = scratch->take<char>(static_cast<int64_t>(eighScratchBytes(n)));
     return work;
   }
 };
 
-// Rows of eigenvectors, the largest value first. False when an entry is not finite.
-bool setBasis(Lower a, const Work& work, float* basis) {
+void writeBasis(const double* rows, int64_t n, float* basis) {
+  for (int64_t i = 0; i < n * n; ++i) basis[i] = static_cast<float>(rows[i]);
+}
+
+void turnSpan(double* rows, int64_t count, int64_t n, const Work& work) {
+  echelon(rows, count, n, work.squares, work.turned, work.column);
+}
+
+// A basis into work.rows whose first `count` rows are those there, up to signs, and whose others
+// are the unit vectors of the columns without a pivot, in order, each made orthogonal to the rows
+// before it: a function of the span of the rows alone.
+void complete(int64_t count, int64_t n, const Work& work) {
+  std::copy_n(work.rows, count * n, work.matrix);
+  turnSpan(work.matrix, count, n, work);
+  std::copy_n(work.rows, count * n, work.matrix);
+  std::fill(work.matrix + count * n, work.matrix + n * n, 0.0);
+  for (int64_t c = 0, row = count; c < n; ++c)
+    if (work.squares[c] == 0) work.matrix[row++ * n + c] = 1;
+  orthonormalRows(work.matrix, n, 0, work.column, work.squares, work.rows);
+}
+
+// Rows of eigenvectors, the largest value first; nothing is written where that fails. Values that
+// float32 cannot tell apart leave open which basis of their vectors' span it is; it is the one that
+// depends on that span alone.
+MatrixStatus setBasis(Lower a, const Work& work, float* basis) {
   const int64_t n = a.n;
   ThreadPool alone(1);
-  if (!eigh(a, work.values, work.rows, work.eigh, alone)) return false;
-  for (int64_t i = 0; i < n; ++i) {
-    const double* row = work.rows + (n - 1 - i) * n;
-    for (int64_t k = 0; k < n; ++k) basis[i * n + k] = static_cast<float>(row[k]);
+  const MatrixStatus found = eigh(a, work.values, work.rows, work.eigh, alone);
+  if (found != MatrixStatus::ok) return found;
+  std::reverse(work.values, work.values + n);
+  for (int64_t i = 0; i < n / 2; ++i)
+    std::swap_ranges(work.rows + i * n, work.rows + (i + 1) * n, work.rows + (n - 1 - i) * n);
+  const double gap = kOpen * work.values[0];
+  for (int64_t begin = 0, end = 1; end <= n; ++end) {
+    if (end < n && work.values[end - 1] - work.values[end] <= gap) continue;
+    // The last span may be most of the space: then what is before it says less.
+    if (end == n && end - begin > begin)
+      complete(begin, n, work);
+    else if (end - begin > 1)
+      turnSpan(work.rows + begin * n, end - begin, n, work);
+    begin = end;
   }
-  return true;
+  writeBasis(work.rows, n, basis);
+  return MatrixStatus::ok;
+}
+
+// The rows that depend on those before them come last, as they were in the basis, made orthogonal
+// to the others; the order follows. Both matrices of the work are as orthonormalRows left them.
+void keepDependent(const float* basis, int64_t n, const Work& work) {
+  const auto depends = [&](int64_t i) { return work.matrix[i * (n + 1)] == 0; };
+  std::iota(work.places, work.places + n, int64_t{0});
+  const int64_t* const end = work.places + n;
+  const auto left = std::stable_partition(work.places, work.places + n,
+                                          [&](int64_t i) { return !depends(i); });
+  if (left == end) return;
+  for (int64_t i = 0; i < n; ++i) {
+    const int64_t from = work.places[i];
+    double* const row = work.turned + i * n;
+    if (depends(from))
+      std::copy_n(basis + work.order[from] * n, n, row);
+    else
+      std::copy_n(work.rows + from * n, n, row);
+    work.places[i] = work.order[from];
+  }
+  std::copy_n(work.places, n, work.order);
+  orthonormalRows(work.turned, n, kOpen, work.values, work.squares, work.rows);
 }
 
 // One step of orthogonal iteration from the basis' rows q, those of the largest q^T A q first; the
-// order is left in the scratch.
+// order is left in the scratch. Rows whose image float32 cannot tell from those of the rows before
+// them come last, as they were, made orthogonal to the others.
 void turnBasis(Lower a, const Work& work, float* basis) {
   const int64_t n = a.n;
   for (int64_t r = 0; r < n; ++r) {
@@ -113,13 +177,21 @@ void turnBasis(Lower a, const Work& work, float* basis) {
     work.values[i] = 0;
     for (int64_t k = 0; k < n; ++k) work.values[i] += turned[k] * basis[i * n + k];
   }
+  const double least = kOpen * *std::max_element(work.values, work.values + n);
+  for (int64_t i = 0; i < n; ++i)
+    if (work.values[i] <= least) work.values[i] = 0;
   std::iota(work.order, work.order + n, int64_t{0});
   std::stable_sort(work.order, work.order + n,
                    [&](int64_t i, int64_t j) { return work.values[i] > work.values[j]; });
-  for (int64_t i = 0; i < n; ++i)
-    std::copy_n(work.turned + work.order[i] * n, n, work.matrix + i * n);
-  orthonormalRows(work.matrix, n, work.values, work.rows);
-  for (int64_t i = 0; i < n * n; ++i) basis[i] = static_cast<float>(work.rows[i]);
+  double longest = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    const double* const image = work.turned + work.order[i] * n;
+    longest = std::max(longest, std::sqrt(dot(image, image, n)));
+    std::copy_n(image, n, work.matrix + i * n);
+  }
+  orthonormalRows(work.matrix, n, kOpen * longest, work.values, work.squares, work.rows);
+  keepDependent(basis, n, work);
+  writeBasis(work.rows, n, basis);
 }
 
 // v[o, i, r] <- v[o, order[i], r]
@@ -152,24 +224,25 @@ Run op_soapBases(Instruction& in) {
   starts.push_back(modes.size());
   Scratch dry(nullptr);
   Work::take(n, elements, &dry);
-  const int64_t header = static_cast<int64_t>(modes.size() + 63) / 64 * 64;
+  const int64_t found = static_cast<int64_t>(modes.size() * sizeof(MatrixStatus));
+  const int64_t header = (found + 63) / 64 * 64;
   const int64_t perThread = static_cast<int64_t>(dry.bytes() + 63) / 64 * 64;
   in.scratchBytes = header + perThread * in.threads;
   return [=](const Step& step) {
     int32_t* const words = status.i32(step);
     const bool first = *updates.i32(step) == 0;
     if (standsStill(words) || (!first && step.row[dueSlot] == 0)) return;
-    bool* const finite = reinterpret_cast<bool*>(step.scratch);
+    MatrixStatus* const results = reinterpret_cast<MatrixStatus*>(step.scratch);
     step.pool.parallel(tensors, [&](int64_t t, int thread) {
       Scratch scratch(step.scratch + header + thread * perThread);
       const Work work = Work::take(n, elements, &scratch);
       for (size_t i = starts[static_cast<size_t>(t)]; i < starts[static_cast<size_t>(t) + 1]; ++i) {
         const Mode& mode = modes[i];
         const Lower a = packedMatrix(mode.statistic.f32(step), mode.n);
-        finite[i] = isFinite(a);
-        if (!finite[i]) continue;
+        results[i] = isFinite(a) ? MatrixStatus::ok : MatrixStatus::notFinite;
+        if (results[i] != MatrixStatus::ok) continue;
         if (first) {
-          finite[i] = setBasis(a, work, mode.basis.f32(step));
+          results[i] = setBasis(a, work, mode.basis.f32(step));
         } else {
           turnBasis(a, work, mode.basis.f32(step));
           permute(mode, work, mode.v.f32(step));
@@ -177,7 +250,11 @@ Run op_soapBases(Instruction& in) {
       }
     });
     for (size_t i = 0; i < modes.size() && !words[kStop]; ++i) {
-      if (finite[i]) continue;
+      if (results[i] == MatrixStatus::ok) continue;
+      if (results[i] != MatrixStatus::notFinite) {
+        words[kRootFailures] += 1;
+        continue;
+      }
       words[kStop] = 3;
       words[kTensor] = static_cast<int32_t>(modes[i].tensor);
       words[kStep] = static_cast<int32_t>(step.row[stepSlot]);

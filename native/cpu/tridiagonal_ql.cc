@@ -9,7 +9,7 @@ namespace flatmin {
 namespace FLATMIN_ISA {
 namespace {
 
-constexpr int kMaxIterations = 60;  // per eigenvalue; two are usual
+constexpr int64_t kMaxIterations = 30;  // for each eigenvalue, all of them together
 constexpr double kNegligible = 1e-200;
 
 struct Rotation {
@@ -43,14 +43,15 @@ bool implicitQl(double* d, double* e, int64_t n, double* rows, int64_t size) {
   for (int64_t i = 0; i < n; ++i)
     norm = std::fmax(norm, std::fabs(d[i]) + (i + 1 < n ? std::fabs(e[i]) : 0));
   const double floor = DBL_EPSILON * DBL_EPSILON * norm;
+  int64_t iterations = 0;
   for (int64_t l = 0; l < n; ++l) {
-    for (int iteration = 0;; ++iteration) {
+    for (;;) {
       int64_t m = l;
       while (m + 1 < n &&
              std::fabs(e[m]) > DBL_EPSILON * (std::fabs(d[m]) + std::fabs(d[m + 1])) + floor)
         ++m;
       if (m == l) break;
-      if (iteration == kMaxIterations) return false;
+      if (iterations++ == kMaxIterations * n) return false;
       double g = (d[l + 1] - d[l]) / (2 * e[l]);
       g = d[m] - d[l] + e[l] / (g + std::copysign(std::sqrt(g * g + 1), g));
       double s = 1, c = 1, p = 0;

@@ -9,6 +9,7 @@ namespace cuda {
 
 constexpr int kMostSweeps = 30;         // ten are many
 constexpr double kOffDiagonal = 1e-15;  // of the matrix' norm: counts as zero
+constexpr double kSettled = 1e-10;      // the most after the last sweep
 
 // Numbers of a block's scratch besides a and v.
 __host__ __device__ inline int64_t rotationNumbers(int64_t n) { return n + 1; }
@@ -56,13 +57,13 @@ __device__ inline void rotate(double* x, double* y, const double* cs) {
 }
 
 // a: symmetric, destroyed; its diagonal is left holding the eigenvalues, unsorted. The rows of v
-// are turned as those of a.
-__device__ inline void diagonalise(double* a, int64_t n, double* v, double* rotations) {
-  const double most = kOffDiagonal * sqrt(sumOfSquares(a, n, false));
+// are turned as those of a. False when it does not converge.
+__device__ inline bool diagonalise(double* a, int64_t n, double* v, double* rotations) {
+  const double norm = sqrt(sumOfSquares(a, n, false)), most = kOffDiagonal * norm;
   const double negligible = most / static_cast<double>(n);  // all of them together are below most
   const int64_t players = n + n % 2, pairs = players / 2;
   for (int sweep = 0; sweep < kMostSweeps; ++sweep) {
-    if (sqrt(sumOfSquares(a, n, true)) <= most) break;
+    if (sqrt(sumOfSquares(a, n, true)) <= most) return true;
     for (int64_t round = 0; round + 1 < players; ++round) {
       for (int64_t i = threadIdx.x; i < pairs; i += kThreads)
         rotation(a, n, Pair(i, round, players), negligible, rotations + 2 * i);
@@ -86,12 +87,13 @@ __device__ inline void diagonalise(double* a, int64_t n, double* v, double* rota
       __syncthreads();
     }
   }
+  return sqrt(sumOfSquares(a, n, true)) <= kSettled * norm;
 }
 
 // The same from v = I: row i of v is the unit vector of value i.
-__device__ inline void blockEigh(double* a, int64_t n, double* v, double* rotations) {
+__device__ inline bool blockEigh(double* a, int64_t n, double* v, double* rotations) {
   setIdentity(v, n);
-  diagonalise(a, n, v, rotations);
+  return diagonalise(a, n, v, rotations);
 }
 
 // How many eigenvalues stand before value i in ascending order, equal ones in their own.

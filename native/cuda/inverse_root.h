@@ -15,7 +15,14 @@ struct RootOptions {
   __host__ __device__ bool isInteger() const { return p >= 1 && p <= 1 << 30 && p == floor(p); }
 };
 
-enum RootStatus { kRootOk, kRootNotFinite, kRootNotPositive, kRootResidual };
+enum RootStatus {
+  kRootOk,
+  kRootNotFinite,
+  kRootNotPositive,
+  kRootResidual,
+  kRootNotConverged,
+  kRootOverflow
+};
 
 struct RootResult {
   double residual;
@@ -45,7 +52,7 @@ __device__ inline RootResult finishRoot(const double* matrix, const double* powe
   multiply(matrix, false, power, n, kWhole, product);
   const double residual = distanceFromIdentity(product, n);
   if (!(residual <= kRootTolerance)) return {residual, kRootResidual, iterations};
-  if (!writeRoot(x, n, out)) return {residual, kRootNotFinite, iterations};
+  if (!writeRoot(x, n, out)) return {residual, kRootOverflow, iterations};
   return {residual, kRootOk, iterations};
 }
 
@@ -115,7 +122,10 @@ __device__ inline RootResult eighRoot(const Symmetric& source, const RootOptions
       fillSymmetric(source, 1.0, 0.0, a);
       setIdentity(v, n);
     }
-    diagonalise(a, n, v, rotations);
+    if (!diagonalise(a, n, v, rotations)) {
+      if (warm) continue;
+      return {INFINITY, kRootNotConverged, 0};
+    }
     if (basis != nullptr) copyMatrix(v, n, basis);
     const RootResult result = spectralRoot(source, options, work, out);
     if (!warm || result.status == kRootOk) return result;

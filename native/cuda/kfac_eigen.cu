@@ -52,7 +52,8 @@ __global__ void __launch_bounds__(kThreads)
     if (!finite) continue;
     double *const a = scratch + f.scratch, *const vectors = a + f.n * f.n;
     fillSymmetric(source, 1.0, 0.0, a);
-    blockEigh(a, f.n, vectors, vectors + f.n * f.n);
+    const bool converged = blockEigh(a, f.n, vectors, vectors + f.n * f.n);
+    if (threadIdx.x == 0 && !converged) outcomes[k] = kMatrixFailed;
     __syncthreads();  // before the next matrix
   }
 }
@@ -77,14 +78,17 @@ __global__ void __launch_bounds__(kThreads)
   for (int64_t k = blockIdx.x; k < count; k += gridDim.x) {
     const EigenFactor &fa = factors[2 * k], &fg = factors[2 * k + 1];
     const int64_t n = fa.n, m = fg.n;
-    const bool finite = found[2 * k] == kMatrixOk && found[2 * k + 1] == kMatrixOk;
+    const int32_t ofA = found[2 * k], ofG = found[2 * k + 1];
+    const bool good = ofA == kMatrixOk && ofG == kMatrixOk;
     double bad = 0;
-    for (int64_t at = threadIdx.x; finite && at < m * n; at += kThreads)
+    for (int64_t at = threadIdx.x; good && at < m * n; at += kThreads)
       if (!isFinite(scaleAt(fg, fa, scratch, *damping, at))) bad = 1;
     const bool fits = blockMax(bad) == 0;
     if (threadIdx.x == 0)
-      outcomes[k] = !finite ? kMatrixNotFinite : fits ? kMatrixOk : kMatrixFailed;
-    if (!finite || !fits) continue;
+      outcomes[k] = ofA == kMatrixNotFinite || ofG == kMatrixNotFinite ? kMatrixNotFinite
+                    : good && fits                                     ? kMatrixOk
+                                                                       : kMatrixFailed;
+    if (!good || !fits) continue;
     float* const scale = reinterpret_cast<float*>(table[layers[k].scale]);
     for (int64_t at = threadIdx.x; at < m * n; at += kThreads)
       scale[at] = scaleAt(fg, fa, scratch, *damping, at);

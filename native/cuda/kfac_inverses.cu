@@ -116,7 +116,7 @@ __global__ void dampedInverses(const DampedFactor* list, int64_t count, char* co
         l[at] = sum;
         bad = bad || !finite(static_cast<float>(sum));
       }
-      if (any(bad)) outcome = kMatrixNotFinite;
+      if (any(bad)) outcome = kMatrixFailed;
     }
     for (int64_t at = threadIdx.x; outcome == kMatrixOk && at < n * n; at += kThreads) {
       const int64_t r = at / n, c = at % n;

@@ -18,11 +18,12 @@ __global__ void __launch_bounds__(kThreads) eighs(int64_t count, int64_t n, cons
       continue;
     }
     fillSymmetric(source, 1.0, 0.0, a);
-    blockEigh(a, n, v, v + n * n);
+    const double sound = blockEigh(a, n, v, v + n * n) ? 1 : NAN;
     for (int64_t i = threadIdx.x; i < n; i += kThreads) {
       const int64_t rank = rankOf(a, n, i);
-      values[k * n + rank] = static_cast<float>(a[i * n + i]);
-      for (int64_t c = 0; c < n; ++c) rows[rank * n + c] = static_cast<float>(v[i * n + c]);
+      values[k * n + rank] = static_cast<float>(sound * a[i * n + i]);
+      for (int64_t c = 0; c < n; ++c)
+        rows[rank * n + c] = static_cast<float>(sound * v[i * n + c]);
     }
     __syncthreads();  // before the next matrix
   }

@@ -1,6 +1,7 @@
 // SOAP (Vyas et al. 2024): Adam's direction in turned coordinates, and the eigenbases that turn
 // them, a matrix to a block (src/ops/soap.ts).
 #include "cuda/chunks.h"
+#include "cuda/echelon.h"
 #include "cuda/eigh.h"
 #include "cuda/inverse_root.h"
 #include "cuda/kernels.h"
@@ -61,11 +62,13 @@ struct BasisTask {
   __host__ __device__ int64_t elements() const { return outer * n * inner; }
 };
 
-enum BasisResult { kLeft, kSet, kTurned, kNotFinite };
+enum BasisResult { kLeft, kSet, kTurned, kNotFinite, kNotConverged };
 
-__host__ __device__ inline int64_t basisNumbers(int64_t n) {
-  return 3 * n * n + n + rotationNumbers(n);
-}
+// Of the largest value: what float32 leaves open of a statistic, ten roundings of it.
+constexpr double kOpen = 1e-6;
+
+// Three matrices; values, squares or errors, two rows, tau.
+__host__ __device__ inline int64_t basisNumbers(int64_t n) { return 3 * n * n + 5 * n + 1; }
 
 // x ← (I − τvvᵀ)x for the rows x from `first` on, a row to a warp; v[0] counts as 1.
 __device__ inline void reflectRows(const double* v, double tau, double* x, int64_t first, int64_t n,
@@ -80,23 +83,33 @@ __device__ inline void reflectRows(const double* v, double tau, double* x, int64
   __syncthreads();
 }
 
-// Orthonormal rows q with w = Rᵀ q by Householder reflections, as native/cpu/qr.cc; w is destroyed.
-__device__ inline void orthonormalRows(double* w, int64_t n, double* tau, double* q) {
+// Orthonormal rows q with w = Rᵀ q by Householder reflections, as native/cpu/qr.cc; w is destroyed
+// but for its diagonal, R's, which is 0 for rows that depend on others.
+__device__ inline void orthonormalRows(double* w, int64_t n, double negligible, double* tau,
+                                       double* errors, double* q) {
   for (int64_t k = 0; k < n; ++k) {
     double* const v = w + k * n + k;
     const double alpha = v[0];
     double part = 0;
     for (int64_t i = 1 + threadIdx.x; i < n - k; i += kThreads) part += v[i] * v[i];
-    const double rest = blockSum(part);
-    if (rest == 0) {
-      if (threadIdx.x == 0) tau[k] = 0;
-      continue;
+    const double rest = blockSum(part), size = sqrt(alpha * alpha + rest);
+    double error = negligible;
+    for (int64_t j = threadIdx.x; j < k; j += kThreads) {
+      const double pivot = fabs(w[j * n + j]);
+      if (pivot > 0) error = fmax(error, fabs(w[k * n + j]) * errors[j] / pivot);
     }
-    const double beta = copysign(sqrt(alpha * alpha + rest), -alpha);
-    for (int64_t i = 1 + threadIdx.x; i < n - k; i += kThreads) v[i] /= alpha - beta;
-    if (threadIdx.x == 0) tau[k] = (beta - alpha) / beta;
+    error = blockMax(error);
+    const bool depends = size <= error, turns = !depends && rest != 0;
+    const double beta = turns ? copysign(size, -alpha) : depends ? 0 : alpha;
+    for (int64_t i = 1 + threadIdx.x; i < n - k; i += kThreads)
+      v[i] = turns ? v[i] / (alpha - beta) : 0;
+    if (threadIdx.x == 0) {
+      errors[k] = error;
+      tau[k] = turns ? (beta - alpha) / beta : 0;
+      v[0] = beta;
+    }
     __syncthreads();
-    reflectRows(v, tau[k], w, k + 1, n, k);
+    if (turns) reflectRows(v, tau[k], w, k + 1, n, k);
   }
   for (int64_t i = threadIdx.x; i < n * n; i += kThreads) q[i] = i % (n + 1) == 0 ? 1.0 : 0.0;
   __syncthreads();
@@ -116,6 +129,69 @@ __device__ inline void sortRows(const double* values, const double* x, int64_t n
   __syncthreads();
 }
 
+// A basis into q whose first `count` rows are those there, up to signs, and whose others are the
+// unit vectors of the columns without a pivot, in order, each made orthogonal to the rows before
+// it: a function of the span of the rows alone. row: 2n numbers.
+__device__ inline void complete(double* q, int64_t count, int64_t n, double* w, double* tau,
+                                double* squares, double* row) {
+  for (int64_t i = threadIdx.x; i < count * n; i += kThreads) w[i] = q[i];
+  __syncthreads();
+  echelon(w, count, n, squares, row, row + n);
+  for (int64_t i = threadIdx.x; i < n * n; i += kThreads) w[i] = i < count * n ? q[i] : 0;
+  __syncthreads();
+  if (threadIdx.x == 0)
+    for (int64_t c = 0, at = count; c < n; ++c)
+      if (squares[c] == 0) w[at++ * n + c] = 1;
+  __syncthreads();
+  orthonormalRows(w, n, 0, tau, squares, q);
+}
+
+// Of rows of eigenvectors, the largest value first, those whose values float32 cannot tell apart
+// are turned to a basis that depends on their span alone. values: sorted alike.
+__device__ inline void settleSpans(const double* values, double* rows, int64_t n, double* spare,
+                                   double* tau, double* squares, double* row) {
+  const double gap = kOpen * values[0];
+  for (int64_t begin = 0, end = 1; end <= n; ++end) {
+    if (end < n && values[end - 1] - values[end] <= gap) continue;
+    // The last span may be most of the space: then what is before it says less.
+    if (end == n && end - begin > begin)
+      complete(rows, begin, n, spare, tau, squares, row);
+    else if (end - begin > 1)
+      echelon(rows + begin * n, end - begin, n, squares, row, row + n);
+    begin = end;
+  }
+}
+
+// Rows q that depend on those before them, which the diagonal of w tells, come last, as they were
+// in the basis, made orthogonal to the others; the order follows. places: n numbers.
+__device__ inline void keepDependent(const float* basis, int64_t n, double* w, double* spare,
+                                     double* tau, double* errors, int64_t* places, int64_t* order,
+                                     double* q) {
+  double dependent = 0;
+  for (int64_t i = threadIdx.x; i < n; i += kThreads)
+    if (w[i * (n + 1)] == 0) dependent = 1;
+  if (blockMax(dependent) == 0) return;
+  if (threadIdx.x == 0) {
+    int64_t at = 0;
+    for (int last = 0; last < 2; ++last)
+      for (int64_t i = 0; i < n; ++i)
+        if ((w[i * (n + 1)] == 0) == (last == 1)) places[at++] = i;
+  }
+  __syncthreads();
+  for (int64_t at = threadIdx.x; at < n * n; at += kThreads) {
+    const int64_t from = places[at / n], c = at % n;
+    spare[at] = w[from * (n + 1)] == 0 ? static_cast<double>(basis[order[from] * n + c])
+                                       : q[from * n + c];
+  }
+  __syncthreads();
+  if (threadIdx.x == 0) {
+    for (int64_t i = 0; i < n; ++i) places[i] = order[places[i]];
+    for (int64_t i = 0; i < n; ++i) order[i] = places[i];
+  }
+  __syncthreads();
+  orthonormalRows(spare, n, kOpen, tau, errors, q);
+}
+
 __global__ void __launch_bounds__(kThreads)
     turnBases(const BasisTask* tasks, int64_t count, char* const* table, const int32_t* status,
               const int32_t* updates, const double* due, int64_t numbers, double* scratch,
@@ -132,13 +208,20 @@ __global__ void __launch_bounds__(kThreads)
     if (still || !finite) continue;
     float* const basis = t.data(t.basis, table);
     double *a = scratch + blockIdx.x * numbers, *b = a + n * n, *c = b + n * n, *values = c + n * n;
+    double *const squares = values + n, *const row = squares + n;
     int64_t* const order = orders + task * mostRows;
     fillSymmetric(source, 1.0, 0.0, a);
     if (first) {
-      blockEigh(a, n, b, values + n);
-      for (int64_t i = threadIdx.x; i < n; i += kThreads) values[i] = a[i * n + i];
+      if (!blockEigh(a, n, b, values + n)) {
+        if (threadIdx.x == 0) results[task] = kNotConverged;
+        continue;
+      }
+      for (int64_t i = threadIdx.x; i < n; i += kThreads) row[i] = a[i * n + i];
       __syncthreads();
-      sortRows(values, b, n, c, order);
+      sortRows(row, b, n, c, order);
+      for (int64_t i = threadIdx.x; i < n; i += kThreads) values[i] = row[order[i]];
+      __syncthreads();
+      settleSpans(values, c, n, a, row + 2 * n, squares, row);
     } else {
       copyMatrix(basis, n, b);
       multiply(b, false, a, n, kWhole, c);
@@ -148,8 +231,19 @@ __global__ void __launch_bounds__(kThreads)
         values[i] = value;
       }
       __syncthreads();
+      double most = 0, longest = 0;
+      for (int64_t i = threadIdx.x; i < n; i += kThreads) most = fmax(most, values[i]);
+      const double least = kOpen * blockMax(most);
+      for (int64_t i = threadIdx.x; i < n; i += kThreads) {
+        if (values[i] <= least) values[i] = 0;
+        double square = 0;
+        for (int64_t k = 0; k < n; ++k) square += c[i * n + k] * c[i * n + k];
+        longest = fmax(longest, sqrt(square));
+      }
+      longest = blockMax(longest);
       sortRows(values, c, n, a, order);
-      orthonormalRows(a, n, values, c);
+      orthonormalRows(a, n, kOpen * longest, values, squares, c);
+      keepDependent(basis, n, a, b, values, squares, reinterpret_cast<int64_t*>(row), order, c);
     }
     copyMatrix(c, n, basis);
   }
@@ -171,10 +265,11 @@ __global__ void permuteSquares(BasisTask task, char* const* table, const int* re
   }
 }
 
-// One thread: the first statistic that is not finite ends the run.
+// One thread: the first statistic that is not finite ends the run; failures count.
 __global__ void settleBases(const BasisTask* tasks, int64_t count, const int* results,
                             const double* step, int32_t* status) {
   for (int64_t k = 0; k < count && !status[kStop]; ++k) {
+    if (results[k] == kNotConverged) status[kRootFailures] += 1;
     if (results[k] != kNotFinite) continue;
     status[kStop] = 3;
     status[kTensor] = tasks[k].tensor;

@@ -9,7 +9,7 @@ export function choleskyInverse(a: Real, n: number, damping: number, out: Real):
   if (!lowerIsFinite(a, n)) return 'notFinite';
   const l = symmetric(a, n, damping);
   if (!factor(l, n)) return 'notPositive';
-  return writeFinite(inverseOfProduct(invertLower(l, n), n), out) ? 'ok' : 'notFinite';
+  return writeFinite(inverseOfProduct(invertLower(l, n), n), out) ? 'ok' : 'overflow';
 }
 
 /** The lower triangle of `a` becomes L with A = L·Lᵀ, row by row. */

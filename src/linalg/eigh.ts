@@ -7,16 +7,20 @@ export interface Eigen {
   vectors: Float64Array;
 }
 
-const maxIterations = 60; // per eigenvalue; two are usual
+/**
+ * For each eigenvalue, all of them together (LAPACK's bound): one or two are usual, but where entries shrink down the
+ * diagonal the first value takes a hundred, which sort the others.
+ */
+const maxIterations = 30;
 const negligible = 1e-200; // squared, relative to a matrix scaled to 1: dropped before it underflows
 
 /**
  * Eigendecomposition of a symmetric n×n matrix in float64; only the lower triangle of `a` is read.
  * Householder reduction from the last row up (Golub & Van Loan 8.3.1), implicit QL with Wilkinson's shift
- * (EISPACK tql2). `undefined` when an entry is not finite, or the iteration does not converge.
+ * (EISPACK tql2). Says so when an entry is not finite, or the iteration does not converge.
  */
-export function eigh(a: Real, n: number): Eigen | undefined {
-  if (!lowerIsFinite(a, n)) return undefined;
+export function eigh(a: Real, n: number): Eigen | 'notFinite' | 'notConverged' {
+  if (!lowerIsFinite(a, n)) return 'notFinite';
   const m = symmetric(a, n);
   const largest = m.reduce((max, x) => Math.max(max, Math.abs(x)), 0);
   const exponent = Math.max(-1000, Math.min(1000, Math.ceil(Math.log2(largest))));
@@ -26,7 +30,7 @@ export function eigh(a: Real, n: number): Eigen | undefined {
   const d = new Float64Array(n);
   const e = new Float64Array(n);
   const rows = accumulate(m, tridiagonalise(m, n, d, e), n);
-  if (!implicitQl(d, e, rows, n)) return undefined;
+  if (!implicitQl(d, e, rows, n)) return 'notConverged';
 
   const order = Array.from(d.keys()).sort((i, j) => d[i] - d[j]);
   const vectors = new Float64Array(n * n);
@@ -112,12 +116,13 @@ function implicitQl(d: Float64Array, e: Float64Array, rows: Float64Array, n: num
   const isSmall = (i: number) =>
     Math.abs(e[i]) <=
     Number.EPSILON * (Math.abs(d[i]) + Math.abs(d[i + 1])) + Number.EPSILON ** 2 * norm;
+  let iterations = 0;
   for (let l = 0; l < n; l++) {
-    for (let iteration = 0; ; iteration++) {
+    for (;;) {
       let m = l;
       while (m + 1 < n && !isSmall(m)) m++;
       if (m === l) break;
-      if (iteration === maxIterations) return false;
+      if (iterations++ === maxIterations * n) return false;
       let g = (d[l + 1] - d[l]) / (2 * e[l]);
       g = d[m] - d[l] + e[l] / (g + (g < 0 ? -1 : 1) * Math.sqrt(g * g + 1));
       let s = 1;

@@ -34,7 +34,7 @@ const ASYMMETRY = 1e-5;
  *
  * The lower triangle counts; the upper one may differ by 1e-5 of the largest entry. `FLATMIN_SHAPE` for matrices that
  * are not square, `FLATMIN_ARGUMENT` for entries that are not finite or not symmetric, `FLATMIN_NUMERICS` where an
- * eigenvalue leaves float32's range.
+ * eigenvalue leaves float32's range or the iteration does not converge.
  */
 export function eigh(
   matrices: ArrayTensor,
@@ -46,6 +46,12 @@ export function eigh(
     const traced = ops.eigh(a);
     return [traced.values, traced.vectors];
   }) as [Float32Array, Float32Array];
+  if (values.some(Number.isNaN)) {
+    throw new FlatminError(
+      'FLATMIN_NUMERICS',
+      'eigh did not converge. Help: try another device; where all fail, please report the matrix.',
+    );
+  }
   if (!values.every(Number.isFinite)) {
     throw new FlatminError(
       'FLATMIN_NUMERICS',

@@ -57,8 +57,7 @@ export function inverseRoot(
   if (n === 0) return { residual: 0, status: 'ok', iterations: 0 };
   if (method === 'newton' && Number.isInteger(p)) return newtonRoot(a, n, p, out, ridge, epsilon);
 
-  const rootBy = (eigen: Eigen | undefined): RootResult => {
-    if (eigen === undefined) return failed('notFinite');
+  const rootBy = (eigen: Eigen): RootResult => {
     basis?.set(eigen.vectors);
     return spectralRoot(a, n, p, out, { ridge, epsilon, eigen });
   };
@@ -67,7 +66,8 @@ export function inverseRoot(
     const result = rootBy(warm);
     if (result.status === 'ok') return result;
   }
-  return rootBy(eigh(a, n));
+  const eigen = eigh(a, n);
+  return typeof eigen === 'string' ? failed(eigen) : rootBy(eigen);
 }
 
 const failed = (status: MatrixStatus, residual = Number.POSITIVE_INFINITY): RootResult => ({
@@ -97,7 +97,7 @@ function spectralRoot(
     : spectral(eigen.vectors, mu, -1, n);
   const residual = rootResidual(symmetric(a, n, shift), power, n);
   if (!(residual <= rootTolerance)) return failed('residual', residual);
-  if (!writeFinite(root, out)) return failed('notFinite', residual);
+  if (!writeFinite(root, out)) return failed('overflow', residual);
   return { residual, status: 'ok', iterations: 0 };
 }
 

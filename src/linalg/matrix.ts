@@ -4,11 +4,19 @@ export type Real = Float32Array | Float64Array;
 
 /**
  * How a root or an inverse ended.
- * - `notFinite`: an entry of the input, or of the result in the precision of `out`, is not finite
+ * - `notFinite`: an entry of the input is not finite
+ * - `notConverged`: its eigendecomposition does not converge
  * - `notPositive`: the largest eigenvalue, or a pivot, is not positive
  * - `residual`: computed, but `max|A·Xᵖ − I|` is over the tolerance
+ * - `overflow`: an entry of the result is not finite in the precision of `out`
  */
-export type MatrixStatus = 'ok' | 'notFinite' | 'notPositive' | 'residual';
+export type MatrixStatus =
+  | 'ok'
+  | 'notFinite'
+  | 'notConverged'
+  | 'notPositive'
+  | 'residual'
+  | 'overflow';
 
 /** The largest `max|A·Xᵖ − I|` of a root that counts as good. */
 export const rootTolerance = 0.1;

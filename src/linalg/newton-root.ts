@@ -44,7 +44,7 @@ export function newtonRoot(
     const root = Float64Array.from(attempt.x);
     residual = rootResidual(matrix, symmetricPower(root, p, n), n);
     if (!(residual <= rootTolerance)) continue;
-    return { residual, status: writeFinite(root, out) ? 'ok' : 'notFinite', iterations };
+    return { residual, status: writeFinite(root, out) ? 'ok' : 'overflow', iterations };
   }
   return { residual, status: 'residual', iterations };
 }

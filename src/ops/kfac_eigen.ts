@@ -54,7 +54,8 @@ function decompose([a, g, aBasis, gBasis, scale]: Operand[], damping: number): M
   const diagonal = aBasis.shape.length === 1;
   const ofA = diagonal ? onDiagonal(a.data) : eigh(unpack(a.data as Real, n), n);
   const ofG = eigh(unpack(g.data as Real, m), m);
-  if (ofA === undefined || ofG === undefined) return 'notFinite';
+  if (ofA === 'notFinite' || ofG === 'notFinite') return 'notFinite';
+  if (ofA === 'notConverged' || ofG === 'notConverged') return 'notConverged';
   const fresh = new Float64Array(m * n);
   for (let o = 0; o < m; o++) {
     for (let i = 0; i < n; i++) {
@@ -62,7 +63,7 @@ function decompose([a, g, aBasis, gBasis, scale]: Operand[], damping: number): M
       fresh[o * n + i] = 1 / (Math.max(ofG.values[o], 0) * Math.max(ofA.values[i], 0) + damping);
     }
   }
-  if (!fresh.every((x) => Number.isFinite(Math.fround(x)))) return 'notPositive';
+  if (!fresh.every((x) => Number.isFinite(Math.fround(x)))) return 'overflow';
   scale.data.set(fresh);
   if (!diagonal) aBasis.data.set(ofA.vectors);
   gBasis.data.set(ofG.vectors);
@@ -72,7 +73,7 @@ function decompose([a, g, aBasis, gBasis, scale]: Operand[], damping: number): M
 /** Of a diagonal, whose eigenvectors are the unit vectors. */
 function onDiagonal(data: Numbers) {
   const values = Float64Array.from(data);
-  return values.every(Number.isFinite) ? { values, vectors: [] } : undefined;
+  return values.every(Number.isFinite) ? { values, vectors: [] } : 'notFinite';
 }
 
 /** What turns a layer's gradient, and scales it there. */

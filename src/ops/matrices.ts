@@ -21,15 +21,16 @@ const eighOp = defineOp({
       const [count, n] = a.shape;
       for (let i = 0; i < count; i++) {
         const eigen = eighMatrix(a.data.subarray(i * n * n, (i + 1) * n * n) as Real, n);
-        values.data.set(eigen?.values ?? new Float64Array(n).fill(NaN), i * n);
-        vectors.data.set(eigen?.vectors ?? new Float64Array(n * n).fill(NaN), i * n * n);
+        const failed = typeof eigen === 'string';
+        values.data.set(failed ? new Float64Array(n).fill(NaN) : eigen.values, i * n);
+        vectors.data.set(failed ? new Float64Array(n * n).fill(NaN) : eigen.vectors, i * n * n);
       }
     },
 });
 
 /**
  * Eigenvalues [count, n], ascending, and unit vectors [count, n, n], row i that of value i, of symmetric matrices;
- * NaN where one is not finite. Only lower triangles are read.
+ * NaN where one is not finite or does not converge. Only lower triangles are read.
  */
 export function eigh(matrices: Value): { values: Value; vectors: Value } {
   const [values, vectors] = matrices.graph.add(eighOp, [matrices], {});

@@ -11,8 +11,8 @@ import { STATUS, standsStill, stopRun } from './status.ts';
 const PATIENCE = 3;
 
 /**
- * The failure policy of roots and inverses: a failure keeps the last good matrix and counts; three in a row of
- * one matrix, or an entry that is not finite, stop the run and name the tensor.
+ * The failure policy of roots, inverses and eigenbases: a failure keeps the last good matrix and counts; three in a row
+ * of one matrix, or an entry that is not finite, stop the run and name the tensor.
  */
 export function settleRoot(
   status: Operand,

@@ -1,11 +1,12 @@
 import type { Slot, Value } from '../graph/graph.ts';
+import { completed, echelon } from '../linalg/echelon.ts';
 import { eigh } from '../linalg/eigh.ts';
 import { multiply, type Real } from '../linalg/matrix.ts';
 import { packedSize, unpack } from '../linalg/packed.ts';
 import { orthonormalRows } from '../linalg/qr.ts';
 import { defineOp, expectSameShape, expectType, type Operand } from './define.ts';
 import type { Mode } from './modes.ts';
-import { standsStill, stopRun } from './status.ts';
+import { STATUS, standsStill, stopRun } from './status.ts';
 
 const soapDirectionOp = defineOp<{ beta1: number; beta2: number; eps: number }>({
   name: 'soapDirection',
@@ -111,7 +112,9 @@ const soapBasesOp = defineOp<BasesAttrs>({
         }
         const a = unpack(statistic.data as Real, n);
         if (first) {
-          basis.data.set(eigenbasis(a, n));
+          const rows = eigenbasis(a, n);
+          if (rows === undefined) status.data[STATUS.rootFailures] += 1;
+          else basis.data.set(rows);
           return;
         }
         const { rows, order } = turnedFurther(a, basis.data as Real, n);
@@ -122,16 +125,34 @@ const soapBasesOp = defineOp<BasesAttrs>({
   },
 });
 
-/** Rows of eigenvectors, the largest value first. */
-function eigenbasis(a: Real, n: number): Float64Array {
-  const vectors = eigh(a, n)?.vectors;
-  if (vectors === undefined) return new Float64Array(n * n).fill(NaN);
+/** Of the largest value: what float32 leaves open of a statistic, ten roundings of it. */
+const OPEN = 1e-6;
+
+/**
+ * Rows of eigenvectors, the largest value first; nothing where the decomposition does not converge. Values that float32
+ * cannot tell apart leave open which basis of their vectors' span it is; it is the one that depends on that span alone.
+ */
+function eigenbasis(a: Real, n: number): Float64Array | undefined {
+  const eigen = eigh(a, n);
+  if (typeof eigen === 'string') return undefined;
+  const { values, vectors } = eigen;
   const rows = new Float64Array(n * n);
   for (let i = 0; i < n; i++) rows.set(vectors.subarray((n - 1 - i) * n, (n - i) * n), i * n);
+  const gap = OPEN * values[n - 1];
+  for (let begin = 0, end = 1; end <= n; end++) {
+    if (end < n && values[n - end] - values[n - 1 - end] <= gap) continue;
+    // The last span may be most of the space: then what is before it says less.
+    if (end === n && end - begin > begin) return completed(rows, begin, n);
+    if (end - begin > 1) echelon(rows.subarray(begin * n, end * n), end - begin, n);
+    begin = end;
+  }
   return rows;
 }
 
-/** One step of orthogonal iteration from the rows `basis`, those of the largest vᵀAv first. */
+/**
+ * One step of orthogonal iteration from the rows `basis`, those of the largest vᵀAv first. Rows whose image float32
+ * cannot tell from those of the rows before them come last, as they were, made orthogonal to the others.
+ */
 function turnedFurther(a: Real, basis: Real, n: number) {
   const turned = new Float64Array(n * n);
   multiply(basis, a, n, turned);
@@ -140,12 +161,31 @@ function turnedFurther(a: Real, basis: Real, n: number) {
     for (let k = 0; k < n; k++) value += turned[i * n + k] * basis[i * n + k];
     return value;
   });
-  const order = values.map((_, i) => i).sort((i, j) => values[j] - values[i]);
-  const rows = new Float64Array(n * n);
-  order.forEach((from, i) => {
-    rows.set(turned.subarray(from * n, (from + 1) * n), i * n);
+  const least = OPEN * values.reduce((x, y) => Math.max(x, y));
+  const size = (i: number) => (values[i] <= least ? 0 : values[i]);
+  const order = values.map((_, i) => i).sort((i, j) => size(j) - size(i));
+  const images = inOrder(turned, order, n);
+  const lengths = order.map((_, i) =>
+    Math.sqrt(images.subarray(i * n, (i + 1) * n).reduce((sum, x) => sum + x * x, 0)),
+  );
+  const rows = orthonormalRows(images, n, OPEN * Math.max(...lengths));
+  const [kept, left]: number[][] = [[], []];
+  order.forEach((_, i) => {
+    (images[i * (n + 1)] === 0 ? left : kept).push(i);
   });
-  return { rows: orthonormalRows(rows, n), order };
+  if (left.length === 0) return { rows, order };
+  const places = [...kept, ...left].map((i) => order[i]);
+  const whole = inOrder(basis, places, n);
+  whole.set(inOrder(rows, kept, n));
+  return { rows: orthonormalRows(whole, n, OPEN), order: places };
+}
+
+function inOrder(rows: Real, order: readonly number[], n: number): Float64Array {
+  const out = new Float64Array(order.length * n);
+  order.forEach((from, i) => {
+    out.set(rows.subarray(from * n, (from + 1) * n), i * n);
+  });
+  return out;
 }
 
 /** x[o, i, r] ← x[o, order[i], r] */
@@ -174,7 +214,8 @@ export interface SoapBasis {
 /**
  * Eigenbases of statistics: by eigendecomposition before the first update, then in steps whose slot `due` is not 0
  * Q ← QR(LQ) with columns in the order of qᵀLq, the largest first, and v permuted alike. A statistic that is not
- * finite ends the run.
+ * finite ends the run; where an eigendecomposition does not converge the basis stays, to be turned when it is due, and
+ * the failure counts.
  */
 export function soapBases(
   status: Value,

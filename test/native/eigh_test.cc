@@ -139,7 +139,7 @@ Eigen solve(const Floats& a, int n, int threads) {
   ThreadPool pool(threads);
   Eigen result = {false, Doubles(n), Doubles(n * n)};
   result.good = eigh(wholeMatrix(a.data(), n), result.values.data(), result.vectors.data(),
-                     scratch.data(), pool);
+                     scratch.data(), pool) == MatrixStatus::ok;
   return result;
 }
 

@@ -94,9 +94,69 @@ function orthonormal(rows: Rows): Rows {
   return done;
 }
 
+/** The statistic Σ λ qqᵀ of as many rows of a fixed basis as there are values. */
+function spectral(n: number, values: readonly number[], seed: number): Float32Array {
+  const rows = someBasis(n, seed);
+  return Float32Array.from({ length: n * n }, (_, at) =>
+    values.reduce((sum, x, k) => sum + x * rows[k][Math.floor(at / n)] * rows[k][at % n], 0),
+  );
+}
+
+/** The projection on what rows span; takes out of it the vector that it makes of a unit vector, of length 1. */
+function projection(rows: Rows, n: number) {
+  const p = Array.from({ length: n }, (_, r) =>
+    Array.from({ length: n }, (_, c) => rows.reduce((sum, q) => sum + q[r] * q[c], 0)),
+  );
+  const squares = () => p.map((row, i) => row[i]);
+  const take = (i: number): number[] => {
+    const q = p[i].map((x) => x / Math.sqrt(p[i][i]));
+    p.forEach((row, r) => {
+      row.forEach((_, c) => {
+        row[c] -= q[r] * q[c];
+      });
+    });
+    return q;
+  };
+  return { squares, take };
+}
+
+/** The basis of a span that depends on it alone, and its pivots: of the columns left the first that is large enough. */
+function echelonOf(rows: Rows, n: number): { basis: Rows; pivots: number[] } {
+  const { squares, take } = projection(rows, n);
+  const pivots = rows.map(() => -1);
+  const basis = rows.map((_, i) => {
+    const left = squares().map((x, c) => (pivots.includes(c) ? 0 : x));
+    pivots[i] = left.findIndex((x) => x >= 0.137 * Math.max(...left));
+    return take(pivots[i]);
+  });
+  return { basis, pivots };
+}
+
+/** What is to be of eigenvectors, the largest value first, of values that are equal. */
+function settled(values: readonly number[], rows: Rows): Rows {
+  const n = rows.length;
+  const out: Rows = [];
+  while (out.length < n) {
+    const begin = out.length;
+    const span = rows
+      .slice(begin)
+      .filter((_, i) => values[begin] - values[begin + i] <= 1e-5 * values[0]);
+    if (begin + span.length < n || span.length <= begin) {
+      out.push(...(span.length > 1 ? echelonOf(span, n).basis : span));
+      continue;
+    }
+    const { pivots } = echelonOf(rows.slice(0, begin), n);
+    const { take } = projection(span, n);
+    for (let c = 0; c < n; c++) if (!pivots.includes(c)) out.push(take(c));
+  }
+  return out;
+}
+
 interface BasisOf {
   readonly mode: Omit<Mode, 'count'>;
   readonly statistic: Float32Array;
+  /** Default all of it. */
+  readonly rank?: number;
 }
 
 const descending = (values: readonly number[]): number[] =>
@@ -114,7 +174,10 @@ function bases(
   const squares = list.map(({ mode }, i) => random(sizeOf(mode), { seed: 80 + i }));
   const still = status[0] !== 0 || status[1] !== 0 || (updates > 0 && !due);
 
-  const turned = ({ mode, statistic: a }: BasisOf, i: number): { basis: Rows; v: number[] } => {
+  const turned = (
+    { mode, statistic: a, rank = mode.dim }: BasisOf,
+    i: number,
+  ): { basis: Rows; v: number[] } => {
     const old = rowsOf(Float32Array.from(olds[i].flat()), mode.dim);
     const v = [...squares[i]];
     const { dim, inner } = mode;
@@ -123,7 +186,14 @@ function bases(
     if (updates === 0) {
       const { values, vectors } = jacobi(matrix);
       const rows = transpose(vectors);
-      return { basis: descending(values).map((j) => rows[j]), v };
+      const order = descending(values);
+      return {
+        basis: settled(
+          order.map((j) => values[j]),
+          order.map((j) => rows[j]),
+        ),
+        v,
+      };
     }
     const product = multiply(old, matrix);
     const order = descending(
@@ -133,7 +203,9 @@ function bases(
       const [o, k, r] = [Math.floor(at / (dim * inner)), Math.floor(at / inner) % dim, at % inner];
       return v[(o * dim + order[k]) * inner + r];
     });
-    return { basis: orthonormal(order.map((j) => product[j])), v: permuted };
+    // The images of `rank` rows, no matter which, span all of them; the other rows stay.
+    const images = order.map((j, i) => (i < rank ? product[j] : old[j]));
+    return { basis: orthonormal(images), v: permuted };
   };
 
   return {
@@ -187,6 +259,21 @@ const ALL: BasisOf[] = [1, 2, 3, 8, 9, 17, 33].map((dim, i) => ({
   mode: { outer: [1, 3, 2][i % 3], dim, inner: [4, 1, 5][i % 3] },
   statistic: statistic(dim, 20 + i),
 }));
+/** Most or little of the space is left open, by zeros or by values that are equal. */
+const OPEN: BasisOf[] = [
+  [1, []],
+  [6, []],
+  [6, [2]],
+  [9, [3, 2, 1]],
+  [9, [5, 4, 3, 2, 1, 0.5]],
+  [8, [3, 2, 2, 2, 1, 1, 0.5, 0.2]],
+  [17, [2, 2, 1]],
+  [33, [4, 3, 2, 1, 1, 1, 0.5]],
+].map(([n, values], i) => ({
+  mode: { outer: 2, dim: n as number, inner: 3 },
+  statistic: spectral(n as number, values as number[], 40 + i),
+  rank: (values as number[]).length,
+}));
 const SMALL = ALL.slice(1, 4);
 const broken: BasisOf = { ...ALL[1], statistic: Float32Array.of(1, 0, NaN, 1) };
 
@@ -198,6 +285,8 @@ export const cases: Case[] = [
   direction([5, 4], 2, SKIPPED),
   bases('every size, at first', ALL, { updates: 0, due: false }),
   bases('every size, later', ALL),
+  bases('spans that a statistic leaves open, at first', OPEN, { updates: 0 }),
+  bases('spans that a statistic leaves open, later', OPEN),
   bases('no matrix', []),
   bases('not due', SMALL, { due: false }),
   bases('small ones, at first', SMALL, { updates: 0 }),
