@@ -1,5 +1,7 @@
-// checkFinite: is any element of a list of tensors NaN or infinite?
+// checkFinite: is any element of a list of tensors NaN, infinite, or beyond its tensor's limit?
 #include "status.h"
+
+#include <cfloat>
 
 #include "kernels.h"
 #include "update.h"
@@ -7,12 +9,14 @@
 namespace flatmin {
 namespace FLATMIN_ISA {
 
-// x·0 is 0 for finite x and NaN otherwise, so a sum of such products tells without a branch.
-static bool allFinite(const float* x, int64_t n) {
+// Whether −limit <= x <= limit holds for all, which it does for no NaN.
+static bool allWithin(const float* x, int64_t n, float limit) {
+  const vf low = splat(-limit), high = splat(limit), one = splat(1.0f);
   vf bad = {};
+  const auto check = [&](vf v) { bad = v <= high ? (v >= low ? bad : one) : one; };
   int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) bad += load(x + i) * 0.0f;
-  if (i < n) bad += loadTail(x + i, n - i) * 0.0f;
+  for (; i + kLanes <= n; i += kLanes) check(load(x + i));
+  if (i < n) check(loadTail(x + i, n - i));
   return sumLanes(bad) == 0.0f;
 }
 
@@ -24,6 +28,8 @@ Run op_checkFinite(Instruction& in) {
   const bool skip = in.integer("skip") != 0;
   const bool again = in.integer("again") != 0;
   const int64_t stepSlot = in.integer("stepSlot");
+  const std::vector<double> limits = in.list("limits");
+  const int64_t losses = in.integer("losses");
   return [=](const Step& step) {
     int32_t* words = status.i32(step);
     if (!again) words[kSkip] = 0;
@@ -31,8 +37,9 @@ Run op_checkFinite(Instruction& in) {
     std::atomic<int> first{INT32_MAX};
     step.pool.parallel(chunks.count(), [&](int64_t i, int) {
       const auto chunk = chunks[i];
-      if (allFinite(tensors[static_cast<size_t>(chunk.tensor)].f32(step) + chunk.begin,
-                    chunk.end - chunk.begin))
+      const size_t t = static_cast<size_t>(chunk.tensor);
+      if (allWithin(tensors[t].f32(step) + chunk.begin, chunk.end - chunk.begin,
+                    static_cast<float>(limits.at(t))))
         return;
       int known = first.load();
       while (chunk.tensor < known && !first.compare_exchange_weak(known, chunk.tensor)) {
@@ -45,7 +52,10 @@ Run op_checkFinite(Instruction& in) {
       words[kSkip] = 1;
       words[kSkipped] += 1;
     } else {
-      words[kStop] = 1;
+      const Operand& bad = tensors[static_cast<size_t>(first)];
+      const bool isLoss = first >= static_cast<int64_t>(tensors.size()) - losses;
+      const bool isFinite = allWithin(bad.f32(step), bad.size(), FLT_MAX);
+      words[kStop] = isLoss ? 5 : isFinite ? 4 : 1;
     }
   };
 }

@@ -2,10 +2,20 @@
 // a vector type. A formula reads the old values, and writes the new ones through its references.
 #pragma once
 
+#include <cfloat>
+
 #include "host_device.h"
 
 namespace flatmin {
 namespace formulas {
+
+// Sums of squares end at the largest float, where an infinite one would freeze its element for good;
+// NaN stays.
+template <class F>
+FLATMIN_FORMULA F held(F v) {
+  const F most = F{} + FLT_MAX;
+  return v > most ? most : v;
+}
 
 struct SgdScalars {
   float lr, momentum, coupled, shrink;  // shrink = lr * weightDecay when decoupled
@@ -51,7 +61,7 @@ template <class F, class Sqrt>
 FLATMIN_FORMULA void adamw(F& p, F g, F& m, F& v, const AdamwScalars& s, Sqrt sqrt) {
   const F d = g + s.coupled * p;
   m = s.beta1 * m + s.rest1 * d;
-  v = s.beta2 * v + s.rest2 * d * d;
+  v = held(s.beta2 * v + s.rest2 * d * d);
   p = p - s.lr * (s.correction1 * m / (sqrt(s.correction2 * v) + s.eps) + s.shrink * p);
 }
 
@@ -60,7 +70,7 @@ template <class F, class Sqrt>
 FLATMIN_FORMULA void amsgrad(F& p, F g, F& m, F& v, F& top, const AdamwScalars& s, Sqrt sqrt) {
   const F d = g + s.coupled * p;
   m = s.beta1 * m + s.rest1 * d;
-  v = s.beta2 * v + s.rest2 * d * d;
+  v = held(s.beta2 * v + s.rest2 * d * d);
   top = v <= top ? top : v;
   p = p - s.lr * (s.correction1 * m / (sqrt(s.correction2 * top) + s.eps) + s.shrink * p);
 }
@@ -74,7 +84,7 @@ struct AdagradScalars {
 template <class F, class Sqrt>
 FLATMIN_FORMULA void adagrad(F& p, F g, F& v, const AdagradScalars& s, Sqrt sqrt) {
   const F d = g + s.coupled * p;
-  v = s.decay * v + s.weight * d * d;
+  v = held(s.decay * v + s.weight * d * d);
   const F root = s.epsInsideSqrt ? sqrt(v + s.eps) : sqrt(v) + s.eps;
   p = p - s.lr * (d / root + s.shrink * p);
 }

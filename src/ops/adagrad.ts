@@ -1,3 +1,4 @@
+import { LARGEST } from './status.ts';
 import { defineUpdate } from './update.ts';
 
 /**
@@ -21,7 +22,7 @@ export const adagradOp = defineUpdate<{
     const shrink = attrs.decoupled ? weightDecay : 0;
     for (let i = 0; i < p.size; i++) {
       const d = g.data[i] + coupled * p.data[i];
-      v.data[i] = decay * v.data[i] + weight * d * d;
+      v.data[i] = Math.min(LARGEST, decay * v.data[i] + weight * d * d);
       const root = epsInsideSqrt ? Math.sqrt(v.data[i] + eps) : Math.sqrt(v.data[i]) + eps;
       p.data[i] -= lr * (d / root + shrink * p.data[i]);
     }

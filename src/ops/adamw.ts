@@ -1,4 +1,4 @@
-import { STATUS } from './status.ts';
+import { LARGEST, STATUS } from './status.ts';
 import { defineUpdate } from './update.ts';
 
 /**
@@ -28,7 +28,7 @@ export const adamwOp = defineUpdate<{
     for (let i = 0; i < p.size; i++) {
       const d = g.data[i] + coupled * p.data[i];
       const mi = beta1 * m.data[i] + (1 - beta1) * d;
-      const vi = beta2 * v.data[i] + (1 - beta2) * d * d;
+      const vi = Math.min(LARGEST, beta2 * v.data[i] + (1 - beta2) * d * d);
       m.data[i] = mi;
       v.data[i] = vi;
       if (top !== undefined) top.data[i] = Math.max(vi, top.data[i]);

@@ -34,6 +34,19 @@ export interface Tap {
   readonly attrs: Attrs;
 }
 
+/** An operand whose numbers are indices. */
+export interface Index {
+  readonly by: Value;
+  /** What one is called: `label`. */
+  readonly what: string;
+  /** 0, or −1 where that stands for none. */
+  readonly least: number;
+  /** The largest is one less. */
+  readonly count: number;
+  /** What it is the number of, for messages. */
+  readonly of: string;
+}
+
 export interface OpDef<A extends Attrs = Attrs> {
   readonly name: string;
   /** Types of the outputs; throws `FLATMIN_SHAPE` for operands that do not fit. */
@@ -59,6 +72,8 @@ export interface OpDef<A extends Attrs = Attrs> {
   /** Multiplies its first two inputs as matrices, rounded to `fractionBitsOf` its attributes; sums are float32. */
   readonly product?: true;
   tap?(node: Node<A>): Tap;
+  /** What it takes rows by: checked where it comes from a batch. */
+  indexes?(node: Node<A>): Index;
   /**
    * Into how many equal runs, in memory's order, an input and all outputs fall so that each run of the outputs depends on
    * the same run of the input alone: elements, rows, images. Default 1: everything may depend on everything.

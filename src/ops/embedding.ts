@@ -22,6 +22,13 @@ const embeddingOp = defineOp({
     bias: undefined,
     attrs,
   }),
+  indexes: ({ inputs: [table, tokens] }) => ({
+    by: tokens,
+    what: 'token',
+    least: -1,
+    count: table.shape[0],
+    of: 'rows of the embedding',
+  }),
   kernel: ({ inputs: [table, tokens], outputs: [y] }) => {
     const [count, width] = table.shape;
     return () => {

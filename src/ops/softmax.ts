@@ -98,6 +98,14 @@ const crossEntropyOp = defineOp({
     const [gradient] = dx.graph.add(crossEntropyGradOp, operands, {});
     return [sum(mul(gradient, dx)), softmaxGrad(probabilities, dx)];
   },
+  indexes: ({ inputs: [logits, labels, weights] }) => ({
+    by: labels,
+    what: 'label',
+    // Of no weight.
+    least: weights === undefined ? 0 : -1,
+    count: logits.shape[1],
+    of: 'outputs of the model',
+  }),
   kernel: ({ inputs: [logits, labels, weights], outputs: [loss, probabilities] }) => {
     const [rows, classes] = logits.shape;
     return () => {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { adagradOp } from '../ops/adagrad.ts';
-import { defineOptimizer, rateSlot } from './optimizer.ts';
+import { SQUARES } from '../ops/status.ts';
+import { defineOptimizer, type OptimizerTrace, rateSlot } from './optimizer.ts';
 import { nonNegative, positive, rate } from './options.ts';
 
 const schema = z.strictObject({
@@ -19,7 +20,9 @@ const schema = z.strictObject({
 export type AdagradOptions = z.input<typeof schema>;
 
 /** Adagrad (Duchi, Hazan, Singer 2011): v ← v + g²; θ ← θ − ηg/(√v + ε). State: 4 bytes a parameter. */
-export const adagrad = defineOptimizer('adagrad', schema, (t, options) => {
+export const adagrad = defineOptimizer('adagrad', schema, trace, { largest: () => SQUARES });
+
+function trace(t: OptimizerTrace, options: z.output<typeof schema>): void {
   const { grads } = t.gradient();
   t.checkFinite(grads);
   t.graph.add(
@@ -42,4 +45,4 @@ export const adagrad = defineOptimizer('adagrad', schema, (t, options) => {
       decoupled: Number(options.decoupled),
     },
   );
-});
+}

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { adamwOp } from '../ops/adamw.ts';
+import { SQUARES } from '../ops/status.ts';
 import { defineOptimizer, type OptimizerTrace, rateSlot } from './optimizer.ts';
 import { betas, nonNegative, positive, rate } from './options.ts';
 
@@ -33,7 +34,7 @@ export const adam = defineOptimizer(
   (t, options) => {
     adamStep(t, { ...options, decoupled: 0 });
   },
-  { counts: true },
+  { counts: true, largest: () => SQUARES },
 );
 
 export function adamStep(

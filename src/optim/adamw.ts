@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { SQUARES } from '../ops/status.ts';
 import { adamFields, adamStep } from './adam.ts';
 import { defineOptimizer } from './optimizer.ts';
 import { nonNegative } from './options.ts';
@@ -21,5 +22,5 @@ export const adamw = defineOptimizer(
   (t, options) => {
     adamStep(t, { ...options, decoupled: 1 });
   },
-  { counts: true },
+  { counts: true, largest: () => SQUARES },
 );

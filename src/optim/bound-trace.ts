@@ -83,7 +83,7 @@ export function traceBound(
       states.push({ key, fill });
       return graph.stored(key, type);
     },
-    checkFinite: (grads) => checkFinite(status, grads, policy),
+    checkFinite: (grads, limits) => checkFinite(status, { grads, limits }, policy),
     report: scalars.report,
   });
   return { compiled: compile(graph, { reports: scalars.values, status }), states, scalars };

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { wrongArgument } from '../arguments.ts';
 import type { RunResult } from '../backend/backend.ts';
 import type { DeviceOptions } from '../backend/device.ts';
 import { FlatminError } from '../errors.ts';
@@ -14,7 +15,7 @@ import {
   STEP_KEY,
   type StateDict,
 } from '../train/state-dict.ts';
-import { stopError } from '../train/stop.ts';
+import { lossStop, stopError } from '../train/stop.ts';
 import {
   checkApart,
   checkGrads,
@@ -238,6 +239,9 @@ export class BoundOptimizer {
     // Between two gradients the parameters may stand elsewhere: a closure that fails must not leave them there.
     const before =
       phases > 1 ? Object.values(this.params).map(({ data }) => ({ data, was: data.slice() })) : [];
+    const restore = () => {
+      for (const { data, was } of before) if (data.length === was.length) data.set(was);
+    };
     const skipped = this.#placed.store.read(STATUS_KEY)[STATUS.skipped];
     try {
       const moment = this.#next();
@@ -249,6 +253,11 @@ export class BoundOptimizer {
           checkRecord('The result of a closure', evaluated);
           losses.push(evaluated.loss);
           grads = evaluated.grads;
+          if (this.#skips(evaluated.loss, moment.step)) {
+            restore();
+            this.#setSkips(skipped + 1);
+            break;
+          }
         }
         if (phases === 1) {
           await run(moment, grads);
@@ -262,21 +271,30 @@ export class BoundOptimizer {
       this.#losses = losses;
       return losses[0];
     } catch (error) {
-      for (const { data, was } of before) if (data.length === was.length) data.set(was);
-      this.#forgetSkip(skipped);
+      restore();
+      // It will be taken again, so a skip within it does not count.
+      this.#setSkips(skipped);
       throw error;
     } finally {
       this.#busy = false;
     }
   }
 
-  /** The step that failed will be taken again, so a skip within it does not count. */
-  #forgetSkip(skipped: number): void {
+  #setSkips(skipped: number): void {
     const { store } = this.#placed;
     const status = store.read(STATUS_KEY);
     status[STATUS.skip] = 0;
     status[STATUS.skipped] = skipped;
     store.write(STATUS_KEY, status);
+  }
+
+  /** True for a loss that the step is to be left out for. */
+  #skips(loss: unknown, step: number): boolean {
+    if (typeof loss !== 'number') throw wrongArgument('The loss of a closure', 'a number', loss);
+    const { onNonFinite } = this.#settings;
+    if (Number.isFinite(loss) || onNonFinite === 'allow') return false;
+    if (onNonFinite === 'skip') return true;
+    throw new FlatminError('FLATMIN_NUMERICS', lossStop(step));
   }
 
   #next(): Moment {

@@ -35,8 +35,10 @@ export const clip = defineWrapper(
         t.checkFinite(pass.grads);
         return { ...pass, grads: norm ? shorten(pass.grads, norm) : limit(pass.grads, value ?? 0) };
       },
-      // Finite gradients stay finite when they are clipped.
-      checkFinite: () => {},
+      // Finite gradients stay finite when they are clipped; looked at again where that is no bound.
+      checkFinite: (grads, limits = []) => {
+        if (limits.some((limit) => limit < (norm ?? value ?? 0))) t.checkFinite(grads, limits);
+      },
     });
   },
   { inside: true },

@@ -1,6 +1,7 @@
 import { isRegExp, show } from '../arguments.ts';
 import { FlatminError } from '../errors.ts';
 import type { Shape } from '../graph/types.ts';
+import { ROOM } from '../ops/status.ts';
 import { checkRecord, type Params } from './arrays.ts';
 import { type BindOptions, BoundOptimizer } from './bound.ts';
 import { isOptimizer, type Optimizer, type Parameter } from './optimizer.ts';
@@ -74,7 +75,11 @@ function over(list: readonly Group[]): Optimizer {
     trace: (t) => {
       const members = assign(list, t.params);
       const pass = t.gradient();
-      t.checkFinite(pass.grads);
+      const limits = t.params.map(({ value: { shape } }, i) => {
+        const { optimizer } = list[members.findIndex((own) => own.includes(i))];
+        return optimizer.largest?.(shape) ?? ROOM;
+      });
+      t.checkFinite(pass.grads, limits);
       list.forEach(({ optimizer }, group) => {
         const own = members[group];
         let passes = 0;

@@ -125,7 +125,12 @@ const STATISTICS = 'statistics';
  * momentum and decay; `groups` gives them another method.
  * State: (a(3a + 1) + g(3g + 1))/2 numbers a layer, a = in + 1 and g = out, and ag more in the eigenbasis.
  */
-export const kfac = defineOptimizer('kfac', schema, trace, { Bound: BoundKfac, counts: true });
+export const kfac = defineOptimizer('kfac', schema, trace, {
+  Bound: BoundKfac,
+  counts: true,
+  // U is V over the damping, and the clip looks at their product.
+  largest: () => 2 ** 50,
+});
 
 function trace(t: OptimizerTrace, options: z.output<typeof schema>): void {
   const { graph, status } = t;

@@ -52,11 +52,16 @@ export type LionKOptions = z.input<typeof schema>;
  * Lion-K (Chen, Liu, Liang, Liu 2023, arXiv 2310.05898): c = β₁m + (1−β₁)g; θ ← θ − η(∇K(c) + λθ);
  * m ← β₂m + (1−β₂)g, which minimises f(θ) + K*(λθ)/λ. State: 4 bytes a parameter.
  */
-export const lionK = defineOptimizer('lionK', schema, (t, options) => {
+export const lionK = defineOptimizer('lionK', schema, trace, { largest: () => 2 ** 127 });
+
+function trace(t: OptimizerTrace, options: z.output<typeof schema>): void {
   const { grads } = t.gradient();
   t.checkFinite(grads);
   const { K } = options;
-  if (K.kind === 'nuclear') return nuclear(t, grads, options, K.method);
+  if (K.kind === 'nuclear') {
+    nuclear(t, grads, options, K.method);
+    return;
+  }
   const [beta1, beta2] = options.betas;
   const inputs: Value[] = [
     t.status,
@@ -78,7 +83,7 @@ export const lionK = defineOptimizer('lionK', schema, (t, options) => {
     const e = 'e' in K ? K.e : 0;
     t.graph.add(lionKOp, inputs, { ...attrs, kind: kindOf(K.kind), e });
   }
-});
+}
 
 function nuclear(
   t: OptimizerTrace,

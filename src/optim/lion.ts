@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { angularNoise } from '../ops/angular_noise.ts';
 import { lionOp } from '../ops/lion.ts';
-import { defineOptimizer, rateSlot } from './optimizer.ts';
+import { defineOptimizer, type OptimizerTrace, rateSlot } from './optimizer.ts';
 import { betas, nonNegative, rate } from './options.ts';
 
 const schema = z.strictObject({
@@ -30,7 +30,10 @@ export type LionOptions = z.input<typeof schema>;
  * Lion (Chen et al. 2023, arXiv 2302.06675): c = β₁m + (1−β₁)g; θ ← θ − η(sign(c) + λθ); m ← β₂m + (1−β₂)g.
  * State: 4 bytes a parameter, 2 with `momentumDtype: 'bf16'`.
  */
-export const lion = defineOptimizer('lion', schema, (t, options) => {
+// Means stay below what they are of, and 2^127 is a bfloat16.
+export const lion = defineOptimizer('lion', schema, trace, { largest: () => 2 ** 127 });
+
+function trace(t: OptimizerTrace, options: z.output<typeof schema>): void {
   const { grads } = t.gradient();
   t.checkFinite(grads);
   const [beta1, beta2] = options.betas;
@@ -58,4 +61,4 @@ export const lion = defineOptimizer('lion', schema, (t, options) => {
       weightDecay: options.weightDecay,
     },
   );
-});
+}

@@ -6,6 +6,7 @@ import { NORMS, type Norm, normDescentOp } from '../ops/norm_descent.ts';
 import { leadingPair, orthogonalize } from '../ops/orthogonalize.ts';
 import { sum } from '../ops/reduce.ts';
 import { sgdOp } from '../ops/sgd.ts';
+import { ROOM } from '../ops/status.ts';
 import { affine } from '../ops/unary.ts';
 import { ofMatrices } from './matrices.ts';
 import { defineOptimizer, type OptimizerTrace, rateSlot } from './optimizer.ts';
@@ -42,7 +43,11 @@ type Options = z.output<typeof schema>;
  * m = UΣVᵀ −UVᵀ for the spectral norm and −u₁v₁ᵀ for the nuclear one. Zero m: decay only. State: 4 bytes a parameter
  * with momentum, none without.
  */
-export const normDescent = defineOptimizer('normDescent', schema, (t, options) => {
+export const normDescent = defineOptimizer('normDescent', schema, trace, {
+  largest: (_, { scale }) => (scale === 'unit' ? 2 ** 127 : ROOM),
+});
+
+function trace(t: OptimizerTrace, options: Options): void {
   const { grads } = t.gradient();
   t.checkFinite(grads);
   const momenta =
@@ -55,7 +60,7 @@ export const normDescent = defineOptimizer('normDescent', schema, (t, options) =
   } else {
     descend(t, grads, momenta, { ...options, norm: norm === 'frobenius' ? 'l2' : norm });
   }
-});
+}
 
 function descend(
   t: OptimizerTrace,

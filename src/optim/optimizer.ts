@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { FlatminError } from '../errors.ts';
 import type { Age, Graph, Slot, Value } from '../graph/graph.ts';
-import type { TensorType } from '../graph/types.ts';
+import type { Shape, TensorType } from '../graph/types.ts';
 import { add } from '../ops/binary.ts';
 import type { Numbers, Tap } from '../ops/define.ts';
-import type { NonFinitePolicy } from '../ops/status.ts';
+import { type NonFinitePolicy, ROOM } from '../ops/status.ts';
 import { affine, sign } from '../ops/unary.ts';
 import { byAge } from './age.ts';
 import type { Params } from './arrays.ts';
@@ -82,8 +82,11 @@ export interface OptimizerTrace {
   forward(): Forward;
   /** A buffer that lasts from step to step and is part of the checkpoint; zeros unless `init` fills it. */
   state(name: string, type: TensorType, init?: (data: Numbers) => void): Value;
-  /** Applies the `onNonFinite` policy to gradients. */
-  checkFinite(grads: readonly Value[]): void;
+  /**
+   * Applies the `onNonFinite` policy to gradients, and to the losses they are of: NaN, infinite, or larger than `limits`,
+   * one for each.
+   */
+  checkFinite(grads: readonly Value[], limits?: readonly number[]): void;
   /** Tells users a scalar, one of a tensor where it is named, after each step that computes it. */
   report: Report;
 }
@@ -96,6 +99,8 @@ export interface Optimizer<B extends BoundOptimizer = BoundOptimizer> {
   trace(context: OptimizerTrace): void;
   /** What it is when bound to arrays, where that is more than a `BoundOptimizer`. */
   readonly Bound?: BoundConstructor<B>;
+  /** The largest element of a tensor's gradient whose update stays within float32. Default `ROOM`. */
+  readonly largest?: (shape: Shape) => number;
   /** Of a method that makes the gradients that its base steps with: the same method over `wrap(base)`. */
   readonly rebase?: (wrap: (base: Optimizer) => Optimizer) => Optimizer;
 }
@@ -122,11 +127,13 @@ export interface Method<O, B extends BoundOptimizer = BoundOptimizer> {
 }
 
 /** What there is to know of a method beside its trace. */
-interface Traits<B> {
+interface Traits<B, O> {
   /** What it is when bound to arrays, where that is more than a `BoundOptimizer`. */
   readonly Bound?: BoundConstructor<B>;
   /** It counts steps: tensors that join a training are traced apart, `byAge`. */
   readonly counts?: true;
+  /** The largest element of a tensor's gradient whose update leaves all state finite. Default `ROOM`. */
+  readonly largest?: (shape: Shape, options: O) => number;
 }
 
 /** Makes a method from its options' schema, which fills in defaults, and its trace; all of them take `l1`. */
@@ -137,7 +144,7 @@ export function defineOptimizer<
   name: string,
   schema: S,
   trace: (context: OptimizerTrace, options: z.output<S>) => void,
-  { Bound, counts }: Traits<B> = {},
+  { Bound, counts, largest = () => ROOM }: Traits<B, z.output<S>> = {},
 ): Method<z.input<S>, B> {
   const make = (given: unknown): Optimizer<B> => {
     const { l1 = 0, ...own } = Object(given) as Regularisation;
@@ -146,8 +153,15 @@ export function defineOptimizer<
     return {
       name,
       options: { ...options, ...(l1 !== 0 && { l1 }) },
+      largest: (shape) => largest(shape, options),
       trace: (context) => {
-        const t = l1 === 0 ? context : regularised(context, l1);
+        const t: OptimizerTrace = {
+          ...(l1 === 0 ? context : regularised(context, l1)),
+          checkFinite: (grads) => {
+            const limits = context.params.map(({ value }) => largest(value.shape, options));
+            context.checkFinite(grads, limits);
+          },
+        };
         if (counts) byAge(t, (own) => trace(own, options));
         else trace(t, options);
       },

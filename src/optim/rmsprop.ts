@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { adagradOp } from '../ops/adagrad.ts';
-import { defineOptimizer, rateSlot } from './optimizer.ts';
+import { SQUARES } from '../ops/status.ts';
+import { defineOptimizer, type OptimizerTrace, rateSlot } from './optimizer.ts';
 import { decay, nonNegative, positive, rate } from './options.ts';
 
 const schema = z.strictObject({
@@ -21,7 +22,9 @@ const schema = z.strictObject({
 export type RmspropOptions = z.input<typeof schema>;
 
 /** RMSProp (Tieleman & Hinton 2012): v ← γv + (1−γ)g²; θ ← θ − ηg/(√v + ε). State: 4 bytes a parameter. */
-export const rmsprop = defineOptimizer('rmsprop', schema, (t, options) => {
+export const rmsprop = defineOptimizer('rmsprop', schema, trace, { largest: () => SQUARES });
+
+function trace(t: OptimizerTrace, options: z.output<typeof schema>): void {
   const { grads } = t.gradient();
   t.checkFinite(grads);
   t.graph.add(
@@ -44,4 +47,4 @@ export const rmsprop = defineOptimizer('rmsprop', schema, (t, options) => {
       decoupled: Number(options.decoupled),
     },
   );
-});
+}

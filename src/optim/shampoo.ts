@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Value } from '../graph/graph.ts';
+import { sizeOf } from '../graph/types.ts';
 import { packedSize } from '../linalg/packed.ts';
 import { joinBlocks, splitBlocks } from '../ops/blocks.ts';
 import { graft } from '../ops/graft.ts';
@@ -7,6 +8,7 @@ import { type Mode, modeApply, modeGram } from '../ops/modes.ts';
 import { reshape } from '../ops/reshape.ts';
 import { countUpdate, inverseRoots } from '../ops/roots.ts';
 import { sgdOp } from '../ops/sgd.ts';
+import { SQUARES } from '../ops/status.ts';
 import { graftedMethod } from './graft.ts';
 import { defineOptimizer, type OptimizerTrace, type Parameter, rateSlot } from './optimizer.ts';
 import { count, decay, decayOrSum, nonNegative, positive, rate } from './options.ts';
@@ -65,7 +67,12 @@ type Options = z.output<typeof schema>;
  * preconditioned. State: (m(3m + 1) + n(3n + 1))/2 numbers for an m×n matrix, or for each of its blocks;
  * with `rootMethod: 'warm'` m² + n² more.
  */
-export const shampoo = defineOptimizer('shampoo', schema, trace, { counts: true });
+export const shampoo = defineOptimizer('shampoo', schema, trace, {
+  counts: true,
+  // Statistics that are summed have room for a million of the largest.
+  largest: (shape, { beta }) =>
+    (SQUARES * (beta === 1 ? 2 ** -10 : 1)) / Math.sqrt(sizeOf(shape) || 1),
+});
 
 function trace(t: OptimizerTrace, options: Options): void {
   const { graph, params } = t;

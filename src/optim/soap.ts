@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Value } from '../graph/graph.ts';
+import { sizeOf } from '../graph/types.ts';
 import { packedSize } from '../linalg/packed.ts';
 import { keep } from '../ops/assign.ts';
 import { add, mul } from '../ops/binary.ts';
@@ -9,6 +10,7 @@ import { type Mode, modeApply, modeGram } from '../ops/modes.ts';
 import { countUpdate } from '../ops/roots.ts';
 import { sgdOp } from '../ops/sgd.ts';
 import { type SoapBasis, soapBases, soapDirection } from '../ops/soap.ts';
+import { SQUARES } from '../ops/status.ts';
 import { affine } from '../ops/unary.ts';
 import { defineOptimizer, type OptimizerTrace, rateSlot } from './optimizer.ts';
 import { betas, count, nonNegative, positive, rate } from './options.ts';
@@ -40,7 +42,10 @@ export type SoapOptions = z.input<typeof schema>;
  * The first step only sets L, R, Q. Vectors and scalars step by Adam.
  * State: 8 bytes a parameter and (m(3m + 1) + n(3n + 1))/2 numbers for an m×n matrix.
  */
-export const soap = defineOptimizer('soap', schema, trace, { counts: true });
+export const soap = defineOptimizer('soap', schema, trace, {
+  counts: true,
+  largest: (shape) => SQUARES / Math.sqrt(sizeOf(shape) || 1),
+});
 
 function trace(t: OptimizerTrace, options: z.output<typeof schema>): void {
   const { graph, status, params } = t;

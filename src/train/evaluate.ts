@@ -46,6 +46,7 @@ export class Evaluator {
         weights === undefined ? number(targets.size) : sum(sign(weights)),
         this.#classes ? countCorrect(output, targets) : number(0),
       ];
+      source.checkIndices(graph);
       this.#programs.set(rows, new Program(compile(graph, { reports }), store));
     }
   }

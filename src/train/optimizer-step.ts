@@ -115,9 +115,12 @@ function traceStep(options: StepOptions) {
   let reported: Value | undefined;
 
   const { trace, forward, mass, afterwards } = passes(graph, params, options);
+  // Of passes whose gradients are to be checked.
+  let losses: Value[] = [];
   const gradient = (): Pass => {
     const pass = trace();
     reported ??= pass.loss;
+    losses.push(pass.loss);
     return pass;
   };
 
@@ -132,7 +135,10 @@ function traceStep(options: StepOptions) {
       states.push({ name: stateKey(name), key, init });
       return graph.stored(key, type);
     },
-    checkFinite: (grads) => checkFinite(status, grads, options.onNonFinite),
+    checkFinite: (grads, limits) => {
+      checkFinite(status, { grads, limits, losses }, options.onNonFinite);
+      losses = [];
+    },
     report: scalars.report,
   };
   options.optimizer.trace(context);

@@ -7,6 +7,7 @@ import { type Shape, sizeOf } from '../graph/types.ts';
 import { Scope } from '../nn/layer.ts';
 import { assign } from '../ops/assign.ts';
 import type { Numbers } from '../ops/define.ts';
+import { checkIndices } from './indices.ts';
 import type { ModelOnStore, Tensor } from './model.ts';
 
 /** Rows predicted at once, at most: more are cut into so many, so that memory does not grow with them. */
@@ -74,6 +75,13 @@ export class Predictor {
     const width = sizeOf(input.shape.slice(1));
     const rows = inputs.length / width;
     const plan = this.#plan(sizeFor(rows, input.shape[0]));
+    checkIndices(plan.program.compiled.graph, {
+      key: plan.inputs,
+      data: inputs,
+      shape: input.shape.slice(1),
+      whose: 'The inputs of predict',
+      code: 'FLATMIN_ARGUMENT',
+    });
     const [lead, ...rest] = plan.shape;
     const outWidth = sizeOf(plan.shape) / plan.rows;
     const result = {

@@ -7,6 +7,7 @@ import { type DType, type Shape, sizeOf, type TensorType } from '../graph/types.
 import type { Loss } from '../nn/loss.ts';
 import type { Numbers } from '../ops/define.ts';
 import { batchRows, normalise } from '../ops/gather.ts';
+import { checkIndices } from './indices.ts';
 
 const dtypeOf = (data: Numbers): DType =>
   isFloat32Array(data) ? 'f32' : isInt32Array(data) ? 'i32' : 'u8';
@@ -20,12 +21,14 @@ export class DatasetSource {
   readonly #keys: { inputs: string; targets: string; order: string };
   readonly #targetsType: TensorType;
   readonly #store: Store;
+  readonly #name: string;
 
   constructor(store: Store, name: string, dataset: AnyDataset, loss: Loss) {
     checkDataset(name, dataset, loss);
     this.dataset = dataset;
     const targets = targetsOf(dataset);
     this.#store = store;
+    this.#name = name;
     this.#keys = {
       inputs: `data/${name}/inputs`,
       targets: `data/${name}/targets`,
@@ -55,6 +58,14 @@ export class DatasetSource {
   /** The order in which rows are visited. */
   setOrder(order: Int32Array): void {
     this.#store.write(this.#keys.order, order);
+  }
+
+  /** Throws `FLATMIN_DATA` for the first label or token that a graph over batches of it has no row for. */
+  checkIndices(graph: Graph): void {
+    const { inputs } = this.dataset;
+    const common = { whose: `${this.#name} data`, code: 'FLATMIN_DATA' as const };
+    checkIndices(graph, { key: this.#keys.inputs, ...inputs, ...common });
+    checkIndices(graph, { key: this.#keys.targets, ...targetsOf(this.dataset), ...common });
   }
 
   /** Type of a batch of the network's inputs. */

@@ -1,19 +1,19 @@
 import { checkOneOf, checkWhole } from '../arguments.ts';
 import type { RunResult } from '../backend/backend.ts';
 import { openStore } from '../backend/device.ts';
-import { FlatminError } from '../errors.ts';
 import { FROM_THE_START } from '../graph/graph.ts';
 import type { Shape, TensorType } from '../graph/types.ts';
 import { describeModel, type Layer, parameterKey } from '../nn/layer.ts';
 import { crossEntropy } from '../nn/loss.ts';
+import type { Numbers } from '../ops/define.ts';
 import { STATUS_KEY } from '../ops/status.ts';
 import { checkEpoch, momentOf } from '../optim/moment.ts';
 import { besideState } from './beside.ts';
 import { type Ages, type Held, keep, loadHeld } from './held.ts';
+import { checkIndices } from './indices.ts';
 import { TrainedModel } from './model.ts';
 import { OptimizerStep } from './optimizer-step.ts';
 import { declareParameters } from './parameters.ts';
-import { leastLabel } from './source.ts';
 import {
   byKey,
   type Loaded,
@@ -86,8 +86,6 @@ export function trainStep(model: Layer, options: TrainStepOptions): TrainStep {
   const targetsType: TensorType = values
     ? output
     : { dtype: 'i32', shape: output.shape.slice(0, -1) };
-  const classes = output.shape[output.shape.length - 1];
-  const least = leastLabel(loss);
   declareParameters(store, { params, buffers }, seed);
   const place = (ages: Ages, place?: string): Held & { step: OptimizerStep } => {
     const step = new OptimizerStep(store, {
@@ -126,13 +124,13 @@ export function trainStep(model: Layer, options: TrainStepOptions): TrainStep {
   const check = (inputs: Inputs, targets: Targets): void => {
     checkBatch('inputs', inputs, input);
     checkBatch(values ? 'targets' : 'labels', targets, targetsType);
-    const bad = values ? -1 : targets.findIndex((label) => label < least || label >= classes);
-    if (bad !== -1) {
-      throw new FlatminError(
-        'FLATMIN_ARGUMENT',
-        `Label ${targets[bad]} of row ${bad} is outside ${least} … ${classes - 1}`,
-      );
-    }
+    const { graph } = held.step.program.compiled;
+    const code = 'FLATMIN_ARGUMENT';
+    const rows = (key: string, data: Numbers, { shape }: TensorType, whose: string) => {
+      checkIndices(graph, { key, data, shape: shape.slice(1), whose, code });
+    };
+    rows(INPUTS, inputs, input, 'The inputs of a step');
+    rows(TARGETS, targets, targetsType, 'The labels of a step');
   };
   const moments = (inputs: Inputs, targets: Targets, at: number | undefined) => {
     store.write(INPUTS, inputs);

@@ -142,6 +142,7 @@ export class Training implements ModelOnStore {
         })),
       });
       steps.set(rows, step);
+      this.#train.checkIndices(step.program.compiled.graph);
     }
     this.steps = steps;
     this.#describe = () => ({

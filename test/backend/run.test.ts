@@ -13,7 +13,7 @@ import { Program } from '../../src/graph/program.ts';
 import { sgd } from '../../src/index.ts';
 import { assign, keep } from '../../src/ops/assign.ts';
 import { sum } from '../../src/ops/reduce.ts';
-import { checkFinite, statusBlock } from '../../src/ops/status.ts';
+import { checkFinite, LARGEST, statusBlock } from '../../src/ops/status.ts';
 import { affine } from '../../src/ops/unary.ts';
 import { provideEmulation } from '../emulation/build.ts';
 
@@ -97,7 +97,7 @@ describe.each(devices)('run on %s', (_, open, slow) => {
     const graph = new Graph();
     const status = statusBlock(graph);
     const x = graph.stored('x', { dtype: 'f32', shape: [1] });
-    checkFinite(status, [affine(x, 2 ** 100, 0)], 'throw');
+    checkFinite(status, { grads: [affine(x, 2 ** 100, 0)], limits: [LARGEST] }, 'throw');
     keep(status, [x], [affine(x, 2 ** 10, 0)]);
     const program = new Program(compile(graph, { reports: [affine(x, 1, 0)], status }), store);
     store.write('x', Float32Array.of(1));

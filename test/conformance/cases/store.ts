@@ -5,7 +5,7 @@ import { fill } from '../../../src/ops/fill.ts';
 import { lpDirection } from '../../../src/ops/lp_direction.ts';
 import { reshape } from '../../../src/ops/reshape.ts';
 import { globalNorm, samPerturb } from '../../../src/ops/sam.ts';
-import { checkFinite } from '../../../src/ops/status.ts';
+import { checkFinite, LARGEST } from '../../../src/ops/status.ts';
 import { CHUNK, f32, i32, random, SIZES } from '../data.ts';
 import type { Case, Tensor } from '../harness.ts';
 
@@ -144,12 +144,16 @@ const directions = [1, 1.05, 1.5, 2, 3, 100, Infinity].flatMap((p) => [
 
 const FINITE = tensors([0, 1, 17, 2 * CHUNK + 5], 90);
 
+/** Of the elements of each tensor. */
+const LIMITS = [1, 2 ** 63, LARGEST, 2 ** 100];
+
 function finiteness(
   name: string,
   policy: 'throw' | 'skip',
   before: readonly number[],
   bad: readonly (readonly [tensor: number, index: number, value: number])[],
   after: readonly number[],
+  { losses = 0 } = {},
 ): Case {
   const data = FINITE.map((t) => f32(t.shape, t.data));
   for (const [tensor, index, value] of bad) data[tensor].data[index] = value;
@@ -158,7 +162,9 @@ function finiteness(
     name,
     inputs: [i32([8], before), ...data],
     build: ([status, ...xs]) => {
-      checkFinite(status, xs, policy);
+      const count = xs.length - losses;
+      const given = { grads: xs.slice(0, count), limits: LIMITS.slice(0, count) };
+      checkFinite(status, { ...given, losses: xs.slice(count) }, policy);
       return [status];
     },
     oracle: () => [after],
@@ -204,6 +210,23 @@ export const cases: Case[] = [
   finiteness('all finite', 'throw', ZERO, [], ZERO),
   finiteness('the largest float is finite', 'throw', ZERO, [[2, 3, 3.4028235e38]], ZERO),
   finiteness('NaN at the end', 'throw', ZERO, [[3, LAST, NaN]], [1, 0, 3, 41, 0, 0, 0, 0]),
+  finiteness('the limit itself', 'throw', ZERO, [[1, 0, -1]], ZERO),
+  finiteness('beyond the limit', 'throw', ZERO, [[1, 0, -1.5]], [4, 0, 1, 41, 0, 0, 0, 0]),
+  finiteness('beyond the limit, skipping', 'skip', ZERO, [[3, 0, 2e30]], [0, 1, 3, 41, 1, 0, 0, 0]),
+  finiteness(
+    'not finite and beyond the limit',
+    'throw',
+    ZERO,
+    [
+      [3, 0, 2e30],
+      [3, LAST, NaN],
+    ],
+    [1, 0, 3, 41, 0, 0, 0, 0],
+  ),
+  finiteness('a large loss', 'throw', ZERO, [[3, 9, 3e38]], ZERO, { losses: 1 }),
+  finiteness('an infinite loss', 'throw', ZERO, [[3, 9, Infinity]], [5, 0, 3, 41, 0, 0, 0, 0], {
+    losses: 1,
+  }),
   finiteness('infinity, skipping', 'skip', ZERO, [[2, 16, -Infinity]], [0, 1, 2, 41, 1, 0, 0, 0]),
   finiteness(
     'the first tensor is named',

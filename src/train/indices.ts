@@ -1,0 +1,42 @@
+import { type ErrorCode, FlatminError } from '../errors.ts';
+import type { Graph, Value } from '../graph/graph.ts';
+import { type Shape, sizeOf } from '../graph/types.ts';
+import type { Numbers } from '../ops/define.ts';
+
+/** Numbers that a graph takes rows by: class indices, tokens. */
+export interface Rows {
+  /** Of the buffer that they stand in. */
+  readonly key: string;
+  readonly data: Numbers;
+  /** Of one example. */
+  readonly shape: Shape;
+  /** Whose they are, for messages: `train data`. */
+  readonly whose: string;
+  readonly code: ErrorCode;
+}
+
+/** Throws where a number of `rows` is outside what an op of the graph takes as an index. */
+export function checkIndices(graph: Graph, { key, data, shape, whose, code }: Rows): void {
+  for (const node of graph.nodes) {
+    const index = node.op.indexes?.(node);
+    if (index === undefined || bufferOf(index.by) !== key) continue;
+    const { what, least, count, of } = index;
+    const at = data.findIndex((i) => i < least || i >= count);
+    if (at === -1) continue;
+    const width = sizeOf(shape);
+    const place = width > 1 ? `, number ${at % width} there,` : '';
+    const padding = least === -1 ? ', or −1 for padding' : '';
+    const layer = node.layer === '' ? '' : ` in layer "${node.layer}"`;
+    throw new FlatminError(
+      code,
+      `${whose}: ${what} ${data[at]} of example ${Math.floor(at / width)}${place} is outside 0 … ${count - 1}, the ${count} ${of}${layer}${padding}`,
+    );
+  }
+}
+
+/** The stored buffer that a value is, or whose rows it has. */
+function bufferOf(value: Value): string | undefined {
+  let from = value;
+  while (from.node?.op.alias || from.node?.op.name === 'batchRows') [from] = from.node.inputs;
+  return from.place === 'store' ? from.key : undefined;
+}
