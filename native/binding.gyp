@@ -1,4 +1,4 @@
-# The node-gyp build, CPU only. Every file of addon/, program/ and cpu/ is a source; cpu/ is compiled once
+# The node-gyp build, CPU only. Every file of addon/, ops/, program/ and cpu/ is a source; cpu/ is compiled once
 # per instruction set. The libraries are linked from the narrowest to the widest set, so that a weak
 # symbol never comes from instructions the machine may lack.
 {
@@ -9,6 +9,9 @@
     'node_addon_api': '<!(node -p "require(\'node-addon-api\').include_dir")',
     'addon_sources': [
       '<!@(node -p "fs.readdirSync(\'<(native)/addon\').filter(f => f.endsWith(\'.cc\')).map(f => \'<(native)/addon/\' + f).join(\' \')")',
+    ],
+    'ops_sources': [
+      '<!@(node -p "fs.readdirSync(\'<(native)/ops\').filter(f => f.endsWith(\'.cc\')).map(f => \'<(native)/ops/\' + f).join(\' \')")',
     ],
     'program_sources': [
       '<!@(node -p "fs.readdirSync(\'<(native)/program\').filter(f => f.endsWith(\'.cc\')).map(f => \'<(native)/program/\' + f).join(\' \')")',
@@ -39,9 +42,15 @@
   'targets': [
     {
       'target_name': 'flatmin',
-      'sources': ['<@(addon_sources)', '<@(program_sources)', '<(native)/cuda/no_cuda.cc'],
+      'sources': [
+        '<@(addon_sources)', '<@(ops_sources)', '<@(program_sources)', '<(native)/cuda/no_cuda.cc',
+      ],
       'include_dirs': ['<(node_addon_api)'],
-      'defines': ['NAPI_VERSION=9', 'NODE_ADDON_API_CPP_EXCEPTIONS', 'FLATMIN_VERSION="<(version)"'],
+      # Swallowed: what can no longer be thrown in a worker that ends.
+      'defines': [
+        'NAPI_VERSION=9', 'NODE_ADDON_API_CPP_EXCEPTIONS',
+        'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS', 'FLATMIN_VERSION="<(version)"',
+      ],
       'dependencies': ['portable'],
       'conditions': [['target_arch=="x64"', { 'dependencies': ['avx2', 'avx512'] }]],
     },

@@ -18,7 +18,7 @@ export class FlatminError extends Error {
  * - `FLATMIN_DEVICE_LOST`: a device that failed at work; what was in its memory is lost
  * - `FLATMIN_NUMERICS`: a gradient or loss that is not finite, or a matrix root that keeps failing
  * - `FLATMIN_BUSY`: a program that is already running, or a folder in which another process is at work
- * - `FLATMIN_MEMORY`: a buffer that does not fit into the memory of its device
+ * - `FLATMIN_MEMORY`: a buffer that does not fit into the memory of its device, or a thread that the system does not start
  * - `FLATMIN_PROGRAM`: a program that an executor cannot run: a bug of flatmin's, please report it
  * - `FLATMIN_ABORTED`: an `AbortSignal` fired
  * - `FLATMIN_IO`: a file that cannot be written

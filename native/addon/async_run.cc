@@ -1,5 +1,6 @@
 #include "addon/async_run.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "addon/errors.h"
@@ -7,28 +8,44 @@
 
 namespace flatmin {
 
+void AddonData::end() {
+  while (!runs.empty()) {
+    AsyncRun* const run = *runs.begin();
+    run->stopAndJoin();
+    delete run;
+  }
+}
+
 AsyncRun::AsyncRun(Napi::Env env, AddonData& data, Napi::Object self,
-                   std::shared_ptr<Program> program, Napi::Float64Array rows, Napi::Array bindings,
-                   int phase)
+                   std::shared_ptr<Program> program, ArrayView<double> rows, int phase,
+                   Napi::Object reports, const std::vector<Napi::Value>& bindings)
     : deferred(Napi::Promise::Deferred::New(env)),
       data_(data),
       self_(Napi::Persistent(self)),
-      bindings_(Napi::Persistent(bindings.As<Napi::Object>())),
+      into_(Napi::Persistent(reports)),
       phase_(phase),
       program_(std::move(program)),
-      rows_(rows.Data(), rows.Data() + rows.ElementLength()),
-      steps_(static_cast<int64_t>(rows.ElementLength()) / program_->rowWidth()),
+      rows_(rows.data, rows.data + rows.size),
+      steps_(rows.size / program_->rowWidth()),
       reports_(static_cast<size_t>(steps_ * program_->reportCount())),
       settle_(Napi::ThreadSafeFunction::New(
           env, Napi::Function::New(env, [](const Napi::CallbackInfo&) {}), "flatmin.run", 0, 1)) {
+  try {
+    for (const Napi::Value& array : bindings)
+      bindings_.push_back(Napi::Persistent(array.As<Napi::Object>()));
+    thread_ = std::thread([this] { work(); });
+  } catch (...) {
+    settle_.Release();
+    throw;
+  }
   data_.runs.insert(this);
-  thread_ = std::thread([this] { work(); });
 }
 
 AsyncRun::~AsyncRun() {
   data_.runs.erase(this);
   self_.SuppressDestruct();
-  bindings_.SuppressDestruct();
+  into_.SuppressDestruct();
+  for (Napi::ObjectReference& array : bindings_) array.SuppressDestruct();
 }
 
 void AsyncRun::stopAndJoin() {
@@ -36,11 +53,13 @@ void AsyncRun::stopAndJoin() {
   if (thread_.joinable()) thread_.join();
 }
 
-Napi::Float32Array AsyncRun::reports(Napi::Env env) const {
-  const size_t count = static_cast<size_t>(done() * program_->reportCount());
-  Napi::Float32Array copy = Napi::Float32Array::New(env, count);
-  std::memcpy(copy.Data(), reports_.data(), count * sizeof(float));
-  return copy;
+int64_t AsyncRun::report(ArrayView<float> to) const {
+  const int64_t width = program_->reportCount();
+  int64_t steps = done_.load(std::memory_order_acquire);
+  if (width > 0) steps = std::min(steps, to.size / width);
+  if (steps * width > 0)
+    std::memcpy(to.data, reports_.data(), static_cast<size_t>(steps * width) * sizeof(float));
+  return steps;
 }
 
 void AsyncRun::work() {
@@ -50,9 +69,18 @@ void AsyncRun::work() {
   } catch (...) {
     failure_ = std::current_exception();
   }
-  settle_.NonBlockingCall(this,
-                          [](Napi::Env env, Napi::Function, AsyncRun* run) { run->settle(env); });
-  settle_.Release();
+  const napi_status asked = settle_.NonBlockingCall(
+      this, [](Napi::Env env, Napi::Function, AsyncRun* run) { run->settle(env); });
+  // An environment that ends has released it itself.
+  if (asked != napi_closing) settle_.Release();
+}
+
+Napi::Value AsyncRun::result(Napi::Env env) const {
+  if (failure_) std::rethrow_exception(failure_);
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("steps", static_cast<double>(report(viewOf<float>(into_.Value(), "reports"))));
+  result.Set("stopped", stopped_);
+  return result;
 }
 
 void AsyncRun::settle(Napi::Env env) {
@@ -61,21 +89,14 @@ void AsyncRun::settle(Napi::Env env) {
   // Not before, so that it does not depend on the thread's pace what the caller may do.
   program_->store().busy = false;
   ProgramObject::Unwrap(self_.Value())->ended();
-  if (!failure_) {
-    Napi::Object result = Napi::Object::New(env);
-    result.Set("steps", static_cast<double>(done()));
-    result.Set("reports", reports(env));
-    result.Set("stopped", stopped_);
-    deferred.Resolve(result);
-  } else {
-    try {
-      std::rethrow_exception(failure_);
-    } catch (...) {
-      deferred.Reject(translated(env).Value());
-    }
+  try {
+    deferred.Resolve(result(env));
+  } catch (...) {
+    deferred.Reject(translated(env).Value());
   }
-  self_.Unref();
-  bindings_.Reset();
+  self_.Reset();
+  into_.Reset();
+  for (Napi::ObjectReference& array : bindings_) array.Reset();
   delete this;
 }
 

@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "addon/arrays.h"
 #include "program/program.h"
 
 namespace flatmin {
@@ -19,22 +20,27 @@ class AsyncRun;
 // What belongs to one Node environment (the main thread or a worker).
 struct AddonData {
   std::set<AsyncRun*> runs;
+
+  // Stops and deletes them: nobody can be told of them any more.
+  void end();
 };
 
 // Deletes itself when it has settled its promise.
 class AsyncRun {
  public:
-  // `self` is the ProgramObject; the arrays of `bindings` are bound and stay alive.
+  // `self` is the ProgramObject; the arrays of `bindings` are bound and stay alive; the Float32Array
+  // `reports` is written when the run has ended. Throws std::system_error where no thread can be
+  // started.
   AsyncRun(Napi::Env env, AddonData& data, Napi::Object self, std::shared_ptr<Program> program,
-           Napi::Float64Array rows, Napi::Array bindings, int phase);
+           ArrayView<double> rows, int phase, Napi::Object reports,
+           const std::vector<Napi::Value>& bindings);
   ~AsyncRun();
 
   // Stops between two steps and waits for the thread.
   void stopAndJoin();
 
-  // Of the steps that are done.
-  Napi::Float32Array reports(Napi::Env env) const;
-  int64_t done() const { return done_.load(std::memory_order_acquire); }
+  // Copies the reports of the steps that are done to the front of `to`; returns the steps.
+  int64_t report(ArrayView<float> to) const;
 
   Napi::Promise::Deferred deferred;
   std::atomic<bool> abort{false};
@@ -42,9 +48,11 @@ class AsyncRun {
  private:
   void work();
   void settle(Napi::Env env);
+  Napi::Value result(Napi::Env env) const;
 
   AddonData& data_;
-  Napi::ObjectReference self_, bindings_;
+  Napi::ObjectReference self_, into_;
+  std::vector<Napi::ObjectReference> bindings_;
   const int phase_;
   std::shared_ptr<Program> program_;
   const std::vector<double> rows_;

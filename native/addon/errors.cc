@@ -1,6 +1,7 @@
 #include "addon/errors.h"
 
 #include <new>
+#include <system_error>
 
 #include "program/device.h"
 
@@ -26,7 +27,11 @@ Napi::Error translated(Napi::Env env) {
     return codedError(env, "FLATMIN_MEMORY", error.what());
   } catch (const std::bad_alloc&) {
     return codedError(env, "FLATMIN_MEMORY",
-                      "out of memory: use a smaller batch, model or dataset");
+                      "Out of memory. Help: use a smaller batch, model or dataset.");
+  } catch (const std::system_error& error) {
+    return codedError(env, "FLATMIN_MEMORY",
+                      std::string("The system starts no thread for a run: ") + error.what() +
+                          ". Help: raise its limit (ulimit -u, or the container's of pids).");
   } catch (const DeviceMissing& error) {
     return codedError(env, "FLATMIN_DEVICE", error.what());
   } catch (const DeviceLost& error) {

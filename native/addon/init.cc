@@ -39,11 +39,7 @@ Napi::Object describeCuda(Napi::Env env) {
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   AddonData* data = new AddonData;
   env.SetInstanceData(data);
-  env.AddCleanupHook(
-      [](AddonData* d) {
-        for (AsyncRun* run : d->runs) run->stopAndJoin();
-      },
-      data);
+  env.AddCleanupHook([](AddonData* d) { d->end(); }, data);
   exports.Set("version", FLATMIN_VERSION);
   exports.Set("isa", chooseIsa("").name);
   exports.Set("Store", StoreObject::define(env));

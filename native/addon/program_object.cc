@@ -1,5 +1,6 @@
 #include "addon/program_object.h"
 
+#include "addon/arrays.h"
 #include "addon/errors.h"
 #include "addon/parse.h"
 #include "addon/store_object.h"
@@ -17,37 +18,79 @@ Napi::Function ProgramObject::define(Napi::Env env) {
 ProgramObject::ProgramObject(const Napi::CallbackInfo& info)
     : Napi::ObjectWrap<ProgramObject>(info), held_(info.Env()) {
   guarded(info.Env(), [&] {
-    StoreObject* store = StoreObject::Unwrap(info[1].As<Napi::Object>());
-    program_ = std::make_shared<Program>(parseSpec(info[0].As<Napi::Object>()), store->store);
+    std::shared_ptr<Store> store = StoreObject::of(info[1]);
+    program_ = std::make_shared<Program>(parseSpec(info[0]), std::move(store));
     held_.set(program_->bytes());
   });
+}
+
+class ProgramObject::Claim {
+ public:
+  Claim(Napi::Env env, Store& store) : store_(store) {
+    if (store.busy.exchange(true)) throw busyError(env);
+  }
+  ~Claim() {
+    if (!kept_) store_.busy = false;
+  }
+  Claim(const Claim&) = delete;
+  Claim& operator=(const Claim&) = delete;
+  void keep() { kept_ = true; }
+
+ private:
+  Store& store_;
+  bool kept_ = false;
+};
+
+struct ProgramObject::Request {
+  ArrayView<double> rows;
+  ArrayView<float> reports;
+  int64_t steps;
+  int phase;
+  std::vector<Napi::Value> bindings;
+};
+
+ProgramObject::Request ProgramObject::request(const Napi::CallbackInfo& info, bool shared) {
+  Napi::Env env = info.Env();
+  const auto refuse = [&](const char* why) { throw codedError(env, "FLATMIN_ARGUMENT", why); };
+  if (!info[1].IsArray() || !info[2].IsNumber()) refuse("a run without its arrays or phase");
+  // Getters run here, and nothing is looked at before.
+  const Napi::Array list = info[1].As<Napi::Array>();
+  if (list.Length() != program_->boundCount()) refuse("a run with too few or many arrays");
+  std::vector<Napi::Value> bindings;
+  for (size_t i = 0; i < program_->boundCount(); ++i)
+    bindings.push_back(list.Get(static_cast<uint32_t>(i)));
+
+  const double phase = info[2].As<Napi::Number>();
+  if (!(phase >= -1 && phase < program_->phases() && phase == static_cast<int>(phase)))
+    refuse("a run of a phase that there is not");
+  Request request{viewOf<double>(info[0], "rows"), viewOf<float>(info[3], "reports"), 0,
+                  static_cast<int>(phase), {}};
+  request.steps = request.rows.size / program_->rowWidth();
+  if (request.rows.size % program_->rowWidth() != 0) refuse("a run with a part of a row");
+  if (request.reports.size < request.steps * program_->reportCount())
+    refuse("a run with too little room for its reports");
+  for (size_t i = 0; i < bindings.size(); ++i) {
+    const TensorType& type = program_->boundType(i);
+    const ArrayView<char> bytes = bytesOf(bindings[i], type.dtype, "a bound array", shared);
+    if (bytes.size != type.bytes()) refuse("a bound array was resized or detached");
+    program_->bind(i, bytes.data);
+  }
+  request.bindings = std::move(bindings);
+  return request;
 }
 
 Napi::Value ProgramObject::runSync(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   return guarded(env, [&] {
-    Napi::Float64Array rows = info[0].As<Napi::Float64Array>();
-    Napi::Array bindings = info[1].As<Napi::Array>();
-    const int phase = info[2].As<Napi::Number>();
-    Napi::Float32Array reports = info[3].As<Napi::Float32Array>();
-    Napi::Int32Array outcome = info[4].As<Napi::Int32Array>();
-    const int64_t steps = static_cast<int64_t>(rows.ElementLength()) / program_->rowWidth();
-    if (phase >= program_->phases() || outcome.ElementLength() < 2 ||
-        static_cast<int64_t>(reports.ElementLength()) < steps * program_->reportCount())
-      throw codedError(env, "FLATMIN_ARGUMENT", "runSync with the wrong arrays");
-    claim(env);
-    bind(env, bindings, false);
+    Claim claim(env, program_->store());
+    const Request asked = request(info, false);
+    const ArrayView<int32_t> outcome = viewOf<int32_t>(info[4], "outcome");
+    if (outcome.size < 2) throw codedError(env, "FLATMIN_ARGUMENT", "outcome must hold two words");
     const std::atomic<bool> abort{false};
     std::atomic<int64_t> done{0};
-    try {
-      program_->run(rows.Data(), steps, phase, reports.Data(), abort, done);
-      outcome[1] = program_->stopped();
-    } catch (...) {
-      program_->store().busy = false;
-      throw;
-    }
-    program_->store().busy = false;
-    outcome[0] = static_cast<int32_t>(done.load());
+    program_->run(asked.rows.data, asked.steps, asked.phase, asked.reports.data, abort, done);
+    outcome.data[1] = program_->stopped();
+    outcome.data[0] = static_cast<int32_t>(done.load());
     return env.Undefined();
   });
 }
@@ -55,58 +98,27 @@ Napi::Value ProgramObject::runSync(const Napi::CallbackInfo& info) {
 Napi::Value ProgramObject::run(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   return guarded(env, [&]() -> Napi::Value {
-    Napi::Array bindings = info[1].As<Napi::Array>();
-    const int phase = info[2].As<Napi::Number>();
-    if (phase >= program_->phases())
-      throw codedError(env, "FLATMIN_ARGUMENT", "run() of a phase that there is not");
-    claim(env);
-    bind(env, bindings, true);
-    running_ = new AsyncRun(env, *env.GetInstanceData<AddonData>(), info.This().As<Napi::Object>(),
-                            program_, info[0].As<Napi::Float64Array>(), bindings, phase);
+    Claim claim(env, program_->store());
+    const Request asked = request(info, true);
+    running_ =
+        new AsyncRun(env, *env.GetInstanceData<AddonData>(), info.This().As<Napi::Object>(),
+                     program_, asked.rows, asked.phase, info[3].As<Napi::Object>(), asked.bindings);
+    claim.keep();
     return running_->deferred.Promise();
   });
 }
 
 Napi::Value ProgramObject::progress(const Napi::CallbackInfo& info) {
-  if (!running_) return info.Env().Undefined();
-  Napi::Object result = Napi::Object::New(info.Env());
-  Napi::Float32Array reports = running_->reports(info.Env());
-  const int width = program_->reportCount();
-  result.Set("steps", width > 0 ? static_cast<double>(reports.ElementLength() / width)
-                                : static_cast<double>(running_->done()));
-  result.Set("reports", reports);
-  result.Set("stopped", false);
-  return result;
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    if (!running_) return info.Env().Undefined();
+    return Napi::Number::New(
+        info.Env(), static_cast<double>(running_->report(viewOf<float>(info[0], "reports"))));
+  });
 }
 
 Napi::Value ProgramObject::abort(const Napi::CallbackInfo& info) {
   if (running_) running_->abort = true;
   return info.Env().Undefined();
-}
-
-void ProgramObject::claim(Napi::Env env) {
-  if (program_->store().busy.exchange(true)) throw busyError(env);
-}
-
-void ProgramObject::bind(Napi::Env env, Napi::Array bindings, bool shared) {
-  const auto refuse = [&](const char* why) {
-    program_->store().busy = false;
-    throw codedError(env, "FLATMIN_ARGUMENT", why);
-  };
-  if (bindings.Length() != program_->boundCount()) refuse("a run with too few or many arrays");
-  for (uint32_t i = 0; i < bindings.Length(); ++i) {
-    const Napi::Value array = bindings.Get(i);
-    void* data = nullptr;
-    napi_value buffer = nullptr;
-    // Not by way of Napi::ArrayBuffer, as it may be a SharedArrayBuffer.
-    napi_get_typedarray_info(env, array, nullptr, nullptr, &data, shared ? &buffer : nullptr,
-                             nullptr);
-    if (static_cast<int64_t>(array.As<Napi::TypedArray>().ByteLength()) != program_->boundBytes(i))
-      refuse("a bound array was resized or detached");
-    if (shared && Napi::Value(env, buffer).IsArrayBuffer())
-      refuse("run() takes arrays on SharedArrayBuffers");
-    program_->bind(i, static_cast<char*>(data));
-  }
 }
 
 }  // namespace flatmin

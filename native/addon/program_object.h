@@ -26,17 +26,18 @@ class ProgramObject : public Napi::ObjectWrap<ProgramObject> {
   // Int32Array); writes the steps done to outcome[0] and whether the status block stopped the run
   // to outcome[1]
   Napi::Value runSync(const Napi::CallbackInfo& info);
-  // (rows: Float64Array, bindings: TypedArray[], phase: number) → Promise<{ steps, reports,
-  // stopped }>
+  // (rows: Float64Array, bindings: TypedArray[], phase: number, reports: Float32Array) →
+  // Promise<{ steps, stopped }>
   Napi::Value run(const Napi::CallbackInfo& info);
-  // () → { steps, reports, stopped } of the run in flight, or undefined
+  // (reports: Float32Array) → steps of the run in flight, whose reports are written, or undefined
   Napi::Value progress(const Napi::CallbackInfo& info);
   Napi::Value abort(const Napi::CallbackInfo& info);
 
-  // Holds the store for a run; a second run on it is an error.
-  void claim(Napi::Env env);
-  // Of a store that is claimed, and given back when the arrays are wrong.
-  void bind(Napi::Env env, Napi::Array bindings, bool shared);
+  // The store, held for a run until it goes out of scope or is kept; a second run is an error.
+  class Claim;
+  // What a run is asked for, checked when no more JavaScript runs in between.
+  struct Request;
+  Request request(const Napi::CallbackInfo& info, bool shared);
 
   std::shared_ptr<Program> program_;
   HeldMemory held_;

@@ -18,19 +18,22 @@ class StoreObject : public Napi::ObjectWrap<StoreObject> {
   // the CPU, of which an empty one chooses the widest.
   explicit StoreObject(const Napi::CallbackInfo& info);
 
-  std::shared_ptr<Store> store;
+  // Of one of these objects; FLATMIN_ARGUMENT for any other value.
+  static std::shared_ptr<Store> of(const Napi::Value& value);
 
  private:
   // (key, type)
   Napi::Value declare(const Napi::CallbackInfo& info);
   // (key, bytes: Uint8Array)
   Napi::Value write(const Napi::CallbackInfo& info);
-  // (key) → ArrayBuffer, a copy
+  // (key, into: Uint8Array); JavaScript makes the array, since only there a lack of memory is an
+  // error and not the end of the process
   Napi::Value read(const Napi::CallbackInfo& info);
 
   // What the key names, of a store on which nothing runs.
   Memory& idle(const Napi::CallbackInfo& info);
 
+  std::shared_ptr<Store> store_;
   HeldMemory held_;
 };
 

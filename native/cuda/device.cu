@@ -8,6 +8,7 @@
 #include "cuda/kernels.h"
 #include "cuda/probe.h"
 #include "cuda/staging.h"
+#include "program/out_of_memory.h"
 
 namespace flatmin {
 namespace cuda {
@@ -47,7 +48,8 @@ class CudaDevice final : public Device, public Queue {
     enter();
     char* data = nullptr;
     // Room for one element even of an empty buffer: every buffer has an address.
-    CUDA_CHECK(cudaMalloc(&data, std::max<size_t>(static_cast<size_t>(bytes), 16)));
+    ofSize(bytes,
+           [&] { CUDA_CHECK(cudaMalloc(&data, std::max<size_t>(static_cast<size_t>(bytes), 16))); });
     CUDA_CHECK(cudaMemsetAsync(data, 0, static_cast<size_t>(bytes), stream_.get()));
     return data;
   }
@@ -75,7 +77,7 @@ class CudaDevice final : public Device, public Queue {
   char* pin(int64_t bytes) override {
     enter();
     char* data = nullptr;
-    CUDA_CHECK(cudaMallocHost(&data, static_cast<size_t>(bytes)));
+    ofSize(bytes, [&] { CUDA_CHECK(cudaMallocHost(&data, static_cast<size_t>(bytes))); });
     return data;
   }
   void unpin(char* data) noexcept override {
@@ -125,6 +127,17 @@ class CudaDevice final : public Device, public Queue {
   }
 
  private:
+  // Says of what size it was where there is no memory.
+  template <class Allocate>
+  static void ofSize(int64_t bytes, Allocate allocate) {
+    try {
+      allocate();
+    } catch (const OutOfMemory& error) {
+      const std::string what = error.what();
+      throw outOfMemory(static_cast<double>(bytes), what.substr(what.find("cuda")));
+    }
+  }
+
   // The runtime's device belongs to the host thread, and runs have threads of their own.
   static int entered(int ordinal) {
     CUDA_CHECK(cudaSetDevice(ordinal));

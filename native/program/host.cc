@@ -3,12 +3,14 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "out_of_memory.h"
+
 namespace flatmin {
 
 char* Host::allocate(int64_t bytes) {
   const size_t padded = (static_cast<size_t>(bytes) + 127) / 64 * 64;
   void* const data = std::aligned_alloc(64, padded);
-  if (!data) throw OutOfMemory("out of memory: use a smaller batch, model or dataset");
+  if (!data) throw outOfMemory(static_cast<double>(bytes));
   std::memset(data, 0, padded);
   return static_cast<char*>(data);
 }

@@ -1,8 +1,13 @@
 #include "isa.h"
 
+// The tests link the portable kernels alone.
+#if defined(__x86_64__) && !defined(FLATMIN_PORTABLE_ALONE)
+#define FLATMIN_X86
+#endif
+
 namespace flatmin {
 
-#if defined(__x86_64__)
+#if defined(FLATMIN_X86)
 namespace avx512 {
 extern const KernelEntry kKernels[];
 bool runsTiles();  // asks the system for them, and tries them
@@ -22,7 +27,7 @@ struct Candidate {
   bool (*runs)();
 };
 
-#if defined(__x86_64__)
+#if defined(FLATMIN_X86)
 bool runsAvx512() {
   return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
@@ -32,7 +37,7 @@ bool runsAvx512Bf16() { return runsAvx512() && __builtin_cpu_supports("avx512bf1
 
 // Best first.
 const Candidate kCandidates[] = {
-#if defined(__x86_64__)
+#if defined(FLATMIN_X86)
     {{"amx", avx512::kKernels, PairUnit::tiles},
      [] { return runsAvx512Bf16() && avx512::runsTiles(); }},
     {{"avx512bf16", avx512::kKernels, PairUnit::vectors}, runsAvx512Bf16},

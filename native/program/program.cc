@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "verify.h"
+
 namespace flatmin {
 
 namespace {
@@ -16,13 +18,13 @@ const KernelEntry& findKernel(KernelTable table, const std::string& op) {
 }  // namespace
 
 Program::Program(const ProgramSpec& spec, std::shared_ptr<Store> store)
-    : spec_(spec), store_(std::move(store)), arena_(*store_->device, spec.arenaBytes) {
+    : spec_(spec), store_(std::move(store)) {
+  verify(spec_);
+  arena_ = Memory(*store_->device, spec.arenaBytes);
   for (size_t id = 0; id < spec_.buffers.size(); ++id) {
     const BufferSpec& buffer = spec_.buffers[id];
     char* data = nullptr;
     if (buffer.place == PlaceKind::arena) {
-      if (buffer.offset < 0 || buffer.offset + buffer.type.bytes() > spec_.arenaBytes)
-        throw ProgramError("buffer outside the arena");
       data = arena_.data() + buffer.offset;
     } else if (buffer.place == PlaceKind::store) {
       Memory& memory = store_->at(buffer.key);
@@ -39,25 +41,17 @@ Program::Program(const ProgramSpec& spec, std::shared_ptr<Store> store)
     buffers_.push_back(data);
   }
 
-  const int count = static_cast<int>(buffers_.size());
-  auto operand = [&](int id) {
-    if (id < 0 || id >= count) throw ProgramError("buffer id out of range");
-    return Operand{spec_.buffers[id].type, id};
+  const auto operand = [&](int id) {
+    return Operand{spec_.buffers[static_cast<size_t>(id)].type, id};
   };
-  for (int id : spec_.reports)
-    if (operand(id).type.bytes() != 4) throw ProgramError("a report is not one f32");
-  if (spec_.status >= 0) operand(spec_.status);
-
   int64_t scratchBytes = 0;
   for (const InstructionSpec& given : spec_.instructions) {
     Instruction instruction;
     for (int id : given.inputs) instruction.inputs.push_back(operand(id));
     for (int id : given.outputs) instruction.outputs.push_back(operand(id));
     instruction.attrs = given.attrs;
-    instruction.threads = store_->pool.threads();
+    instruction.threads = store_->pool->threads();
     instruction.device = store_->device.get();
-    if (given.section < 0 || given.section >= spec_.sections)
-      throw ProgramError("section out of range");
     Run run = findKernel(store_->kernels, given.op).prepare(instruction);
     prepared_.push_back(
         {std::move(run), given.section == 0 ? -1 : spec_.slots + given.section - 1});
@@ -112,7 +106,7 @@ int64_t Program::runHere(const double* rows, int64_t steps, int phase, float* re
   for (; step < steps && !abort.load(std::memory_order_relaxed) && !stopped(); ++step) {
     const double* row = rows + step * rowWidth();
     launch(row, phase,
-           {buffers_.data(), buffers_.data(), row, scratch_.data(), store_->pool, nullptr});
+           {buffers_.data(), buffers_.data(), row, scratch_.data(), *store_->pool, nullptr});
     for (size_t i = 0; i < spec_.reports.size(); ++i)
       std::memcpy(reports + step * reportCount() + i, buffers_[spec_.reports[i]], sizeof(float));
     done.store(step + 1, std::memory_order_release);
@@ -127,7 +121,7 @@ int64_t Program::run(const double* rows, int64_t steps, int phase, float* report
   if (stopped()) steps = 0;
   const Step step{buffers_.data(), reinterpret_cast<char* const*>(table_.data()),
                   queued_->row(),  scratch_.data(),
-                  store_->pool,    store_->device->queue()->stream()};
+                  *store_->pool,   store_->device->queue()->stream()};
   const int64_t taken = queued_->run(rows, steps, phase, reports, abort, done,
                                      [&](const double* row) { launch(row, phase, step); });
   bringOut();

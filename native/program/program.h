@@ -24,7 +24,7 @@ class Program {
   // run.
   void bind(size_t index, void* data) { bound_.at(index).data = static_cast<char*>(data); }
   size_t boundCount() const { return bound_.size(); }
-  int64_t boundBytes(size_t index) const { return spec_.buffers[bound_.at(index).id].type.bytes(); }
+  const TensorType& boundType(size_t index) const { return spec_.buffers[bound_.at(index).id].type; }
 
   // The status block ended the last run, and ends every other until its first word is cleared.
   bool stopped() const;

@@ -8,13 +8,14 @@
 
 #include "kernel.h"
 #include "memory.h"
+#include "shared_pool.h"
 
 namespace flatmin {
 
 class Store {
  public:
   Store(KernelTable kernels, std::unique_ptr<Device> device, int threads)
-      : kernels(kernels), device(std::move(device)), pool(threads) {}
+      : kernels(kernels), device(std::move(device)), pool(sharedPool(threads)) {}
 
   void declare(const std::string& key, const TensorType& type);
   Memory& at(const std::string& key);
@@ -23,7 +24,7 @@ class Store {
 
   const KernelTable kernels;
   const std::unique_ptr<Device> device;
-  ThreadPool pool;
+  const std::shared_ptr<ThreadPool> pool;
   // Set while a program runs: its buffers must not be touched then.
   std::atomic<bool> busy{false};
 

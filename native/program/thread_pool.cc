@@ -1,6 +1,7 @@
 #include "thread_pool.h"
 
 #include <algorithm>
+#include <system_error>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -23,8 +24,13 @@ constexpr uint64_t kLeft = kJob - 1;
 }  // namespace
 
 ThreadPool::ThreadPool(int threads) : shares_(static_cast<size_t>(std::max(threads, 1))) {
-  for (int thread = 1; thread < threads; ++thread)
-    workers_.emplace_back([this, thread] { work(thread); });
+  workers_.reserve(shares_.size());
+  try {
+    for (int thread = 1; thread < threads; ++thread)
+      workers_.emplace_back([this, thread] { work(thread); });
+  } catch (const std::system_error&) {
+    // The system starts no more: those that there are do the work.
+  }
 }
 
 ThreadPool::~ThreadPool() {
@@ -34,9 +40,24 @@ ThreadPool::~ThreadPool() {
 }
 
 void ThreadPool::run(int64_t tasks, Call call, void* body) {
-  std::lock_guard<std::mutex> use(use_);
-  call_.store(call, std::memory_order_relaxed);
-  body_.store(body, std::memory_order_relaxed);
+  // While the workers are at another program's job, this one goes on alone.
+  std::unique_lock<std::mutex> use(use_, std::try_to_lock);
+  int64_t first = 0;
+  for (; !use.owns_lock() && first < tasks; use.try_lock()) call(body, first++, 0);
+  if (first == tasks) return;
+  struct Rest {
+    Call call;
+    void* body;
+    int64_t first;
+  } rest{call, body, first};
+  tasks -= first;
+  call_.store(
+      [](void* of, int64_t task, int thread) {
+        const Rest& r = *static_cast<Rest*>(of);
+        r.call(r.body, r.first + task, thread);
+      },
+      std::memory_order_relaxed);
+  body_.store(&rest, std::memory_order_relaxed);
   tasks_.store(tasks, std::memory_order_relaxed);
   undone_.store(tasks, std::memory_order_relaxed);
   publish(tasks);

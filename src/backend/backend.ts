@@ -1,4 +1,5 @@
-import type { DType, ProgramSpec, TensorType } from '../graph/types.ts';
+import { allocate } from '../graph/memory.ts';
+import { BYTES, type DType, type ProgramSpec, type TensorType } from '../graph/types.ts';
 import type { Numbers } from '../ops/define.ts';
 
 export type BackendName = 'js' | 'cpu' | 'cuda' | 'cuda-emulated';
@@ -49,15 +50,8 @@ export interface Executable {
   run(rows: Float64Array, options?: RunOptions): Promise<RunResult>;
 }
 
-export function newNumbers(dtype: DType, length: number): Numbers {
-  switch (dtype) {
-    case 'f32':
-      return new Float32Array(length);
-    case 'bf16':
-      return new Uint16Array(length);
-    case 'i32':
-      return new Int32Array(length);
-    case 'u8':
-      return new Uint8Array(length);
-  }
-}
+const ARRAYS = { f32: Float32Array, bf16: Uint16Array, i32: Int32Array, u8: Uint8Array } as const;
+
+/** Elements of a dtype; `FLATMIN_MEMORY` where there is no room for them. */
+export const newNumbers = (dtype: DType, length: number): Numbers =>
+  allocate(length * BYTES[dtype], `${length} elements`, () => new ARRAYS[dtype](length));

@@ -1,5 +1,6 @@
 import { FlatminError } from '../errors.ts';
 import type { OpDef } from '../ops/define.ts';
+import { checkBytes } from './memory.ts';
 import { inPrecision, type Precision } from './precision.ts';
 import { type Attrs, type DType, type Shape, showType, sizeOf, type TensorType } from './types.ts';
 
@@ -118,6 +119,7 @@ export class Graph {
   #buffer(place: 'store' | 'bound', key: string, type: TensorType): Value {
     const known = this.#buffers.get(key);
     if (known === undefined) {
+      checkBytes(type);
       const value = new Value(this, type, { place, key });
       this.#buffers.set(key, value);
       return value;
@@ -219,6 +221,7 @@ export class Graph {
         inputs.map((v) => v.type),
         attrs,
       );
+      types.forEach(checkBytes);
     } catch (error) {
       if (!(error instanceof FlatminError) || layer === '') throw error;
       throw new FlatminError(error.code, `Layer "${layer}": ${error.message}`);

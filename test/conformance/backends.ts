@@ -9,7 +9,6 @@ import type { NativeExecutor } from '../../src/backend/native/handles.ts';
 import { NativeStore } from '../../src/backend/native/store.ts';
 import { buildAmxModel } from '../emulation/amx.ts';
 import { provideEmulation } from '../emulation/build.ts';
-import { cudaKernels } from './collect.ts';
 
 export interface Backend {
   readonly name: string;
@@ -19,8 +18,6 @@ export interface Backend {
   readonly open: (threads: number) => Store;
   /** Thread counts to try. */
   readonly threads: readonly number[];
-  /** Ops that it has; all when absent. */
-  readonly ops?: ReadonlySet<string>;
 }
 
 const js: Backend = {
@@ -63,7 +60,6 @@ export const cudaEmulated: Backend = {
   missing,
   open: () => openStore({ device: 'cuda-emulated' }),
   threads: [1],
-  ops: new Set(cudaKernels()),
 };
 
 export const backends: readonly Backend[] = [

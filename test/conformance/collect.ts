@@ -10,8 +10,7 @@ async function importAll<M>(folder: URL): Promise<M[]> {
 
 const OPS = new URL('../../src/ops/', import.meta.url);
 const CASES = new URL('./cases/', import.meta.url);
-const CPU_KERNELS = new URL('../../native/cpu/kernels.h', import.meta.url);
-const CUDA_KERNELS = new URL('../../native/cuda/kernels.h', import.meta.url);
+const NATIVE_OPS = new URL('../../native/ops/list.h', import.meta.url);
 
 export async function collectCases(): Promise<Case[]> {
   await importAll(OPS);
@@ -23,11 +22,6 @@ export async function collectCases(): Promise<Case[]> {
 export const executedOps = (): string[] =>
   opNames().filter((name) => findOp(name).alias === undefined);
 
-const listed = (file: URL): string[] =>
-  [...readFileSync(file, 'utf8').matchAll(/^ {2}KERNEL\((\w+)\)/gm)].map(([, name]) => name);
-
-/** Ops listed as having a C++ kernel. */
-export const cpuKernels = (): string[] => listed(CPU_KERNELS);
-
-/** Ops listed as having a CUDA kernel. */
-export const cudaKernels = (): string[] => listed(CUDA_KERNELS);
+/** Ops listed as having a C++ and a CUDA kernel. */
+export const nativeOps = (): string[] =>
+  [...readFileSync(NATIVE_OPS, 'utf8').matchAll(/^ {2}OP\((\w+)\)/gm)].map(([, name]) => name);

@@ -5,8 +5,8 @@
  */
 import { afterAll, describe, expect, it } from 'vitest';
 import { findOp, type Numbers, opNames } from '../../src/ops/define.ts';
-import { type Backend, backends } from './backends.ts';
-import { collectCases, cpuKernels, cudaKernels, executedOps } from './collect.ts';
+import { backends } from './backends.ts';
+import { collectCases, executedOps, nativeOps } from './collect.ts';
 import { checkAgainstDifferences, checkTangents } from './differences.ts';
 import {
   type Case,
@@ -51,9 +51,6 @@ function expectClose(got: Parameters<typeof compare>[0], want: Float64Array[], t
 
 const ops = [...new Set(cases.map((c) => c.op))];
 
-const isThere = ({ ops }: Backend, { spec }: Traced): boolean =>
-  ops === undefined || spec.instructions.every((instruction) => ops.has(instruction.op));
-
 const bytes = (results: readonly Numbers[]): Buffer =>
   Buffer.concat(results.map((y) => Buffer.from(y.buffer, y.byteOffset, y.byteLength)));
 
@@ -69,15 +66,10 @@ describe.each(ops)('%s', (op) => {
   });
 
   for (const backend of backends) {
-    const runs = checked.flatMap(({ case: c, programs }) => {
-      const there = programs.filter(({ traced }) => isThere(backend, traced));
-      return there.length === 0 ? [] : [{ case: c, programs: there }];
-    });
-    if (runs.length === 0) continue;
     describe.skipIf(backend.missing !== null)(
       backend.missing === null ? backend.name : `${backend.name}, skipped: ${backend.missing}`,
       () => {
-        it.each(runs)('$case.name', ({ programs }) => {
+        it.each(checked)('$case.name', ({ programs }) => {
           for (const { traced, want, tolerance } of programs) {
             const results = backend.threads.map((threads) => traced.run(backend.open(threads)));
             const worst = expectClose(results[0], want, tolerance);
@@ -120,13 +112,8 @@ describe('coverage', () => {
     expect(without).toEqual(['sampleNormal']);
   });
 
-  it('has a C++ kernel for every op', () => {
-    const kernels = new Set(cpuKernels());
-    expect(executedOps().filter((name) => !kernels.has(name))).toEqual([]);
-  });
-
-  it('has a CUDA kernel for every op', () => {
-    const kernels = new Set(cudaKernels());
+  it('has C++ and CUDA kernels for every op', () => {
+    const kernels = new Set(nativeOps());
     expect(executedOps().filter((name) => !kernels.has(name))).toEqual([]);
   });
 });

@@ -26,7 +26,12 @@ export async function buildAmxModel(): Promise<Emulation> {
   if (kernels === undefined)
     return { missing: 'no libraries of the native build: run "npx flatmin build"', path: '' };
   return buildAddon(
-    [...filesOf('program', '.cc'), join(native, 'cuda', 'no_cuda.cc'), TILES],
+    [
+      ...filesOf('ops', '.cc'),
+      ...filesOf('program', '.cc'),
+      join(native, 'cuda', 'no_cuda.cc'),
+      TILES,
+    ],
     (source) => [...flagsFor('plain', source), ...(source === TILES ? TILE_FLAGS : [])],
     [],
     kernels,

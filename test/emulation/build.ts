@@ -24,6 +24,7 @@ export const filesOf = (directory: string, ...kinds: readonly string[]): string[
 /** Everything but the addon itself: kernels, the executor and the emulation. */
 export const emulatedSources = (): string[] => [
   ...filesOf('cuda', '.cu'),
+  ...filesOf('ops', '.cc'),
   ...filesOf('program', '.cc').filter((path) => basename(path) !== 'isa.cc'),
   ...filesOf('emulation', '.cc'),
 ];
@@ -55,6 +56,30 @@ export const flagsFor = (variant: Variant, source: string): readonly string[] =>
 ];
 export const sourcesFor = (variant: Variant, sources: readonly string[]): string[] =>
   sources.filter((path) => variant === 'plain' || !path.endsWith('checks.cc'));
+
+/** The portable CPU kernels under the sanitizers of memory, in an addon without others. */
+export const buildSanitizedCpu = (): Promise<Emulation> =>
+  buildAddon(
+    [
+      ...filesOf('cpu', '.cc'),
+      ...filesOf('ops', '.cc'),
+      ...filesOf('program', '.cc'),
+      join(native, 'cuda', 'no_cuda.cc'),
+    ],
+    (source) => [
+      ...flagsFor('memory', source),
+      ...['-fno-math-errno', '-fno-trapping-math', '-DFLATMIN_PORTABLE_ALONE'],
+      '-DFLATMIN_ISA=portable',
+    ],
+    VARIANTS.memory.link,
+  );
+
+/** A sanitizer's library of the compiler; a name without a path when it has none. */
+export function libraryAt(name: string): string {
+  const { compiler } = findTools();
+  if (compiler === null) return name;
+  return spawnSync(compiler, [`-print-file-name=${name}`], { encoding: 'utf8' }).stdout.trim();
+}
 
 export interface Emulation {
   /** Why there is none; null when there is one. */
@@ -123,6 +148,7 @@ function nodeHeaders(): string[] | null {
   if (headers === null) return null;
   return [
     ...['-DNAPI_VERSION=9', '-DNODE_ADDON_API_CPP_EXCEPTIONS', `-DFLATMIN_VERSION="${version}"`],
+    '-DNODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS',
     ...['-isystem', join(headers, 'include', 'node')],
     ...['-isystem', join(root, 'node_modules', 'node-addon-api')],
   ];
@@ -139,7 +165,7 @@ export async function compileAll(
     folders
       .flatMap((directory) => filesOf(directory, '.h'))
       .map((path) => readFileSync(path, 'utf8'));
-  const shared = contentsOf('addon', 'cuda', 'formulas', 'program', 'emulation');
+  const shared = contentsOf('addon', 'cuda', 'formulas', 'ops', 'program', 'emulation');
   const ofCpu = contentsOf('cpu');
   const identity = spawnSync(compiler, ['--version'], { encoding: 'utf8' }).stdout;
   const work = sources.map((source) => {

@@ -5,7 +5,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { expect, it } from 'vitest';
-import { collectCases, cudaKernels } from '../conformance/collect.ts';
+import { collectCases, nativeOps } from '../conformance/collect.ts';
 import type { Case } from '../conformance/harness.ts';
 import { onCuda, shortList } from '../conformance/short.ts';
 
@@ -56,7 +56,7 @@ it('the table of CUDA kernels is true', async () => {
   const [emulated, short] = [opsOf(all), opsOf(shortList(all))];
   const card = onCard();
   const ran = (ops: ReadonlySet<string>, op: string, how: string) => (ops.has(op) ? how : 'no');
-  const rows = cudaKernels()
+  const rows = nativeOps()
     .sort()
     .map((op) => [
       op,

@@ -216,7 +216,7 @@ void testRuntime(bool bugs) {
 
     emulation::failNext(cudaErrorMemoryAllocation);
     const std::string memory = messageOf<OutOfMemory>([&] { store->declare("a", type); });
-    expect(contains(memory, "smaller batch, model or dataset; cudaErrorMemoryAllocation") &&
+    expect(contains(memory, "20 B were asked for, cudaErrorMemoryAllocation") &&
                contains(memory, "cudaMalloc(&data") && contains(memory, "at device.cu:"),
            "out of memory, with expression, file and line: " + memory);
     store->declare("a", type);

@@ -8,20 +8,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { prepare } from '../../scripts/gpu/prepare.mjs';
-import { findTools } from '../../scripts/tools.mjs';
-import { buildEmulation, VARIANTS } from './build.ts';
+import { buildEmulation, libraryAt, VARIANTS } from './build.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'flatmin-sanitized-'));
 const program = join(folder, 'check');
 beforeAll(() => prepare(program, { withNode: false }));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-/** Of the compiler; a name without a path when it has none. */
-function libraryAt(name: string): string {
-  const { compiler } = findTools();
-  if (compiler === null) return name;
-  return spawnSync(compiler, [`-print-file-name=${name}`], { encoding: 'utf8' }).stdout.trim();
-}
 
 const OPTIONS = {
   memory: { ASAN_OPTIONS: 'detect_leaks=0' },

@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
+import { allocate } from '../../graph/memory.ts';
 import { type BufferSpec, type ProgramSpec, sizeOf } from '../../graph/types.ts';
 import { findOp, type Kernel, type Numbers, type Operand } from '../../ops/define.ts';
 import { type Executable, newNumbers, type RunOptions, type RunResult } from '../backend.ts';
@@ -15,7 +16,8 @@ export class JsExecutable implements Executable {
   constructor(spec: ProgramSpec, store: JsStore) {
     this.#spec = spec;
     // Doubles need twice the room: every offset is doubled, so shared memory stays shared.
-    const arena = new ArrayBuffer(spec.arenaBytes * (store.float64 ? 2 : 1));
+    const bytes = spec.arenaBytes * (store.float64 ? 2 : 1);
+    const arena = allocate(bytes, "a program's temporaries", () => new ArrayBuffer(bytes));
     const operands = spec.buffers.map((buffer) => toOperand(buffer, store, arena));
     this.#bound = operands.filter((_, id) => spec.buffers[id].place.kind === 'bound');
     this.#reports = spec.reports.map((id) => operands[id]);
@@ -57,7 +59,7 @@ export class JsExecutable implements Executable {
     const spec = this.#spec;
     const width = spec.slots.length + spec.sections.length - 1;
     const steps = rows.length / width;
-    const reports = new Float32Array(steps * this.#reports.length);
+    const reports = newNumbers('f32', steps * this.#reports.length) as Float32Array;
     let done = 0;
     const stopped = () => (this.#status?.data[0] ?? 0) !== 0;
     return {

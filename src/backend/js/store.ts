@@ -1,4 +1,5 @@
 import { FlatminError } from '../../errors.ts';
+import { checkBytes } from '../../graph/memory.ts';
 import {
   type DType,
   type ProgramSpec,
@@ -33,6 +34,7 @@ export class JsStore implements Store {
   declare(key: string, type: TensorType): void {
     const known = this.#entries.get(key);
     if (known === undefined) {
+      checkBytes(type);
       this.#entries.set(key, { type, data: this.newNumbers(type.dtype, sizeOf(type.shape)) });
     } else if (known.type.dtype !== type.dtype || !sameShape(known.type.shape, type.shape)) {
       throw new FlatminError(

@@ -1,6 +1,6 @@
 import type { ProgramSpec } from '../../graph/types.ts';
 import type { Numbers } from '../../ops/define.ts';
-import type { Executable, RunOptions, RunResult } from '../backend.ts';
+import { type Executable, newNumbers, type RunOptions, type RunResult } from '../backend.ts';
 import { callNative, fromNative, type NativeProgramHandle } from './handles.ts';
 
 /** Milliseconds between two looks at a run's progress. */
@@ -20,7 +20,7 @@ export class NativeExecutable implements Executable {
   }
 
   runSync(rows: Float64Array, bindings: readonly Numbers[] = [], phase = -1): RunResult {
-    const reports = new Float32Array((rows.length / this.#rowWidth) * this.#reports);
+    const reports = this.#room(rows);
     const outcome = this.#outcome;
     callNative(() => this.#handle.runSync(rows, bindings, phase, reports, outcome));
     const [steps, stopped] = outcome;
@@ -36,17 +36,20 @@ export class NativeExecutable implements Executable {
     { signal, onProgress, bindings = [], phase = -1 }: RunOptions = {},
   ): Promise<RunResult> {
     if (signal?.aborted) return { steps: 0, reports: new Float32Array(0), stopped: false };
-    const promise = callNative(() => this.#handle.run(rows, bindings, phase));
+    const reports = this.#room(rows);
+    const taken = (steps: number) => reports.slice(0, steps * this.#reports);
+    const promise = callNative(() => this.#handle.run(rows, bindings, phase, reports));
     const abort = () => this.#handle.abort();
     signal?.addEventListener('abort', abort, { once: true });
     const timer =
       onProgress &&
       setInterval(() => {
-        const progress = this.#handle.progress();
-        if (progress !== undefined) onProgress(progress);
+        const steps = this.#handle.progress(reports);
+        if (steps !== undefined) onProgress({ steps, reports: taken(steps), stopped: false });
       }, POLL);
     try {
-      return await promise;
+      const { steps, stopped } = await promise;
+      return { steps, reports: taken(steps), stopped };
     } catch (error) {
       throw fromNative(error);
     } finally {
@@ -54,4 +57,8 @@ export class NativeExecutable implements Executable {
       signal?.removeEventListener('abort', abort);
     }
   }
+
+  /** For the reports of all steps. */
+  #room = (rows: Float64Array): Float32Array =>
+    newNumbers('f32', (rows.length / this.#rowWidth) * this.#reports) as Float32Array;
 }

@@ -11,9 +11,11 @@ export interface NativeExecutor {
 
 export interface NativeStoreHandle {
   readonly isa: string;
+  /** Threads that there are: fewer than asked for where the system starts no more. */
+  readonly threads: number;
   declare(key: string, type: TensorType): void;
   write(key: string, bytes: Uint8Array): void;
-  read(key: string): ArrayBuffer;
+  read(key: string, into: Uint8Array): void;
 }
 
 export interface NativeProgramHandle {
@@ -25,9 +27,15 @@ export interface NativeProgramHandle {
     reports: Float32Array,
     outcome: Int32Array,
   ): void;
-  /** `bindings` stand on SharedArrayBuffers. */
-  run(rows: Float64Array, bindings: readonly Numbers[], phase: number): Promise<RunResult>;
-  progress(): RunResult | undefined;
+  /** `bindings` stand on SharedArrayBuffers; `reports` are written when the run has ended. */
+  run(
+    rows: Float64Array,
+    bindings: readonly Numbers[],
+    phase: number,
+    reports: Float32Array,
+  ): Promise<Pick<RunResult, 'steps' | 'stopped'>>;
+  /** Steps done by the run in flight, after their reports were written. */
+  progress(reports: Float32Array): number | undefined;
   abort(): void;
 }
 

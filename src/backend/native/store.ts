@@ -1,4 +1,5 @@
 import { FlatminError } from '../../errors.ts';
+import { checkBytes } from '../../graph/memory.ts';
 import {
   type ProgramSpec,
   sameShape,
@@ -13,6 +14,18 @@ import { callNative, type NativeExecutor, type NativeStoreHandle } from './handl
 
 const asBytes = ({ buffer, byteOffset, byteLength }: Numbers): Uint8Array =>
   new Uint8Array(buffer, byteOffset, byteLength);
+
+let warned = false;
+
+/** Once a process: results do not depend on it, times do. */
+function warnOfThreads(there: number, wanted: number): void {
+  if (warned) return;
+  warned = true;
+  process.emitWarning(
+    `The system starts no more than ${there} of ${wanted} threads; the work is done by those. Help: raise its limit (ulimit -u, or the container's of pids), or ask for fewer (threads, FLATMIN_THREADS).`,
+    { code: 'FLATMIN_THREADS' },
+  );
+}
 
 export interface NativeOptions {
   readonly backend: Exclude<BackendName, 'js'>;
@@ -34,14 +47,16 @@ export class NativeStore implements Store {
   constructor(addon: NativeExecutor, { backend, where, threads }: NativeOptions) {
     this.#addon = addon;
     this.backend = backend;
-    this.threads = threads;
     this.#handle = callNative(() => new addon.Store(where, threads));
     this.isa = this.#handle.isa;
+    this.threads = this.#handle.threads;
+    if (this.threads < threads) warnOfThreads(this.threads, threads);
   }
 
   declare(key: string, type: TensorType): void {
     const known = this.#types.get(key);
     if (known === undefined) {
+      checkBytes(type);
       callNative(() => this.#handle.declare(key, type));
       this.#types.set(key, type);
     } else if (known.dtype !== type.dtype || !sameShape(known.shape, type.shape)) {
@@ -84,8 +99,10 @@ export class NativeStore implements Store {
   }
 
   read(key: string): Numbers {
-    const View = newNumbers(this.type(key).dtype, 0).constructor as Float32ArrayConstructor;
-    return new View(callNative(() => this.#handle.read(key)));
+    const { dtype, shape } = this.type(key);
+    const numbers = newNumbers(dtype, sizeOf(shape));
+    callNative(() => this.#handle.read(key, asBytes(numbers)));
+    return numbers;
   }
 
   load(spec: ProgramSpec): Executable {

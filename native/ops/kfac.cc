@@ -1,0 +1,137 @@
+// Factors of K-FAC, their inverses and eigenbases, and its small pieces.
+#include "ops/windows.h"
+
+namespace flatmin {
+namespace ops {
+
+namespace {
+
+constexpr int64_t kMostTensors = int64_t{1} << 30;
+
+// Status block, factor, update counter.
+const TensorType& factor(const Signature& s) {
+  s.status(0);
+  s.counter(2);
+  return s.input(1, f32({kAny}));
+}
+
+// One weight a row.
+void weights(const Signature& s, size_t i, const TensorType& rows) {
+  s.input(i, f32({rows.shape[0]}));
+  s.expect(rows.shape.size() <= 2, "weights for rows alone");
+}
+
+// A factor, packed or as the vector of its diagonal, beside a matrix [n, n] or a vector [n].
+void ofFactor(const Signature& s, size_t factorAt, size_t matrixAt) {
+  const std::vector<int64_t>& shape = s.input(matrixAt, DType::f32).shape;
+  s.expect(shape.size() == 1 || (shape.size() == 2 && shape[0] == shape[1]),
+           "a square matrix or its diagonal");
+  s.input(factorAt, f32({shape.size() == 1 ? shape[0] : packedSize(shape[0])}));
+}
+
+// Status block, failure counters, damping, then so many operands for each of the attribute
+// `tensors`, with `counters` counters for each tensor that there may be.
+size_t layers(const Signature& s, size_t width, int64_t counters) {
+  const size_t count = s.groups(3, width);
+  s.takes(3 + width * count, 0);
+  s.status(0);
+  s.input(2, DType::f32, 1);
+  const int64_t failures = s.input(1, i32({kAny})).shape[0];
+  for (const int64_t tensor : s.integers("tensors", count, 0, kMostTensors))
+    s.expect(counters * (tensor + 1) <= failures, "counters for every tensor");
+  s.slots({"stepSlot"});
+  return count;
+}
+
+}  // namespace
+
+void check_kfacInputFactor(const Signature& s) {
+  s.takes(4, 5, 0);
+  const int64_t dim = factor(s).shape[0];
+  const TensorType& x = s.input(3, DType::f32);
+  const int64_t bias = s.flag("bias");
+  const bool convolution = !s.list("kernel").empty();
+  s.expect(x.shape.size() == (convolution ? 4u : 2u), "rows, or images and a kernel");
+  int64_t inputs = x.shape[1];
+  if (convolution) {
+    const std::vector<int64_t> kernel = kernelOf(s);
+    const Windows w = windowsOf(s, x.shape[1], x.shape[2], x.shape[3], kernel[0], kernel[1]);
+    inputs = s.product({inputs, kernel[0], kernel[1]});
+    s.product({x.shape[0], inputs + 1, w.positions()});
+  }
+  s.product({inputs + bias, inputs + bias + 1});
+  s.expect(dim == packedSize(inputs + bias), "a factor of its inputs");
+  if (s.inputs() > 4) weights(s, 4, x);
+}
+void check_kfacTokenFactor(const Signature& s) {
+  s.takes(4, 5, 0);
+  factor(s);
+  const TensorType& tokens = s.input(3, i32({kAny}));
+  if (s.inputs() > 4) weights(s, 4, tokens);
+}
+void check_kfacGradFactor(const Signature& s) {
+  const size_t weighted = s.flag("weighted") ? 1 : 0;
+  s.takes(4 + weighted, SIZE_MAX, 0);
+  const int64_t dim = factor(s).shape[0];
+  const TensorType& dy = s.input(3 + weighted, DType::f32);
+  s.expect(dy.shape.size() >= 2, "gradients of rows or images");
+  for (size_t i = 4 + weighted; i < s.inputs(); ++i) s.input(i, dy);
+  s.product({dy.shape[1], dy.shape[1] + 1});
+  s.expect(dim == packedSize(dy.shape[1]), "a factor of its outputs");
+  if (weighted) weights(s, 3, dy);
+}
+
+void check_kfacInverses(const Signature& s) {
+  const size_t count = layers(s, 4, 2);
+  for (size_t i = 0; i < 2 * count; ++i) ofFactor(s, 3 + 2 * i, 4 + 2 * i);
+}
+void check_kfacEigen(const Signature& s) {
+  const size_t count = layers(s, 5, 1);
+  for (size_t l = 0; l < count; ++l) {
+    const size_t at = 3 + 5 * l;  // A, G, their bases, the scale
+    ofFactor(s, at, at + 2);
+    ofFactor(s, at + 1, at + 3);
+    s.expect(s.input(at + 3).shape.size() == 2, "a basis of G");
+    s.input(at + 4, f32({s.input(at + 3).shape[0], s.input(at + 2).shape[0]}));
+  }
+}
+
+void check_kfacJoin(const Signature& s) {
+  s.takes(2, 4, 1);
+  s.expect(s.inputs() != 3, "a weight, or a weight and a bias");
+  const bool bias = s.inputs() > 2;
+  const TensorType& weight = s.input(0, DType::f32);
+  s.input(1, weight);
+  s.expect(!weight.shape.empty(), "a weight of rows");
+  const int64_t out = weight.shape[0];
+  if (bias)
+    for (const size_t i : {2, 3}) s.input(i, f32({out}));
+  const int64_t width = s.output(0, f32({out, kAny})).shape[1];
+  s.expect(width >= bias && s.product({out, width - bias}) == weight.size(),
+           "as much room as there is weight");
+  s.number("weightDecay");
+}
+void check_kfacSplit(const Signature& s) {
+  s.takes(2, 2);
+  const std::vector<int64_t>& u = s.input(0, f32({kAny, kAny})).shape;
+  s.input(1, DType::f32, 1);
+  const TensorType& weight = s.output(0, DType::f32);
+  s.output(1, f32({u[0]}));
+  const int64_t inputs = u[0] == 0 ? 0 : weight.size() / u[0];
+  s.expect(inputs * u[0] == weight.size() && inputs <= u[1] && u[1] <= inputs + 1,
+           "a row of weights and at most a bias");
+}
+void check_kfacModel(const Signature& s) {
+  const size_t count = s.groups(4, 3);
+  s.takes(4 + 3 * count, 3);
+  for (size_t i = 0; i < 4; ++i) s.input(i, f32());
+  for (size_t i = 0; i < 3; ++i) s.output(i, f32());
+  for (size_t t = 0; t < count; ++t) {
+    const TensorType& v = s.input(4 + 3 * t, DType::f32);
+    for (size_t i = 1; i < 3; ++i) s.input(4 + 3 * t + i, v);
+  }
+  s.number("weightDecay");
+}
+
+}  // namespace ops
+}  // namespace flatmin
