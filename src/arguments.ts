@@ -36,6 +36,11 @@ export function checkBoolean(name: string, value: unknown): boolean {
   throw wrongArgument(name, 'true or false', value);
 }
 
+/** Throws unless `value` is text. */
+export function checkText(what: string, value: unknown): void {
+  if (typeof value !== 'string') throw wrongArgument(what, 'a string', value);
+}
+
 /** Throws unless `value` is an object of named things: no list, no typed array. */
 export function checkObject(what: string, value: unknown): asserts value is object {
   const holds = typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { show } from '../arguments.ts';
 import { FlatminError } from '../errors.ts';
 import { type Dataset, standardise } from './dataset.ts';
 import { requireFile } from './locate.ts';
@@ -31,7 +32,7 @@ export function loadCifar10(dir: string, split: Split): Dataset {
   if (!Object.hasOwn(CIFAR10_FILES, split)) {
     throw new FlatminError(
       'FLATMIN_ARGUMENT',
-      `split: expected 'train' or 'test', got ${JSON.stringify(split)}`,
+      `split: expected 'train' or 'test', got ${show(split)}`,
     );
   }
   const files = CIFAR10_FILES[split].map((name) => requireFile(dir, 'cifar10', name));

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { checkText } from '../arguments.ts';
 import { FlatminError } from '../errors.ts';
 
 /** Words with a tag each: `O`, or `B-` or `I-` before the type of an entity, by the scheme IOB2. */
@@ -14,6 +15,7 @@ export interface Sentence {
  * `FLATMIN_DATA` names file, line and column of what is not so.
  */
 export function readConll(file: string): Sentence[] {
+  checkText('The file of readConll', file);
   let bytes: Uint8Array;
   try {
     bytes = readFileSync(file);
@@ -32,6 +34,8 @@ export function readConll(file: string): Sentence[] {
 
 /** The same from text; `source` is what errors call it. */
 export function parseConll(text: string, source = 'the text'): Sentence[] {
+  checkText('The text of parseConll', text);
+  checkText('The source of parseConll', source);
   const sentences: Sentence[] = [];
   let words: string[] = [];
   let tags: string[] = [];

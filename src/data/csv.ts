@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { CsvError, parse } from 'csv-parse/sync';
+import { checkNames, checkText } from '../arguments.ts';
 import { FlatminError } from '../errors.ts';
 
 /** Rows of named columns as they stand in a file; null where a value is missing. */
@@ -27,6 +28,7 @@ export interface CsvOptions {
  * ends, and of names of columns that are empty or twice there.
  */
 export function readCsv(file: string, options: CsvOptions = {}): Table {
+  checkText('The file of readCsv', file);
   let text: string;
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file));
@@ -40,15 +42,17 @@ export function readCsv(file: string, options: CsvOptions = {}): Table {
 }
 
 /** The same from text; `source` is what errors call it. */
-export function parseCsv(
-  text: string,
-  {
-    source = 'the text',
-    columns,
-    missing = MISSING,
-    delimiter = ',',
-  }: CsvOptions & { source?: string } = {},
-): Table {
+export function parseCsv(text: string, options: CsvOptions & { source?: string } = {}): Table {
+  checkText('The text of parseCsv', text);
+  checkNames<CsvOptions & { source?: string }>('parseCsv', options, {
+    source: true,
+    columns: true,
+    missing: true,
+    delimiter: true,
+  });
+  const { source = 'the text', columns, missing = MISSING, delimiter = ',' } = options;
+  checkText('source', source);
+  checkText('delimiter', delimiter);
   const fail = (what: string) => new FlatminError('FLATMIN_DATA', `${source}${what}`);
   let records: readonly { record: string[]; info: { lines: number } }[];
   try {

@@ -1,3 +1,5 @@
+import { wrongArgument } from '../arguments.ts';
+
 /** Examples in memory: row i of `inputs` is example i. */
 interface Examples {
   name: string;
@@ -34,6 +36,10 @@ export type AnyDataset = Dataset | RegressionDataset;
 
 /** Bytes as (x / 255 − mean) / std, per channel. */
 export function standardise(mean: number[], std: number[]): Dataset['normalise'] {
+  for (const [name, list] of Object.entries({ mean, std })) {
+    if (Array.isArray(list) && list.length === mean.length && list.every(Number.isFinite)) continue;
+    throw wrongArgument(`${name} of standardise`, 'a list of numbers, one a channel', list);
+  }
   return {
     scale: std.map((s) => 1 / (255 * s)),
     shift: mean.map((m, c) => -m / std[c]),

@@ -1,3 +1,4 @@
+import { checkNames, show } from '../arguments.ts';
 import { FlatminError } from '../errors.ts';
 import { philoxBlock, STREAM, toUniform } from '../random/philox.ts';
 import { type Dataset, standardise } from './dataset.ts';
@@ -18,14 +19,21 @@ export interface DigitsOptions {
  * and affine map, drawn with a random pen and noise, framed and scaled as in MNIST.
  * Example i is a function of (seed, split, i) alone, so a larger set begins with the smaller one.
  */
-export function syntheticDigits({ count, size = 28, seed, split }: DigitsOptions): Dataset {
+export function syntheticDigits(options: DigitsOptions): Dataset {
+  checkNames<DigitsOptions>('syntheticDigits', options, {
+    count: true,
+    size: true,
+    seed: true,
+    split: true,
+  });
+  const { count, size = 28, seed, split } = options;
   requireInteger('count', count, 0, 2 ** 32);
   requireInteger('size', size, 12, 1024);
   requireInteger('seed', seed, 0, Number.MAX_SAFE_INTEGER);
   if (split !== 'train' && split !== 'test') {
     throw new FlatminError(
       'FLATMIN_ARGUMENT',
-      `split: expected 'train' or 'test', got ${JSON.stringify(split)}`,
+      `split: expected 'train' or 'test', got ${show(split)}`,
     );
   }
   const stream = STREAM.digits + (split === 'test' ? 1 : 0);
@@ -51,7 +59,7 @@ function requireInteger(name: string, value: number, min: number, max: number): 
   if (Number.isInteger(value) && value >= min && value <= max) return;
   throw new FlatminError(
     'FLATMIN_ARGUMENT',
-    `${name}: expected an integer of ${min} … ${max}, got ${value}`,
+    `${name}: expected an integer of ${min} … ${max}, got ${show(value)}`,
   );
 }
 

@@ -1,3 +1,4 @@
+import { wrongArgument } from '../arguments.ts';
 import { FlatminError } from '../errors.ts';
 import { beginsEntity } from './conll.ts';
 
@@ -23,6 +24,10 @@ export function spanF1(
   predicted: readonly (readonly string[])[],
   gold: readonly (readonly string[])[],
 ): SpanScore {
+  for (const [name, tags] of Object.entries({ predicted, gold })) {
+    if (isListOf(tags, (row) => isListOf(row, (tag) => typeof tag === 'string'))) continue;
+    throw wrongArgument(`${name} of spanF1`, 'a list of lists of tags', tags);
+  }
   const same =
     predicted.length === gold.length && predicted.every((p, i) => p.length === gold[i].length);
   if (!same) {
@@ -61,3 +66,6 @@ function spansOf(tags: readonly string[]): string[] {
   }
   return spans;
 }
+
+const isListOf = (list: unknown, holds: (item: unknown) => boolean): boolean =>
+  Array.isArray(list) && list.every(holds);

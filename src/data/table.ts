@@ -1,3 +1,4 @@
+import { checkNames, checkWhole } from '../arguments.ts';
 import { FlatminError } from '../errors.ts';
 import { permutation } from '../random/philox.ts';
 import type { Table } from './csv.ts';
@@ -154,8 +155,12 @@ export interface SplitOptions {
 /** Numbers of the rows of a random split: first test, then validation, then training rows of one permutation. */
 export function splitRows(
   count: number,
-  { seed, test = 0.2, validation = 0 }: SplitOptions,
+  options: SplitOptions,
 ): Record<'train' | 'validation' | 'test', Int32Array> {
+  checkWhole('count', count, 0);
+  checkNames<SplitOptions>('splitRows', options, { seed: true, test: true, validation: true });
+  const { seed, test = 0.2, validation = 0 } = options;
+  checkWhole('seed', seed, 0);
   const held = [test, validation].map((share) => Math.ceil(share * count - 1e-9));
   if (!held.every((rows) => rows >= 0) || !(held[0] + held[1] < count)) {
     throw new FlatminError(

@@ -1,3 +1,4 @@
+import { checkText } from '../arguments.ts';
 import { FlatminError } from '../errors.ts';
 
 /** Classes of words that a vocabulary does not hold, in the order of their numbers. */
@@ -10,6 +11,7 @@ export type WordShape = (typeof WORD_SHAPES)[number];
  * that begin small, `XX` two or more capitals alone, `Xx` others that begin with a capital, `other` all else.
  */
 export function wordShape(word: string): WordShape {
+  checkText('The word of wordShape', word);
   if (/^(https?:\/\/|www\.)./i.test(word)) return 'URL';
   if (/^[@#]./u.test(word)) return word[0] as '@' | '#';
   if (!/\p{L}/u.test(word)) return /\p{N}/u.test(word) ? '9' : 'other';

@@ -1,3 +1,4 @@
+import { checkWhole } from '../arguments.ts';
 import type { Numbers } from '../ops/define.ts';
 import { forEachWord, STREAM, toUniform } from '../random/philox.ts';
 
@@ -13,7 +14,7 @@ export const ones: Init = { kind: 'constant', value: 1 };
 /** U(±1/√fanIn), PyTorch's default for the weights and biases of linear and convolution layers. */
 export const fanInUniform = (fanIn: number): Init => ({
   kind: 'uniform',
-  bound: fanIn > 0 ? 1 / Math.sqrt(fanIn) : 0,
+  bound: checkWhole('fanIn', fanIn, 0) > 0 ? 1 / Math.sqrt(fanIn) : 0,
 });
 
 /** Fills the parameter number `index` of a model; a function of the seed alone. */

@@ -1,6 +1,8 @@
+import { checkObject, checkOneOf, wrongArgument } from '../arguments.ts';
 import { FlatminError } from '../errors.ts';
-import { Graph, type Value } from '../graph/graph.ts';
+import { Graph, Value } from '../graph/graph.ts';
 import type { Shape, TensorType } from '../graph/types.ts';
+import { expectDims } from '../ops/define.ts';
 import type { Init } from './init.ts';
 
 /** A function over traced values; parameters come from the scope. */
@@ -107,7 +109,7 @@ export class Scope {
   call(name: string, layer: Layer, x: Value): Value {
     const inner = new Scope(this.#graph, this.training, 0, this, name);
     const title = layer.label === undefined ? name : `${name}: ${layer.label}`;
-    return this.#graph.inLayer(title, () => layer(x, inner));
+    return this.#graph.inLayer(title, () => traced(`Layer "${title}"`, layer(x, inner)));
   }
 
   get params(): readonly ParameterSpec[] {
@@ -134,8 +136,25 @@ export interface Description {
 }
 
 export function describeModel(model: Layer, input: TensorType): Description {
+  if (typeof model !== 'function') throw wrongArgument('The model', 'a layer', model, MADE);
+  checkObject('The input of a model', input);
+  checkOneOf('The dtype of the input', input.dtype, ['f32', 'i32', 'u8']);
+  expectDims('the input', input.shape);
   const graph = new Graph();
   const scope = new Scope(graph, true);
-  const output = model(graph.stored('input', input), scope);
+  const output = traced('The model', model(graph.stored('input', input), scope));
   return { params: scope.params, buffers: scope.buffers, output: output.type };
+}
+
+const MADE = 'a layer is what linear(10) or relu() returns.';
+
+/** What a layer returned, if it is a traced value. */
+function traced(layer: string, y: unknown): Value {
+  if (y instanceof Value) return y;
+  throw wrongArgument(
+    `What ${layer.charAt(0).toLowerCase()}${layer.slice(1)} returns`,
+    'a traced value',
+    y,
+    MADE,
+  );
 }

@@ -1,17 +1,20 @@
+import { checkBoolean, checkNames, show } from '../arguments.ts';
 import { FlatminError } from '../errors.ts';
 import { sizeOf } from '../graph/types.ts';
 import { batchNorm as batchNormOp, normaliseBy, trackStatistics } from '../ops/batch_norm.ts';
+import { checkProbability } from '../ops/dropout.ts';
 import * as ops from '../ops/index.ts';
+import { pair } from '../ops/windows.ts';
 import { fanInUniform, ones, zeros } from './init.ts';
 import type { Layer } from './layer.ts';
 
 const named = (label: string, layer: Layer): Layer => Object.assign(layer, { label });
 
-function expectCount(layer: string, name: string, value: number): void {
-  if (!Number.isInteger(value) || value < 1) {
+function expectCount(layer: string, name: string, value: unknown): void {
+  if (!Number.isInteger(value) || (value as number) < 1) {
     throw new FlatminError(
       'FLATMIN_ARGUMENT',
-      `${layer} expects ${name} to be a whole number of at least 1, got ${value}`,
+      `${layer} expects ${name} to be a whole number of at least 1, got ${show(value)}`,
     );
   }
 }
@@ -26,7 +29,7 @@ function expectNumber(
   if (Number.isFinite(value) && fits) return;
   throw new FlatminError(
     'FLATMIN_ARGUMENT',
-    `${layer} expects ${name} to be a finite number ${range}, got ${value}`,
+    `${layer} expects ${name} to be a finite number ${range}, got ${show(value)}`,
   );
 }
 
@@ -36,8 +39,10 @@ export interface LinearOptions {
 }
 
 /** y = x Wᵀ + b over the last dimension. Weight [out, in] and bias [out] start from U(±1/√in). */
-export function linear(out: number, { bias = true }: LinearOptions = {}): Layer {
+export function linear(out: number, options: LinearOptions = {}): Layer {
   expectCount('linear', 'out', out);
+  checkNames<LinearOptions>('linear', options, { bias: true });
+  const bias = checkBoolean('bias of linear', options.bias ?? true);
   return named(`linear(${out})`, (x, scope) => {
     const features = x.shape[x.shape.length - 1] ?? 1;
     const init = fanInUniform(features);
@@ -58,10 +63,18 @@ export interface Conv2dOptions extends LinearOptions, ops.Conv2dOptions {}
 export function conv2d(
   out: number,
   kernel: number | readonly [number, number],
-  { bias = true, ...options }: Conv2dOptions = {},
+  given: Conv2dOptions = {},
 ): Layer {
   expectCount('conv2d', 'out', out);
-  const [kh, kw] = typeof kernel === 'number' ? [kernel, kernel] : kernel;
+  checkNames<Conv2dOptions>('conv2d', given, {
+    bias: true,
+    stride: true,
+    padding: true,
+    groups: true,
+  });
+  const { bias: biased = true, ...options } = given;
+  const bias = checkBoolean('bias of conv2d', biased);
+  const [kh, kw] = Array.isArray(kernel) ? kernel : [kernel, kernel];
   expectCount('conv2d', 'the kernel', kh);
   expectCount('conv2d', 'the kernel', kw);
   return named(`conv2d(${out}, ${kh}×${kw})`, (x, scope) => {
@@ -129,7 +142,9 @@ export interface BatchNormOptions {
  * `running_mean` (0) and `running_var` (1). Skipped steps and SAM's second pass leave them alone; with `accumulate`
  * every micro-batch is normalised by itself and moves them. A batch of one value a channel leaves `running_var` alone.
  */
-export function batchNorm({ eps = 1e-5, momentum = 0.1 }: BatchNormOptions = {}): Layer {
+export function batchNorm(options: BatchNormOptions = {}): Layer {
+  checkNames<BatchNormOptions>('batchNorm', options, { eps: true, momentum: true });
+  const { eps = 1e-5, momentum = 0.1 } = options;
   expectNumber('batchNorm', 'eps', eps, 'above 0', eps > 0);
   expectNumber('batchNorm', 'momentum', momentum, 'from 0 to 1', momentum >= 0 && momentum <= 1);
   return named('batchNorm()', (x, scope) => {
@@ -159,15 +174,30 @@ export const softmax = (): Layer => named('softmax()', (x) => ops.softmax(x));
 export const flatten = (): Layer => named('flatten()', (x) => ops.flatten(x));
 
 /** The largest element of each window of images [n, c, h, w]; the stride defaults to the kernel. */
-export const maxPool2d = (kernel: number, options: Omit<ops.PoolOptions, 'kernel'> = {}): Layer =>
-  named(`maxPool2d(${kernel})`, (x) => ops.maxPool2d(x, { kernel, ...options }));
+export const maxPool2d = (kernel: number, options: WindowOptions = {}): Layer =>
+  pool('maxPool2d', kernel, options, ops.maxPool2d);
 
 /** The mean of each window of images [n, c, h, w]; the stride defaults to the kernel. */
-export const avgPool2d = (kernel: number, options: Omit<ops.PoolOptions, 'kernel'> = {}): Layer =>
-  named(`avgPool2d(${kernel})`, (x) => ops.avgPool2d(x, { kernel, ...options }));
+export const avgPool2d = (kernel: number, options: WindowOptions = {}): Layer =>
+  pool('avgPool2d', kernel, options, ops.avgPool2d);
+
+type WindowOptions = Omit<ops.PoolOptions, 'kernel'>;
+
+function pool(
+  name: string,
+  kernel: number,
+  options: WindowOptions,
+  op: typeof ops.maxPool2d,
+): Layer {
+  checkNames<WindowOptions>(name, options, { stride: true, padding: true });
+  const [kh, kw] = pair(name, 'the kernel', kernel, 1);
+  return named(`${name}(${kh === kw ? kh : `${kh}×${kw}`})`, (x) => op(x, { kernel, ...options }));
+}
 
 /** Sets elements to 0 with probability p while training and scales the others by 1/(1 − p). */
-export const dropout = (p: number): Layer =>
-  named(`dropout(${p})`, (x, scope) =>
+export function dropout(p: number): Layer {
+  checkProbability(p);
+  return named(`dropout(${p})`, (x, scope) =>
     scope.training ? ops.dropout(x, { p, stream: scope.stream() }) : x,
   );
+}

@@ -1,6 +1,6 @@
 import type { Value } from '../graph/graph.ts';
 import { type Shape, sameShape, sizeOf } from '../graph/types.ts';
-import { defineOp, expectType, shapeError } from './define.ts';
+import { defineOp, expectType, graphOf, shapeError } from './define.ts';
 import { fill } from './fill.ts';
 import { sumTo } from './reduce.ts';
 import { neg, square } from './unary.ts';
@@ -55,7 +55,7 @@ function binary(
       };
     },
   });
-  return (a, b) => a.graph.add(op, [a, b], {})[0];
+  return (a, b) => graphOf(name, a, b).add(op, [a, b], {})[0];
 }
 
 function broadcastShapes(name: string, a: Shape, b: Shape): Shape {

@@ -1,3 +1,4 @@
+import { checkNames } from '../arguments.ts';
 import { FlatminError } from '../errors.ts';
 import type { Value } from '../graph/graph.ts';
 import { fractionBitsOf } from '../graph/precision.ts';
@@ -5,7 +6,15 @@ import { type Shape, showType } from '../graph/types.ts';
 import { gemm } from '../linalg/gemm.ts';
 import { fold, type Unfolding, unfold, unfolding, type Windows } from '../linalg/unfold.ts';
 import { broadcastTo, plus } from './binary.ts';
-import { defineOp, expectType, f32, type Numbers, type Operand, shapeError } from './define.ts';
+import {
+  defineOp,
+  expectType,
+  f32,
+  graphOf,
+  type Numbers,
+  type Operand,
+  shapeError,
+} from './define.ts';
 import { reshape } from './reshape.ts';
 import { type Pair, pair, windowsOf } from './windows.ts';
 
@@ -233,12 +242,10 @@ export interface Conv2dOptions {
  * Cross-correlation of images: x [n, c, h, w], weight [out, c / groups, kh, kw], bias [out]
  * → [n, out, ⌊(h + 2·padding − kh) / stride⌋ + 1, and so for the width].
  */
-export function conv2d(
-  x: Value,
-  weight: Value,
-  bias?: Value,
-  { stride = 1, padding = 0, groups = 1 }: Conv2dOptions = {},
-): Value {
+export function conv2d(x: Value, weight: Value, bias?: Value, options: Conv2dOptions = {}): Value {
+  graphOf('conv2d', x, weight, bias === undefined ? weight : bias);
+  checkNames<Conv2dOptions>('conv2d', options, { stride: true, padding: true, groups: true });
+  const { stride = 1, padding = 0, groups = 1 } = options;
   if (!Number.isInteger(groups) || groups < 1) {
     throw new FlatminError(
       'FLATMIN_ARGUMENT',

@@ -1,5 +1,6 @@
+import { show, wrongArgument } from '../arguments.ts';
 import { FlatminError } from '../errors.ts';
-import type { Node, Value } from '../graph/graph.ts';
+import { type Graph, type Node, Value } from '../graph/graph.ts';
 import {
   type Attrs,
   type DType,
@@ -100,6 +101,34 @@ export const opNames = (): string[] => [...registry.keys()].sort();
 export const f32 = (...shape: number[]): TensorType => ({ dtype: 'f32', shape });
 export const i32 = (...shape: number[]): TensorType => ({ dtype: 'i32', shape });
 export const u8 = (...shape: number[]): TensorType => ({ dtype: 'u8', shape });
+
+/** The graph that all operands are traced in; throws where one is no traced value, or of another graph. */
+export function graphOf(op: string, ...operands: readonly unknown[]): Graph {
+  const [first, ...others] = operands.map((operand) => {
+    if (operand instanceof Value) return operand.graph;
+    throw shapeError(
+      `${op} expects traced values, as layers and losses are given, got ${show(operand)}`,
+    );
+  });
+  if (others.some((graph) => graph !== first)) {
+    throw shapeError(`${op} expects values of one trace, got values of two`);
+  }
+  return first;
+}
+
+/** Throws unless the constants of an op are numbers; they need not be finite. */
+export function expectNumbers(op: string, constants: Readonly<Record<string, unknown>>): void {
+  for (const [name, value] of Object.entries(constants)) {
+    if (typeof value === 'number') continue;
+    throw wrongArgument(`${name} of ${op}`, 'a number', value);
+  }
+}
+
+/** Throws unless `shape` is a list of whole numbers of at least `least`. */
+export function expectDims(op: string, shape: unknown, least = 0): void {
+  if (Array.isArray(shape) && shape.every((d) => Number.isSafeInteger(d) && d >= least)) return;
+  throw wrongArgument(`The shape of ${op}`, 'a list of whole numbers', shape);
+}
 
 export function shapeError(message: string): FlatminError {
   return new FlatminError('FLATMIN_SHAPE', message);

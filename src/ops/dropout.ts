@@ -1,8 +1,9 @@
+import { checkNames, show } from '../arguments.ts';
 import { FlatminError } from '../errors.ts';
 import type { Value } from '../graph/graph.ts';
 import { sizeOf, type TensorType } from '../graph/types.ts';
 import { forEachWord, toUniform } from '../random/philox.ts';
-import { defineOp, expectType, u8 } from './define.ts';
+import { defineOp, expectNumbers, expectType, graphOf, u8 } from './define.ts';
 
 type Attrs = { p: number; stream: number; seedSlot: number; stepSlot: number };
 
@@ -67,11 +68,19 @@ export interface DropoutOptions {
  * x · mask / (1 − p), mask 1 where uniform(seed, stream, step, element) ≥ p and 0 elsewhere
  * (Srivastava et al. 2014). NaN and infinite elements that are dropped become NaN.
  */
-export function dropout(x: Value, { p, stream }: DropoutOptions): Value {
-  if (!(p >= 0 && p < 1)) {
-    throw new FlatminError('FLATMIN_ARGUMENT', `dropout expects 0 ≤ p < 1, got ${p}`);
-  }
+export function dropout(x: Value, options: DropoutOptions): Value {
+  graphOf('dropout', x);
+  checkNames<DropoutOptions>('dropout', options, { p: true, stream: true });
+  const { p, stream } = options;
+  checkProbability(p);
+  expectNumbers('dropout', { stream });
   if (p === 0) return x;
   const { seed, step } = x.graph;
   return x.graph.add(dropoutOp, [x], { p, stream, seedSlot: seed.index, stepSlot: step.index })[0];
+}
+
+/** Throws unless `p` can be that of an element that is dropped. */
+export function checkProbability(p: unknown): void {
+  if (typeof p === 'number' && p >= 0 && p < 1) return;
+  throw new FlatminError('FLATMIN_ARGUMENT', `dropout expects 0 ≤ p < 1, got ${show(p)}`);
 }

@@ -1,5 +1,5 @@
 import type { Value } from '../graph/graph.ts';
-import { defineOp, expectType, f32 } from './define.ts';
+import { defineOp, expectType, f32, graphOf } from './define.ts';
 import { scatterAdd } from './gather.ts';
 
 const embeddingOp = defineOp({
@@ -50,4 +50,4 @@ const embeddingOp = defineOp({
  * 0 … vocabulary − 1 a row of NaN.
  */
 export const embedding = (table: Value, tokens: Value): Value =>
-  table.graph.add(embeddingOp, [table, tokens], {})[0];
+  graphOf('embedding', table, tokens).add(embeddingOp, [table, tokens], {})[0];

@@ -1,6 +1,7 @@
+import { wrongArgument } from '../arguments.ts';
 import type { Graph, Value } from '../graph/graph.ts';
 import type { Shape } from '../graph/types.ts';
-import { defineOp } from './define.ts';
+import { defineOp, expectDims, expectNumbers } from './define.ts';
 
 const fillOp = defineOp<{ shape: readonly number[]; value: number }>({
   name: 'fill',
@@ -13,5 +14,11 @@ const fillOp = defineOp<{ shape: readonly number[]; value: number }>({
 });
 
 /** A tensor of equal elements. */
-export const fill = (graph: Graph, shape: Shape, value: number): Value =>
-  graph.add(fillOp, [], { shape, value })[0];
+export function fill(graph: Graph, shape: Shape, value: number): Value {
+  if (typeof graph?.add !== 'function') {
+    throw wrongArgument('The graph of fill', 'that of a traced value, x.graph', graph);
+  }
+  expectDims('fill', shape);
+  expectNumbers('fill', { value });
+  return graph.add(fillOp, [], { shape, value })[0];
+}

@@ -1,6 +1,7 @@
+import { checkNames, wrongArgument } from '../arguments.ts';
 import type { Slot, Value } from '../graph/graph.ts';
 import { type Shape, showType, sizeOf, type TensorType } from '../graph/types.ts';
-import { defineOp, expectType, type Operand, shapeError } from './define.ts';
+import { defineOp, expectType, graphOf, type Operand, shapeError } from './define.ts';
 
 const rowsType = (op: string, table: TensorType, rows: Shape): TensorType => {
   if (table.shape.length === 0) throw shapeError(`${op} expects rows, got ${showType(table)}`);
@@ -64,7 +65,7 @@ export const scatterAdd = (dy: Value, indices: Value, shape: Shape): Value =>
  * An index outside 0 … n − 1 gives a row of NaN (0 for integers).
  */
 export const gather = (table: Value, indices: Value): Value =>
-  table.graph.add(gatherOp, [table, indices], {})[0];
+  graphOf('gather', table, indices).add(gatherOp, [table, indices], {})[0];
 
 const batchRowsOp = defineOp<{ rows: number; offsetSlot: number }>({
   name: 'batchRows',
@@ -111,7 +112,19 @@ const normaliseOp = defineOp<{ scale: readonly number[]; shift: readonly number[
 });
 
 /** x · scale[c] + shift[c] as f32: x u8 or f32 [n, c, …], one pair for all or one a channel. */
-export const normalise = (
-  x: Value,
-  { scale, shift }: { scale: readonly number[]; shift: readonly number[] },
-): Value => x.graph.add(normaliseOp, [x], { scale, shift })[0];
+export function normalise(x: Value, affine: Affine): Value {
+  const graph = graphOf('normalise', x);
+  checkNames<Affine>('normalise', affine, { scale: true, shift: true });
+  const { scale, shift } = affine;
+  for (const [name, list] of Object.entries({ scale, shift })) {
+    if (Array.isArray(list) && list.every((v) => typeof v === 'number')) continue;
+    throw wrongArgument(`${name} of normalise`, 'a list of numbers', list);
+  }
+  return graph.add(normaliseOp, [x], { scale, shift })[0];
+}
+
+/** For all channels one number each, or one for each. */
+interface Affine {
+  readonly scale: readonly number[];
+  readonly shift: readonly number[];
+}

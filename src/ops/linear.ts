@@ -1,9 +1,10 @@
+import { checkNames } from '../arguments.ts';
 import type { Value } from '../graph/graph.ts';
 import { fractionBitsOf } from '../graph/precision.ts';
 import { showType } from '../graph/types.ts';
 import { gemm } from '../linalg/gemm.ts';
 import { broadcastTo, plus } from './binary.ts';
-import { defineOp, expectType, type Operand, shapeError } from './define.ts';
+import { defineOp, expectType, graphOf, type Operand, shapeError } from './define.ts';
 import { sum } from './reduce.ts';
 import { reshape } from './reshape.ts';
 
@@ -57,13 +58,16 @@ const matmulOp = defineOp<{ transA: number; transB: number }>({
 });
 
 /** op(a) · op(b) of two matrices, op an optional transpose. */
-export function matmul(
-  a: Value,
-  b: Value,
-  options: { transA?: boolean; transB?: boolean } = {},
-): Value {
+export function matmul(a: Value, b: Value, options: MatmulOptions = {}): Value {
+  const graph = graphOf('matmul', a, b);
+  checkNames<MatmulOptions>('matmul', options, { transA: true, transB: true });
   const attrs = { transA: options.transA ? 1 : 0, transB: options.transB ? 1 : 0 };
-  return a.graph.add(matmulOp, [a, b], attrs)[0];
+  return graph.add(matmulOp, [a, b], attrs)[0];
+}
+
+interface MatmulOptions {
+  readonly transA?: boolean;
+  readonly transB?: boolean;
 }
 
 const linearOp = defineOp({
@@ -106,6 +110,7 @@ const linearOp = defineOp({
 
 /** y = x wᵀ + b over the last dimension: x […, in], w [out, in], b [out] → […, out]. */
 export function linear(x: Value, w: Value, b?: Value): Value {
+  graphOf('linear', x, w, b === undefined ? w : b);
   const lead = x.shape.slice(0, -1);
   const rows = x.shape.length === 2 ? x : reshape(x, [-1, x.shape[x.shape.length - 1] ?? 1]);
   const y = x.graph.add(linearOp, b === undefined ? [rows, w] : [rows, w, b], {})[0];

@@ -1,7 +1,8 @@
+import { checkNames } from '../arguments.ts';
 import type { Value } from '../graph/graph.ts';
 import type { Shape, TensorType } from '../graph/types.ts';
 import { plus } from './binary.ts';
-import { defineOp, expectType, f32, type Numbers, type Operand } from './define.ts';
+import { defineOp, expectType, f32, graphOf, type Numbers, type Operand } from './define.ts';
 import { linear, matmul } from './linear.ts';
 import { reshape } from './reshape.ts';
 import { previousSteps } from './sequence.ts';
@@ -210,7 +211,10 @@ export interface LstmWeights {
  * (i, f, g, o) = (σ, σ, tanh, σ)(W_in x_t + W_rec h_{t−1} + b), c_t = f ⊙ c_{t−1} + i ⊙ g, h_t = o ⊙ tanh c_t.
  * With `lengths` i32 [batch] a row ends after so many steps and its outputs past them are 0.
  */
-export function lstm(x: Value, { input, recurrent, bias }: LstmWeights, lengths?: Value): Value {
+export function lstm(x: Value, weights: LstmWeights, lengths?: Value): Value {
+  checkNames<LstmWeights>('lstm', weights, { input: true, recurrent: true, bias: true });
+  const { input, recurrent, bias } = weights;
+  graphOf('lstm', x, input, recurrent, bias, lengths === undefined ? x : lengths);
   const ends = lengths === undefined ? [] : [lengths];
   return x.graph.add(lstmOp, [linear(x, input, bias), recurrent, ...ends], {})[0];
 }

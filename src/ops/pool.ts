@@ -1,7 +1,8 @@
+import { checkNames } from '../arguments.ts';
 import type { Value } from '../graph/graph.ts';
 import { type Shape, sizeOf, type TensorType } from '../graph/types.ts';
 import type { Windows } from '../linalg/unfold.ts';
-import { defineOp, expectType, f32, i32, type Numbers, shapeError } from './define.ts';
+import { defineOp, expectType, f32, graphOf, i32, type Numbers, shapeError } from './define.ts';
 import { reshape } from './reshape.ts';
 import { takeAlongAxis } from './take_along_axis.ts';
 import { relu } from './unary.ts';
@@ -171,7 +172,9 @@ export interface PoolOptions {
   readonly padding?: Pair;
 }
 
-function geometry(name: string, { kernel, stride = kernel, padding = 0 }: PoolOptions): Geometry {
+function geometry(name: string, options: PoolOptions): Geometry {
+  checkNames<PoolOptions>(name, options, { kernel: true, stride: true, padding: true });
+  const { kernel, stride = kernel, padding = 0 } = options;
   const size = pair(name, 'kernel', kernel, 1);
   const border = pair(name, 'padding', padding, 0);
   if (border.some((p, i) => 2 * p > size[i])) {
@@ -187,6 +190,7 @@ function geometry(name: string, { kernel, stride = kernel, padding = 0 }: PoolOp
  * of equals, which also takes the gradient.
  */
 export const maxPool2d = (x: Value, options: PoolOptions): Value => {
+  graphOf('maxPool2d', x);
   // relu(max) = max(relu), on a window's worth fewer elements.
   if (x.node?.op.name === 'relu') return relu(maxPool2d(x.node.inputs[0], options));
   return x.graph.add(maxPool2dOp, [x], geometry('maxPool2d', options))[0];
@@ -197,4 +201,4 @@ export const maxPool2d = (x: Value, options: PoolOptions): Value => {
  * kh·kw (`count_include_pad=True`, the default of PyTorch).
  */
 export const avgPool2d = (x: Value, options: PoolOptions): Value =>
-  x.graph.add(avgPool2dOp, [x], geometry('avgPool2d', options))[0];
+  graphOf('avgPool2d', x).add(avgPool2dOp, [x], geometry('avgPool2d', options))[0];

@@ -1,6 +1,7 @@
+import { checkNames, wrongArgument } from '../arguments.ts';
 import type { Value } from '../graph/graph.ts';
 import { type Shape, sameShape, sizeOf } from '../graph/types.ts';
-import { defineOp, expectType, shapeError } from './define.ts';
+import { defineOp, expectType, graphOf, shapeError } from './define.ts';
 import { reshape } from './reshape.ts';
 import { takeAlongAxis } from './take_along_axis.ts';
 import { affine } from './unary.ts';
@@ -124,6 +125,16 @@ function reduce(
   axes: readonly number[] | undefined,
   options: ReduceOptions,
 ): Value {
+  graphOf(name, x);
+  checkNames<ReduceOptions>(name, options, { keepDims: true });
+  if (axes !== undefined && !Array.isArray(axes)) {
+    throw wrongArgument(
+      `The axes of ${name}`,
+      'a list of whole numbers',
+      axes,
+      `ops.${name}(x, [0]).`,
+    );
+  }
   const rank = x.shape.length;
   const set = new Set(
     (axes ?? x.shape.map((_, d) => d)).map((axis) => {

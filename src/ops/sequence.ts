@@ -1,5 +1,5 @@
 import type { Value } from '../graph/graph.ts';
-import { defineOp, expectType, f32, i32 } from './define.ts';
+import { defineOp, expectType, f32, graphOf, i32 } from './define.ts';
 
 const lengthsOp = defineOp({
   name: 'lengths',
@@ -20,7 +20,8 @@ const lengthsOp = defineOp({
 });
 
 /** Steps of each row before its padding: tokens i32 [batch, steps], −1 from a row's end on → i32 [batch]. */
-export const lengths = (tokens: Value): Value => tokens.graph.add(lengthsOp, [tokens], {})[0];
+export const lengths = (tokens: Value): Value =>
+  graphOf('lengths', tokens).add(lengthsOp, [tokens], {})[0];
 
 const rowWeightsOp = defineOp({
   name: 'rowWeights',

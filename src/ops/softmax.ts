@@ -1,7 +1,14 @@
 import type { Value } from '../graph/graph.ts';
 import { showType } from '../graph/types.ts';
 import { mul } from './binary.ts';
-import { defineOp, expectSameShape, expectType, type Numbers, shapeError } from './define.ts';
+import {
+  defineOp,
+  expectSameShape,
+  expectType,
+  graphOf,
+  type Numbers,
+  shapeError,
+} from './define.ts';
 import { fill } from './fill.ts';
 import { sum } from './reduce.ts';
 import { reshape } from './reshape.ts';
@@ -66,7 +73,7 @@ const softmaxGradOp = defineOp({
 const softmaxGrad = (y: Value, d: Value): Value => y.graph.add(softmaxGradOp, [y, d], {})[0];
 
 /** e^x / Σ e^x over the last dimension. */
-export const softmax = (x: Value): Value => x.graph.add(softmaxOp, [x], {})[0];
+export const softmax = (x: Value): Value => graphOf('softmax', x).add(softmaxOp, [x], {})[0];
 
 const crossEntropyOp = defineOp({
   name: 'crossEntropy',
@@ -152,7 +159,7 @@ const flat = (x: Value): Value => (x.shape.length === 1 ? x : reshape(x, [-1]));
  * A label outside 0 … classes − 1 makes the loss NaN.
  */
 export const crossEntropy = (logits: Value, labels: Value, weights?: Value): Value =>
-  logits.graph.add(
+  graphOf('crossEntropy', logits, labels, weights === undefined ? labels : weights).add(
     crossEntropyOp,
     [rowsOf(logits), flat(labels), ...(weights === undefined ? [] : [weights])],
     {},
@@ -182,4 +189,8 @@ const countCorrectOp = defineOp({
 
 /** Number of rows of logits […, classes] whose largest (the first of equals) is the label's, of […]. */
 export const countCorrect = (logits: Value, labels: Value): Value =>
-  logits.graph.add(countCorrectOp, [rowsOf(logits), flat(labels)], {})[0];
+  graphOf('countCorrect', logits, labels).add(
+    countCorrectOp,
+    [rowsOf(logits), flat(labels)],
+    {},
+  )[0];

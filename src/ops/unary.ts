@@ -1,6 +1,6 @@
 import type { Value } from '../graph/graph.ts';
 import { div, mul } from './binary.ts';
-import { defineOp, expectSameShape, expectType } from './define.ts';
+import { defineOp, expectNumbers, expectSameShape, expectType, graphOf } from './define.ts';
 
 /** An elementwise function with its gradient as traced ops of x, y = f(x) and dy. */
 function unary(
@@ -25,7 +25,7 @@ function unary(
         for (let i = 0; i < y.size; i++) y.data[i] = f(x.data[i]);
       },
   });
-  return (x) => x.graph.add(op, [x], {})[0];
+  return (x) => graphOf(name, x).add(op, [x], {})[0];
 }
 
 /** dx from y and dy, where f′ is simplest in terms of y. */
@@ -97,7 +97,10 @@ const affineOp = defineOp<{ scale: number; shift: number }>({
 });
 
 /** scale · x + shift with constants. */
-export const affine = (x: Value, scale: number, shift = 0): Value =>
-  x.graph.add(affineOp, [x], { scale, shift })[0];
+export function affine(x: Value, scale: number, shift = 0): Value {
+  const graph = graphOf('affine', x);
+  expectNumbers('affine', { scale, shift });
+  return graph.add(affineOp, [x], { scale, shift })[0];
+}
 
 export const neg = (x: Value): Value => affine(x, -1);

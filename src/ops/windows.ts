@@ -1,3 +1,4 @@
+import { show } from '../arguments.ts';
 import { FlatminError } from '../errors.ts';
 import type { Windows } from '../linalg/unfold.ts';
 import { shapeError } from './define.ts';
@@ -6,11 +7,11 @@ import { shapeError } from './define.ts';
 export type Pair = number | readonly [number, number];
 
 export function pair(op: string, name: string, value: Pair, least: number): [number, number] {
-  const both: readonly number[] = typeof value === 'number' ? [value, value] : value;
+  const both = (Array.isArray(value) ? value : [value, value]) as readonly number[];
   if (both.length !== 2 || both.some((v) => !Number.isInteger(v) || v < least)) {
     throw new FlatminError(
       'FLATMIN_ARGUMENT',
-      `${op} expects ${name} to be a whole number from ${least} on, or two of them [vertical, horizontal], got ${JSON.stringify(value)}`,
+      `${op} expects ${name} to be a whole number from ${least} on, or two of them [vertical, horizontal], got ${show(value)}`,
     );
   }
   return [both[0], both[1]];

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { checkText } from '../arguments.ts';
 import { FlatminError } from '../errors.ts';
 import type { Value } from '../graph/graph.ts';
 import { storedShape } from '../linalg/packed.ts';
@@ -84,6 +85,7 @@ export class BoundKfac extends BoundOptimizer {
    * Fisher is then that of the labels behind these gradients. Parameters of layers never shown step by SGD.
    */
   observe(layer: string, given: LayerBatch): void {
+    checkText('The layer of observe', layer);
     const weight = this.params[`${layer}.weight`];
     if (weight?.shape.length !== 2 && weight?.shape.length !== 4) {
       throw new FlatminError(

@@ -1,4 +1,4 @@
-import { checkNames, wrongArgument } from '../arguments.ts';
+import { checkNames, checkObject, wrongArgument } from '../arguments.ts';
 import { sameShape } from '../graph/types.ts';
 import { type AdamwOptions, adamw } from './adamw.ts';
 import type { Params } from './arrays.ts';
@@ -31,12 +31,12 @@ export function hiddenMatrix(
 ): boolean {
   if (
     !Array.isArray(all) ||
-    !all.every((p) => typeof p?.name === 'string' && Array.isArray(p.shape))
+    ![parameter, ...all].every((p) => typeof p?.name === 'string' && Array.isArray(p.shape))
   ) {
     throw wrongArgument(
-      'The third argument of hiddenMatrix',
-      'the list of all { name, shape }',
-      all,
+      'What hiddenMatrix takes',
+      'a { name, shape }, its index and the list of all',
+      [parameter, index, all],
       'call it as all.filter(hiddenMatrix).',
     );
   }
@@ -95,6 +95,7 @@ export function muonWithAdamW(
   second?: MuonWithAdamWOptions & BindOptions,
 ): Optimizer | BoundOptimizer {
   if (second === undefined) return groups(split(first as MuonWithAdamWOptions));
+  checkObject('The options of muonWithAdamW', second);
   const { device, threads, seed, onNonFinite, ...options } = second;
   const bind = { device, threads, seed, onNonFinite };
   return groups(first as Params, split(options), bind);

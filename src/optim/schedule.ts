@@ -1,4 +1,5 @@
 import { inspect } from 'node:util';
+import { checkNames, show } from '../arguments.ts';
 import { FlatminError } from '../errors.ts';
 
 /**
@@ -39,6 +40,8 @@ export interface Period {
   steps?: number;
 }
 
+const PERIOD = { epochs: true, steps: true } as const;
+
 /** What a schedule counts in: `done` are the epochs or steps already taken, from 0. */
 interface Clock {
   readonly length: number;
@@ -63,7 +66,7 @@ function checkNumbers(name: string, values: Record<string, number>, least = 0): 
     if (Number.isFinite(value) && value >= least) continue;
     throw new FlatminError(
       'FLATMIN_ARGUMENT',
-      `${name} expects ${option} to be a finite number of at least ${least}, got ${value}`,
+      `${name} expects ${option} to be a finite number of at least ${least}, got ${show(value)}`,
     );
   }
 }
@@ -85,7 +88,9 @@ const anneal = (max: number, min: number, share: number): number =>
 /**
  * Cosine annealing: ηⱼ = min + ½(max − min)(1 + cos(πj/J)), j the epochs or steps already done (0 … J − 1).
  */
-export function cosine(max: number, { min = 0, ...period }: CosineOptions = {}): Schedule {
+export function cosine(max: number, options: CosineOptions = {}): Schedule {
+  checkNames<CosineOptions>('cosine', options, { ...PERIOD, min: true });
+  const { min = 0, ...period } = options;
   const { length, done } = clock('cosine', period);
   checkNumbers('cosine', { max, min });
   return schedule((at) => anneal(max, min, Math.min(done(at), length) / length), {
@@ -105,10 +110,9 @@ export interface WarmRestartsOptions extends CosineOptions {
  * Warm restarts (SGDR, Loshchilov & Hutter 2017): cosine annealing from `max` to `min` again and again. The first
  * cycle has the length given, each other `factor` times that of the one before.
  */
-export function warmRestarts(
-  max: number,
-  { min = 0, factor = 1, ...period }: WarmRestartsOptions = {},
-): Schedule {
+export function warmRestarts(max: number, options: WarmRestartsOptions = {}): Schedule {
+  checkNames<WarmRestartsOptions>('warmRestarts', options, { ...PERIOD, min: true, factor: true });
+  const { min = 0, factor = 1, ...period } = options;
   const { length, done } = clock('warmRestarts', period);
   checkNumbers('warmRestarts', { max, min });
   checkNumbers('warmRestarts', { factor }, 1);
@@ -139,10 +143,9 @@ export interface StepDecayOptions extends Period {
 }
 
 /** Step decay: ηⱼ = start · factor^⌊j/J⌋, a drop every J epochs or steps. */
-export function stepDecay(
-  start: number,
-  { factor = 0.1, ...period }: StepDecayOptions = {},
-): Schedule {
+export function stepDecay(start: number, options: StepDecayOptions = {}): Schedule {
+  checkNames<StepDecayOptions>('stepDecay', options, { ...PERIOD, factor: true });
+  const { factor = 0.1, ...period } = options;
   const { length, done } = clock('stepDecay', period);
   checkNumbers('stepDecay', { start, factor });
   const drops = (at: Progress) => Math.floor(Math.min(done(at) / length, Number.MAX_VALUE));
@@ -159,8 +162,9 @@ export function stepDecay(
  * rate then runs from its beginning where it counts in the same unit; in the other its count goes on meanwhile.
  */
 export function warmup(rate: Rate, period: Period): Schedule {
+  checkNames<Period>('warmup', period, PERIOD);
   const { length, done } = clock('warmup', period);
-  if (typeof rate === 'number') checkNumbers('warmup', { rate });
+  if (typeof rate !== 'function') checkNumbers('warmup', { rate });
   return schedule(
     (at) => {
       const inSteps = period.epochs === undefined;

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { show } from '../arguments.ts';
+import { checkObject, show } from '../arguments.ts';
 import { FlatminError } from '../errors.ts';
 import type { Params } from './arrays.ts';
 import { type BindOptions, BoundOptimizer } from './bound.ts';
@@ -41,6 +41,7 @@ export function defineWrapper<S extends z.ZodType<object>>(
   };
   const wrapper = (first: Optimizer | Params, second?: unknown, third: object = {}) => {
     if (isOptimizer(first)) return over(first, second);
+    checkObject(`The options of ${name}`, third);
     const { device, threads, seed, onNonFinite, ...options } = third as BindOptions;
     const made = over(second, options);
     const bind = { device, threads, seed, onNonFinite };

@@ -1,3 +1,4 @@
+import { isInt32Array } from '../arguments.ts';
 import { FlatminError } from '../errors.ts';
 import { type Age, FROM_THE_START } from '../graph/graph.ts';
 import { sameShape } from '../graph/types.ts';
@@ -38,7 +39,7 @@ export function splitState(
     const { data, shape } = tensors[key] ?? {};
     delete tensors[key];
     const fits = Array.isArray(shape) && sameShape(shape, [length]) && data?.length === length;
-    if (fits && data instanceof Int32Array && (key !== EPOCH || data[0] >= 0)) return data;
+    if (fits && isInt32Array(data) && (key !== EPOCH || data[0] >= 0)) return data;
     throw new FlatminError(
       'FLATMIN_CHECKPOINT',
       `The state does not fit: "${key}" must be an Int32Array of shape [${length}], counts of steps or epochs`,

@@ -1,10 +1,13 @@
+import { checkBoolean, checkNames, checkWhole, wrongArgument } from '../arguments.ts';
 import { FlatminError } from '../errors.ts';
 import type { Layer } from '../nn/layer.ts';
+import { checkForm, checkParts } from './check-form.ts';
 import { type EpochMetrics, loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
 import { TrainedModel } from './model.ts';
 import {
   type Position,
   type StepReport,
+  TRAINING_OPTIONS,
   Training,
   type TrainingData,
   type TrainingOptions,
@@ -42,13 +45,9 @@ export interface Fitted {
  * rejects with it.
  */
 export async function fit(model: Layer, data: TrainingData, options: FitOptions): Promise<Fitted> {
+  checkOptions(options);
+  checkForm(data);
   const { epochs, signal, checkpoint } = options;
-  if (!Number.isInteger(epochs) || epochs < 0) {
-    throw new FlatminError(
-      'FLATMIN_ARGUMENT',
-      `epochs must be a whole number of at least 0, got ${epochs}`,
-    );
-  }
   const training = new Training(model, data, options);
   const history: EpochMetrics[] =
     options.resume && checkpoint !== undefined ? loadCheckpoint(checkpoint, training) : [];
@@ -81,4 +80,31 @@ export async function fit(model: Layer, data: TrainingData, options: FitOptions)
     await options.onEpoch?.(metrics);
   }
   return { model: new TrainedModel(training), history };
+}
+
+function checkOptions(options: FitOptions): void {
+  checkNames<FitOptions>('fit', options, {
+    ...TRAINING_OPTIONS,
+    epochs: true,
+    onStart: true,
+    onStep: true,
+    onEpoch: true,
+    signal: true,
+    checkpoint: true,
+    resume: true,
+  });
+  checkParts(options);
+  const { epochs, onStart, onStep, onEpoch, signal, checkpoint, resume } = options;
+  checkWhole('epochs', epochs, 0);
+  for (const [name, callback] of Object.entries({ onStart, onStep, onEpoch })) {
+    if (callback === undefined || typeof callback === 'function') continue;
+    throw wrongArgument(name, 'a function', callback);
+  }
+  if (signal !== undefined && typeof signal?.addEventListener !== 'function') {
+    throw wrongArgument('signal', 'an AbortSignal', signal);
+  }
+  if (checkpoint !== undefined && typeof checkpoint !== 'string') {
+    throw wrongArgument('checkpoint', 'the path of a file', checkpoint);
+  }
+  if (resume !== undefined) checkBoolean('resume', resume);
 }

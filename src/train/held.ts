@@ -69,7 +69,7 @@ export function loadHeld<H extends Held>(
   options: LoadOptions,
   { taken, replace }: { taken: number; replace: (ages: Ages) => H },
 ): { held: H; loaded: Loaded; epoch: number | undefined } {
-  checkState(state);
+  checkState(state, options);
   const names = before.params.map(({ name }) => name);
   const { epoch, ages, tensors } = splitState(state, names);
   const withAges = () => (hasAges(before, ages) ? before : replace(ages));

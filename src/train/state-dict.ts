@@ -1,3 +1,4 @@
+import { checkBoolean, checkNames, show } from '../arguments.ts';
 import { newNumbers, type Store } from '../backend/backend.ts';
 import { FlatminError } from '../errors.ts';
 import { type Shape, sameShape, sizeOf, type TensorType } from '../graph/types.ts';
@@ -36,9 +37,14 @@ export const readState = (store: Store, keys: StateKeys): StateDict =>
     [...keys].map(([name, key]) => [name, { data: store.read(key), shape: store.type(key).shape }]),
   );
 
-export function checkState(state: StateDict): void {
+export function checkState(state: StateDict, options: LoadOptions): void {
+  checkNames<LoadOptions>('loadStateDict', options, { strict: true });
+  if (options.strict !== undefined) checkBoolean('strict', options.strict);
   if (typeof state === 'object' && state !== null) return;
-  throw new FlatminError('FLATMIN_ARGUMENT', `A state must be an object of tensors, got ${state}`);
+  throw new FlatminError(
+    'FLATMIN_ARGUMENT',
+    `A state must be an object of tensors, got ${show(state)}`,
+  );
 }
 
 /** Puts a state into the store, all of it or nothing; `FLATMIN_CHECKPOINT` lists what does not fit. */
@@ -46,9 +52,10 @@ export function writeState(
   store: Store,
   keys: StateKeys,
   state: StateDict,
-  { strict = true }: LoadOptions = {},
+  options: LoadOptions = {},
 ): Loaded {
-  checkState(state);
+  checkState(state, options);
+  const { strict = true } = options;
   const missing = [...keys.keys()].filter((name) => !Object.hasOwn(state, name));
   const unexpected = Object.keys(state).filter((name) => !keys.has(name));
   const common = [...keys].filter(([name]) => Object.hasOwn(state, name));

@@ -1,14 +1,15 @@
-import { checkOneOf, checkWhole } from '../arguments.ts';
+import { checkNames, checkOneOf, checkWhole } from '../arguments.ts';
 import type { RunResult } from '../backend/backend.ts';
 import { openStore } from '../backend/device.ts';
 import { FROM_THE_START } from '../graph/graph.ts';
 import type { Shape, TensorType } from '../graph/types.ts';
 import { describeModel, type Layer, parameterKey } from '../nn/layer.ts';
 import { crossEntropy } from '../nn/loss.ts';
-import type { Numbers } from '../ops/define.ts';
+import { expectDims, type Numbers } from '../ops/define.ts';
 import { STATUS_KEY } from '../ops/status.ts';
 import { checkEpoch, momentOf } from '../optim/moment.ts';
 import { besideState } from './beside.ts';
+import { checkParts } from './check-form.ts';
 import { type Ages, type Held, keep, loadHeld } from './held.ts';
 import { checkIndices } from './indices.ts';
 import { TrainedModel } from './model.ts';
@@ -22,7 +23,7 @@ import {
   STEP_KEY,
   type StateDict,
 } from './state-dict.ts';
-import type { TrainingOptions } from './training.ts';
+import { TRAINING_OPTIONS, type TrainingOptions } from './training.ts';
 import { Turns } from './turns.ts';
 import { checkBatch } from './whole-batch.ts';
 
@@ -70,11 +71,17 @@ export interface TrainStep {
 type Inputs = Float32Array | Int32Array;
 type Targets = Int32Array | Float32Array;
 
+const { accumulate: _, ...COMMON } = TRAINING_OPTIONS;
+const STEP_OPTIONS = { ...COMMON, input: true, inputType: true } as const;
+
 const INPUTS = 'batch/inputs';
 const TARGETS = 'batch/targets';
 
 /** Compiles forward, backward and update for batches of one size. */
 export function trainStep(model: Layer, options: TrainStepOptions): TrainStep {
+  checkNames<TrainStepOptions>('trainStep', options, STEP_OPTIONS);
+  checkParts(options);
+  expectDims('input', options.input);
   const batch = checkWhole('batch', options.batch ?? 32, 1);
   const seed = checkWhole('seed', options.seed ?? 0, 0);
   const dtype = checkOneOf('inputType', options.inputType ?? 'f32', ['f32', 'i32']);

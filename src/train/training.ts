@@ -56,6 +56,19 @@ export interface TrainingOptions {
   readonly precision?: Precision;
 }
 
+/** Names of the options. */
+export const TRAINING_OPTIONS: Readonly<Record<keyof TrainingOptions, true>> = {
+  optimizer: true,
+  loss: true,
+  batch: true,
+  accumulate: true,
+  seed: true,
+  device: true,
+  threads: true,
+  onNonFinite: true,
+  precision: true,
+};
+
 /** How far a training has come; everything that is not a tensor of the store. */
 export interface Position {
   /** Optimizer steps taken. */

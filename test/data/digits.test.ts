@@ -100,6 +100,6 @@ describe('syntheticDigits', () => {
     expect(make({ size: 11 })).toThrow('size: expected an integer of 12 … 1024, got 11');
     expect(make({ count: -1 })).toThrow('count: expected an integer');
     expect(make({ seed: 0.5 })).toThrow('seed: expected an integer');
-    expect(make({ split: 'dev' })).toThrow(`split: expected 'train' or 'test', got "dev"`);
+    expect(make({ split: 'dev' })).toThrow(`split: expected 'train' or 'test', got 'dev'`);
   });
 });

@@ -60,7 +60,7 @@ describe('conv2d', () => {
       `"conv2d expects stride to be a whole number from 1 on, or two of them [vertical, horizontal], got 0"`,
     );
     expect(error([1, 3, 4, 4], [4, 3, 3, 3], { padding: [1, -1] })).toMatchInlineSnapshot(
-      `"conv2d expects padding to be a whole number from 0 on, or two of them [vertical, horizontal], got [1,-1]"`,
+      `"conv2d expects padding to be a whole number from 0 on, or two of them [vertical, horizontal], got [ 1, -1 ]"`,
     );
     expect(error([1, 3, 4, 4], [4, 3, 3, 3], { groups: 1.5 })).toMatchInlineSnapshot(
       `"conv2d expects groups to be a whole number from 1 on, got 1.5"`,

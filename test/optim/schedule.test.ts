@@ -132,7 +132,7 @@ describe('schedules', () => {
     expect(messages).toMatchInlineSnapshot(`
       [
         "constant expects lr to be a finite number of at least 0, got -1",
-        "constant expects lr to be a finite number of at least 0, got fast",
+        "constant expects lr to be a finite number of at least 0, got 'fast'",
         "stepDecay expects a positive number of either epochs or steps",
         "stepDecay expects a positive number of either epochs or steps",
         "stepDecay expects factor to be a finite number of at least 0, got NaN",
