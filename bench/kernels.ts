@@ -1,5 +1,5 @@
 /** What single kernels are traced from, and what they get done. */
-import { gradients } from '#flatmin/graph/gradients';
+import { gradients } from '#flatmin/autodiff/gradients';
 import type { Value } from '#flatmin/graph/graph';
 import { BYTES } from '#flatmin/graph/types';
 import { adamwOp } from '#flatmin/ops/adamw';

@@ -1,5 +1,5 @@
 // What a LeNet-5 step spends where: node build/bench/profile.js [METHOD] [js|cpu] [THREADS]
-import { Program } from '#flatmin/graph/program';
+import { Program } from '#flatmin/backend/program';
 import { showType } from '#flatmin/graph/types';
 import { batch, METHODS, type MethodName, trainingOf } from './digits.ts';
 import { cores } from './flatmin.ts';

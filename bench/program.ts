@@ -1,11 +1,11 @@
 import { Bench } from 'tinybench';
 import { openStore } from '#flatmin/backend/device';
+import { Program } from '#flatmin/backend/program';
 import { compile } from '#flatmin/graph/compile';
 import { Graph, type Value } from '#flatmin/graph/graph';
+import type { Numbers } from '#flatmin/graph/kernel';
 import type { Precision } from '#flatmin/graph/precision';
-import { Program } from '#flatmin/graph/program';
 import { type DType, type Shape, sizeOf } from '#flatmin/graph/types';
-import type { Numbers } from '#flatmin/ops/define';
 import { statusBlock } from '#flatmin/ops/status';
 import type { Sample, Target } from './suite.ts';
 

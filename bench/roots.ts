@@ -1,7 +1,7 @@
 /** Matrix roots and inverses, timed, and how true they are. */
 import type { Value } from '#flatmin/graph/graph';
+import type { Numbers } from '#flatmin/graph/kernel';
 import { forLower, packedSize, unpack } from '#flatmin/linalg/packed';
-import type { Numbers } from '#flatmin/ops/define';
 import { inverseRoots, kfacInverses } from '#flatmin/ops/roots';
 import type { Kernel } from './kernels.ts';
 import { type Inputs, noise } from './program.ts';

@@ -1,7 +1,6 @@
 /** Checks that all public functions share: whoever calls them with something else gets a `FLATMIN_ARGUMENT` that says so. */
 import { inspect, types } from 'node:util';
 import { FlatminError } from './errors.ts';
-import type { DType } from './graph/types.ts';
 import { nearest } from './nearest.ts';
 
 export const show = (value: unknown): string =>
@@ -71,7 +70,3 @@ export function unknownOption(name: string, known: readonly string[]): string {
 
 /** Of values of whichever realm: those of `vm` contexts and test runners are no instances of our classes. */
 export const { isFloat32Array, isInt32Array, isUint8Array, isRegExp, isSharedArrayBuffer } = types;
-
-/** What the network takes: whole numbers where `dtype` is `i32`, others elsewhere. */
-export const isArrayOf = (dtype: DType, value: unknown): value is Float32Array | Int32Array =>
-  dtype === 'i32' ? isInt32Array(value) : isFloat32Array(value);

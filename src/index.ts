@@ -15,10 +15,6 @@ export {
   type TransformOptions,
 } from './data/table.ts';
 export { Vocabulary, WORD_SHAPES, type WordShape, wordShape } from './data/vocabulary.ts';
-export { type ErrorCode, FlatminError } from './errors.ts';
-export type { Value } from './graph/graph.ts';
-export type { Precision } from './graph/precision.ts';
-export type { Shape } from './graph/types.ts';
 export {
   eigh,
   type InverseRoot,
@@ -29,7 +25,11 @@ export {
   type MatrixTensor,
   type OrthogonalizeOptions,
   orthogonalize,
-} from './linalg/functions.ts';
+} from './doors/linalg.ts';
+export { type ErrorCode, FlatminError } from './errors.ts';
+export type { Value } from './graph/graph.ts';
+export type { Precision } from './graph/precision.ts';
+export type { Shape } from './graph/types.ts';
 export { fanInUniform, type Init, ones, zeros } from './nn/init.ts';
 export {
   type Description,
@@ -55,18 +55,10 @@ export { type BoundKfac, type KfacOptions, kfac } from './optim/kfac.ts';
 export { type LionOptions, lion } from './optim/lion.ts';
 export { type LionKOptions, lionK } from './optim/lion-k.ts';
 export { type MuonOptions, muon } from './optim/muon.ts';
-export {
-  hiddenMatrix,
-  type MuonWithAdamWOptions,
-  muonWithAdamW,
-} from './optim/muon-with-adamw.ts';
+export { hiddenMatrix, type MuonWithAdamWOptions, muonWithAdamW } from './optim/muon-with-adamw.ts';
 export { type NormDescentOptions, normDescent } from './optim/norm-descent.ts';
 export type { LayerBatch } from './optim/observation.ts';
-export type {
-  NonFinitePolicy,
-  Optimizer,
-  Regularisation,
-} from './optim/optimizer.ts';
+export type { NonFinitePolicy, Optimizer, Regularisation } from './optim/optimizer.ts';
 export { type RmspropOptions, rmsprop } from './optim/rmsprop.ts';
 export { type SamOptions, sam } from './optim/sam.ts';
 export type { StepScalars } from './optim/scalars.ts';
@@ -90,7 +82,8 @@ export { type ShampooOptions, shampoo } from './optim/shampoo.ts';
 export { type SoapOptions, soap } from './optim/soap.ts';
 export type { EpochMetrics } from './train/checkpoint.ts';
 export { type FitOptions, type Fitted, fit } from './train/fit.ts';
-export type { Tensor, TrainedModel } from './train/model.ts';
+export type { TrainedModel } from './train/model.ts';
+export type { Tensor } from './train/predictor.ts';
 export type { Loaded, LoadOptions, StateDict } from './train/state-dict.ts';
 export { type TrainStep, type TrainStepOptions, trainStep } from './train/train-step.ts';
 export type { StepReport, TrainingData } from './train/training.ts';

@@ -1,6 +1,6 @@
+import type { Numbers } from '../graph/kernel.ts';
 import { allocate } from '../graph/memory.ts';
 import { BYTES, type DType, type ProgramSpec, type TensorType } from '../graph/types.ts';
-import type { Numbers } from '../ops/define.ts';
 
 export type BackendName = 'js' | 'cpu' | 'cuda' | 'cuda-emulated';
 

@@ -1,6 +1,7 @@
 import { FlatminError } from '../errors.ts';
-import type { OpDef } from '../ops/define.ts';
+import type { Kernel, Operand } from './kernel.ts';
 import { checkBytes } from './memory.ts';
+import { type Age, FROM_THE_START, type Moment, type Section, type Slot } from './moment.ts';
 import { inPrecision, type Precision } from './precision.ts';
 import { type Attrs, type DType, type Shape, showType, sizeOf, type TensorType } from './types.ts';
 
@@ -50,37 +51,64 @@ export interface Node<A extends Attrs = Attrs> {
   readonly layer: string;
 }
 
-/** When a step runs: what slots and sections are computed from. */
-export interface Moment {
-  /** Optimizer steps, from 1. */
-  readonly step: number;
-  /** Passes over the data already finished. */
-  readonly epoch: number;
-  readonly seed: number;
-  /** First row of this step's batch within the epoch's order. */
-  readonly offset: number;
+/** What an op that owns weights shows to K-FAC and hooks. */
+export interface Tap {
+  readonly kind: 'linear' | 'conv2d' | 'embedding';
+  /** Rows [rows, in] of a linear layer, images [n, c, h, w], or tokens […] of an embedding. */
+  readonly input: Value;
+  /** Rows of [out], or [n, out, h, w], before any activation. */
+  readonly preActivation: Value;
+  /** [out, …]; of an embedding [vocabulary, out]. */
+  readonly weight: Value;
+  readonly bias: Value | undefined;
+  readonly attrs: Attrs;
 }
 
-/** Optimizer steps, and how many of them were skipped, before a tensor joined the training. */
-export interface Age {
-  readonly step: number;
-  readonly skipped: number;
+/** An operand whose numbers are indices. */
+export interface Index {
+  readonly by: Value;
+  /** What one is called: `label`. */
+  readonly what: string;
+  /** 0, or −1 where that stands for none. */
+  readonly least: number;
+  /** The largest is one less. */
+  readonly count: number;
+  /** What it is the number of, for messages. */
+  readonly of: string;
 }
 
-/** Of a tensor that was there before the first step. */
-export const FROM_THE_START: Age = { step: 0, skipped: 0 };
-
-/** A column of the parameter block: a hyperparameter that changes from step to step. */
-export interface Slot {
+export interface OpDef<A extends Attrs = Attrs> {
   readonly name: string;
-  readonly index: number;
-  readonly at: (moment: Moment) => number;
-}
-
-/** Instructions that run only in some steps. */
-export interface Section {
-  readonly name: string;
-  readonly due: (step: number) => boolean;
+  /** Types of the outputs; throws `FLATMIN_SHAPE` for operands that do not fit. */
+  infer(inputs: readonly TensorType[], attrs: A): readonly TensorType[];
+  /** Gradients of the inputs from those of the outputs (`undefined`: none flows). */
+  gradient?(
+    node: Node<A>,
+    dys: readonly (Value | undefined)[],
+  ): readonly (Value | undefined)[] | undefined;
+  /** Tangents of the outputs from those of the inputs (`undefined`: zero). */
+  tangent?(
+    node: Node<A>,
+    dxs: readonly (Value | undefined)[],
+  ): readonly (Value | undefined)[] | undefined;
+  /** Prepares the TypeScript kernel, the reference for all others. */
+  kernel(operands: { inputs: readonly Operand[]; outputs: readonly Operand[]; attrs: A }): Kernel;
+  /** The output is the first input under another shape: no instruction. */
+  readonly alias?: true;
+  /** Pairs [input, output] that may share memory when the input dies here. */
+  readonly inPlace?: readonly (readonly [number, number])[];
+  /** Updates stored buffers in place, so it always runs and is never dropped. */
+  readonly mutates?: true;
+  /** Multiplies its first two inputs as matrices, rounded to `fractionBitsOf` its attributes; sums are float32. */
+  readonly product?: true;
+  tap?(node: Node<A>): Tap;
+  /** What it takes rows by: checked where it comes from a batch. */
+  indexes?(node: Node<A>): Index;
+  /**
+   * Into how many equal runs, in memory's order, an input and all outputs fall so that each run of the outputs depends on
+   * the same run of the input alone: elements, rows, images. Default 1: everything may depend on everything.
+   */
+  runs?(node: Node<A>, input: number): number;
 }
 
 /**

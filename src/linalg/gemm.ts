@@ -1,4 +1,4 @@
-import type { Numbers } from '../ops/define.ts';
+import type { Numbers } from '../graph/kernel.ts';
 import { rounded } from './rounding.ts';
 
 /** A read operand: element (i, j) at data[offset + i·rowStride + j·colStride]. */

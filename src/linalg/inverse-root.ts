@@ -1,4 +1,5 @@
 import { type Eigen, eigh } from './eigh.ts';
+import type { RootResult } from './matrix.ts';
 import {
   type MatrixStatus,
   multiply,
@@ -24,14 +25,6 @@ export interface RootOptions {
    * to no good root it begins from nothing.
    */
   basis?: Real;
-}
-
-export interface RootResult {
-  /** `max|A·Xᵖ − I|` of the A with both terms added, X in float64; infinite where there is no X */
-  residual: number;
-  status: MatrixStatus;
-  /** of Newton, both precisions together; otherwise 0 */
-  iterations: number;
 }
 
 /**

@@ -18,6 +18,14 @@ export type MatrixStatus =
   | 'residual'
   | 'overflow';
 
+export interface RootResult {
+  /** `max|A·Xᵖ − I|` of the A with both terms added, X in float64; infinite where there is no X */
+  residual: number;
+  status: MatrixStatus;
+  /** of Newton, both precisions together; otherwise 0 */
+  iterations: number;
+}
+
 /** The largest `max|A·Xᵖ − I|` of a root that counts as good. */
 export const rootTolerance = 0.1;
 

@@ -1,4 +1,4 @@
-import type { RootResult } from './inverse-root.ts';
+import type { RootResult } from './matrix.ts';
 import {
   distanceFromIdentity,
   lowerIsFinite,

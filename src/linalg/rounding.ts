@@ -1,4 +1,4 @@
-import type { Numbers } from '../ops/define.ts';
+import type { Numbers } from '../graph/kernel.ts';
 
 const EXPONENT = 0x7f800000;
 

@@ -1,4 +1,4 @@
-import type { Numbers } from '../ops/define.ts';
+import type { Numbers } from '../graph/kernel.ts';
 
 /** An image [channels, height, width] and the windows on it, one for each output position. */
 export interface Windows {

@@ -1,5 +1,5 @@
 import { checkWhole } from '../arguments.ts';
-import type { Numbers } from '../ops/define.ts';
+import type { Numbers } from '../graph/kernel.ts';
 import { forEachWord, STREAM, toUniform } from '../random/philox.ts';
 
 /** How a parameter starts. */

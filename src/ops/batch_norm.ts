@@ -1,12 +1,14 @@
 import { FlatminError } from '../errors.ts';
 import type { Value } from '../graph/graph.ts';
+import type { Numbers, Operand } from '../graph/kernel.ts';
 import { type Shape, showType, sizeOf, type TensorType } from '../graph/types.ts';
 import { add, div, mul, plus, sub } from './binary.ts';
-import { defineOp, expectType, type Numbers, type Operand, shapeError } from './define.ts';
+import { defineOp, expectType, shapeError } from './define.ts';
+import { affine } from './elementwise.ts';
 import { fill } from './fill.ts';
 import { reshape } from './reshape.ts';
 import { standsStill } from './status.ts';
-import { affine, sqrt } from './unary.ts';
+import { sqrt } from './unary.ts';
 
 /** Calls `visit(element, channel)` for all elements of [n, channels, …]. */
 function forChannels({ shape, size }: Operand, visit: (i: number, channel: number) => void): void {

@@ -1,4 +1,4 @@
-import type { Numbers, Operand } from './define.ts';
+import type { Numbers, Operand } from '../graph/kernel.ts';
 
 const NAN = 0x7fc0;
 

@@ -1,9 +1,9 @@
 import type { Value } from '../graph/graph.ts';
 import { type Shape, sameShape, sizeOf } from '../graph/types.ts';
 import { defineOp, expectType, graphOf, shapeError } from './define.ts';
+import { affine, neg, unary } from './elementwise.ts';
 import { fill } from './fill.ts';
 import { sumTo } from './reduce.ts';
-import { neg, square } from './unary.ts';
 
 /** An elementwise function of two tensors, broadcast as in NumPy. */
 function binary(
@@ -116,6 +116,12 @@ export const mul = binary(
   'mul',
   (a, b) => a * b,
   (a, b, dy) => [mul(dy, b), mul(dy, a)],
+);
+/** x · x; it stands here since the gradient of a quotient takes it. */
+export const square = unary(
+  'square',
+  (x) => x * x,
+  (x, _, dy) => mul(dy, affine(x, 2)),
 );
 export const div = binary(
   'div',

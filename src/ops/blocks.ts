@@ -1,6 +1,7 @@
 import type { Value } from '../graph/graph.ts';
+import type { Numbers } from '../graph/kernel.ts';
 import { type Attrs, type Shape, sizeOf } from '../graph/types.ts';
-import { defineOp, type Numbers, shapeError } from './define.ts';
+import { defineOp, shapeError } from './define.ts';
 import { reshape } from './reshape.ts';
 
 /** Blocks of one shape that a tensor is cut into. */

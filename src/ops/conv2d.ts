@@ -1,20 +1,13 @@
 import { checkNames } from '../arguments.ts';
 import { FlatminError } from '../errors.ts';
 import type { Value } from '../graph/graph.ts';
+import type { Numbers, Operand } from '../graph/kernel.ts';
 import { fractionBitsOf } from '../graph/precision.ts';
 import { type Shape, showType } from '../graph/types.ts';
 import { gemm } from '../linalg/gemm.ts';
 import { fold, type Unfolding, unfold, unfolding, type Windows } from '../linalg/unfold.ts';
 import { broadcastTo, plus } from './binary.ts';
-import {
-  defineOp,
-  expectType,
-  f32,
-  graphOf,
-  type Numbers,
-  type Operand,
-  shapeError,
-} from './define.ts';
+import { defineOp, expectType, f32, graphOf, shapeError } from './define.ts';
 import { reshape } from './reshape.ts';
 import { type Pair, pair, windowsOf } from './windows.ts';
 

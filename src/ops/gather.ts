@@ -1,7 +1,9 @@
 import { checkNames, wrongArgument } from '../arguments.ts';
-import type { Slot, Value } from '../graph/graph.ts';
+import type { Value } from '../graph/graph.ts';
+import type { Operand } from '../graph/kernel.ts';
+import type { Slot } from '../graph/moment.ts';
 import { type Shape, showType, sizeOf, type TensorType } from '../graph/types.ts';
-import { defineOp, expectType, graphOf, type Operand, shapeError } from './define.ts';
+import { defineOp, expectType, graphOf, shapeError } from './define.ts';
 
 const rowsType = (op: string, table: TensorType, rows: Shape): TensorType => {
   if (table.shape.length === 0) throw shapeError(`${op} expects rows, got ${showType(table)}`);

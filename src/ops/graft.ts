@@ -1,5 +1,6 @@
 import type { Value } from '../graph/graph.ts';
-import { defineOp, expectSameShape, expectType, type Operand } from './define.ts';
+import type { Operand } from '../graph/kernel.ts';
+import { defineOp, expectSameShape, expectType } from './define.ts';
 
 const norm = ({ data, size }: Operand): number => {
   let total = 0;

@@ -1,7 +1,8 @@
 /** Functions over traced values, for layers and losses of one's own. */
-export { add, div, maximum, minimum, mul, sub } from './binary.ts';
+export { add, div, maximum, minimum, mul, square, sub } from './binary.ts';
 export { type Conv2dOptions, conv2d } from './conv2d.ts';
 export { dropout } from './dropout.ts';
+export { affine, neg } from './elementwise.ts';
 export { embedding } from './embedding.ts';
 export { fill } from './fill.ts';
 export { gather, normalise } from './gather.ts';
@@ -12,4 +13,4 @@ export { max, mean, type ReduceOptions, sum } from './reduce.ts';
 export { flatten, reshape } from './reshape.ts';
 export { lengths } from './sequence.ts';
 export { countCorrect, crossEntropy, softmax } from './softmax.ts';
-export { abs, affine, exp, log, neg, relu, sigmoid, sign, sqrt, square, tanh } from './unary.ts';
+export { abs, exp, log, relu, sigmoid, sign, sqrt, tanh } from './unary.ts';

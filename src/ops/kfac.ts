@@ -1,17 +1,10 @@
-import type { Value } from '../graph/graph.ts';
+import type { Tap, Value } from '../graph/graph.ts';
+import type { Numbers, Operand } from '../graph/kernel.ts';
 import { type Shape, showType, sizeOf, type TensorType } from '../graph/types.ts';
 import { gemm } from '../linalg/gemm.ts';
 import { forLower, packedOrder, packedSize } from '../linalg/packed.ts';
 import { unfold, unfolding } from '../linalg/unfold.ts';
-import {
-  defineOp,
-  expectSameShape,
-  expectType,
-  type Numbers,
-  type Operand,
-  shapeError,
-  type Tap,
-} from './define.ts';
+import { defineOp, expectSameShape, expectType, shapeError } from './define.ts';
 import { reshape } from './reshape.ts';
 import { standsStill } from './status.ts';
 import { windowsOf } from './windows.ts';

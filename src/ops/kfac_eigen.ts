@@ -1,9 +1,10 @@
 import type { Value } from '../graph/graph.ts';
+import type { Numbers, Operand } from '../graph/kernel.ts';
 import { eigh } from '../linalg/eigh.ts';
 import type { MatrixStatus, Real } from '../linalg/matrix.ts';
 import { packedSize, unpack } from '../linalg/packed.ts';
 import { mul } from './binary.ts';
-import { defineOp, expectType, type Numbers, type Operand, shapeError } from './define.ts';
+import { defineOp, expectType, shapeError } from './define.ts';
 import { matmul } from './linear.ts';
 import { settleRoot } from './roots.ts';
 import { standsStill } from './status.ts';

@@ -1,5 +1,6 @@
 import type { Value } from '../graph/graph.ts';
-import { defineOp, expectSameShape, expectType, type Operand } from './define.ts';
+import type { Operand } from '../graph/kernel.ts';
+import { defineOp, expectSameShape, expectType } from './define.ts';
 
 /** Below it, as a part of uᵀCu · dᵀCd, a determinant is rounding of float32 curvatures. */
 const SINGULAR = 1e-6;

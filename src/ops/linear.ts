@@ -1,10 +1,11 @@
 import { checkNames } from '../arguments.ts';
 import type { Value } from '../graph/graph.ts';
+import type { Operand } from '../graph/kernel.ts';
 import { fractionBitsOf } from '../graph/precision.ts';
 import { showType } from '../graph/types.ts';
 import { gemm } from '../linalg/gemm.ts';
 import { broadcastTo, plus } from './binary.ts';
-import { defineOp, expectType, graphOf, type Operand, shapeError } from './define.ts';
+import { defineOp, expectType, graphOf, shapeError } from './define.ts';
 import { sum } from './reduce.ts';
 import { reshape } from './reshape.ts';
 

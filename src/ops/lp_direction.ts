@@ -1,5 +1,6 @@
 import type { Value } from '../graph/graph.ts';
-import { defineOp, expectType, type Operand } from './define.ts';
+import type { Operand } from '../graph/kernel.ts';
+import { defineOp, expectType } from './define.ts';
 
 const lpDirectionOp = defineOp<{ p: number }>({
   name: 'lpDirection',

@@ -1,8 +1,9 @@
 import { checkNames } from '../arguments.ts';
 import type { Value } from '../graph/graph.ts';
+import type { Numbers, Operand } from '../graph/kernel.ts';
 import type { Shape, TensorType } from '../graph/types.ts';
 import { plus } from './binary.ts';
-import { defineOp, expectType, f32, graphOf, type Numbers, type Operand } from './define.ts';
+import { defineOp, expectType, f32, graphOf } from './define.ts';
 import { linear, matmul } from './linear.ts';
 import { reshape } from './reshape.ts';
 import { previousSteps } from './sequence.ts';

@@ -1,8 +1,9 @@
 import type { Value } from '../graph/graph.ts';
+import type { Numbers } from '../graph/kernel.ts';
 import { type Attrs, sizeOf } from '../graph/types.ts';
 import { gemm } from '../linalg/gemm.ts';
 import { forLower, packedSize } from '../linalg/packed.ts';
-import { defineOp, expectType, type Numbers, shapeError } from './define.ts';
+import { defineOp, expectType, shapeError } from './define.ts';
 import { standsStill } from './status.ts';
 
 /** Tensors, one after the other, seen along one of their dimensions: [count, outer, dim, inner]. */

@@ -1,4 +1,4 @@
-import type { Numbers } from './define.ts';
+import type { Numbers } from '../graph/kernel.ts';
 import { defineUpdate } from './update.ts';
 
 /** Norms of a tensor as one vector, in the order of native/cpu/norm_descent.cc. */

@@ -1,8 +1,9 @@
 import { checkNames } from '../arguments.ts';
 import type { Value } from '../graph/graph.ts';
+import type { Numbers } from '../graph/kernel.ts';
 import { type Shape, sizeOf, type TensorType } from '../graph/types.ts';
 import type { Windows } from '../linalg/unfold.ts';
-import { defineOp, expectType, f32, graphOf, i32, type Numbers, shapeError } from './define.ts';
+import { defineOp, expectType, f32, graphOf, i32, shapeError } from './define.ts';
 import { reshape } from './reshape.ts';
 import { takeAlongAxis } from './take_along_axis.ts';
 import { relu } from './unary.ts';

@@ -2,9 +2,9 @@ import { checkNames, wrongArgument } from '../arguments.ts';
 import type { Value } from '../graph/graph.ts';
 import { type Shape, sameShape, sizeOf } from '../graph/types.ts';
 import { defineOp, expectType, graphOf, shapeError } from './define.ts';
+import { affine } from './elementwise.ts';
 import { reshape } from './reshape.ts';
 import { takeAlongAxis } from './take_along_axis.ts';
-import { affine } from './unary.ts';
 
 /** A tensor seen as [outer, length, inner]; reductions run over `length`. */
 type Axis = Readonly<{ outer: number; length: number; inner: number }>;

@@ -1,10 +1,11 @@
 import type { Value } from '../graph/graph.ts';
+import type { Operand } from '../graph/kernel.ts';
 import type { TensorType } from '../graph/types.ts';
 import { choleskyInverse } from '../linalg/cholesky.ts';
 import { inverseRoot } from '../linalg/inverse-root.ts';
 import type { MatrixStatus, Real } from '../linalg/matrix.ts';
 import { packedSize, unpack } from '../linalg/packed.ts';
-import { defineOp, expectType, type Operand, shapeError } from './define.ts';
+import { defineOp, expectType, shapeError } from './define.ts';
 import { STATUS, standsStill, stopRun } from './status.ts';
 
 /** Failures in a row that end the run. */

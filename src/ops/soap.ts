@@ -1,10 +1,12 @@
-import type { Slot, Value } from '../graph/graph.ts';
+import type { Value } from '../graph/graph.ts';
+import type { Operand } from '../graph/kernel.ts';
+import type { Slot } from '../graph/moment.ts';
 import { completed, echelon } from '../linalg/echelon.ts';
 import { eigh } from '../linalg/eigh.ts';
 import { multiply, type Real } from '../linalg/matrix.ts';
 import { packedSize, unpack } from '../linalg/packed.ts';
 import { orthonormalRows } from '../linalg/qr.ts';
-import { defineOp, expectSameShape, expectType, type Operand } from './define.ts';
+import { defineOp, expectSameShape, expectType } from './define.ts';
 import type { Mode } from './modes.ts';
 import { STATUS, standsStill, stopRun } from './status.ts';
 

@@ -1,14 +1,8 @@
 import type { Value } from '../graph/graph.ts';
+import type { Numbers } from '../graph/kernel.ts';
 import { showType } from '../graph/types.ts';
 import { mul } from './binary.ts';
-import {
-  defineOp,
-  expectSameShape,
-  expectType,
-  graphOf,
-  type Numbers,
-  shapeError,
-} from './define.ts';
+import { defineOp, expectSameShape, expectType, graphOf, shapeError } from './define.ts';
 import { fill } from './fill.ts';
 import { sum } from './reduce.ts';
 import { reshape } from './reshape.ts';

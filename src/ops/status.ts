@@ -1,7 +1,8 @@
 import { inspect } from 'node:util';
 import { FlatminError } from '../errors.ts';
 import type { Graph, Value } from '../graph/graph.ts';
-import { defineOp, expectType, type Operand } from './define.ts';
+import type { Operand } from '../graph/kernel.ts';
+import { defineOp, expectType } from './define.ts';
 
 /** Words of the status block, one i32 buffer that every update reads: it stands still when either of the first two is set. */
 export const STATUS = {

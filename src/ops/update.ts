@@ -1,5 +1,7 @@
+import type { OpDef } from '../graph/graph.ts';
+import type { Operand } from '../graph/kernel.ts';
 import type { Attrs, DType, TensorType } from '../graph/types.ts';
-import { defineOp, expectSameShape, expectType, type OpDef, type Operand } from './define.ts';
+import { defineOp, expectSameShape, expectType } from './define.ts';
 import { standsStill } from './status.ts';
 
 /** One tensor's buffers: parameter, gradient, then its state. */

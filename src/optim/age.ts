@@ -1,4 +1,4 @@
-import { FROM_THE_START } from '../graph/graph.ts';
+import { FROM_THE_START } from '../graph/moment.ts';
 import type { OptimizerTrace, Parameter } from './optimizer.ts';
 
 /** What names of state end with that belongs to tensors which joined after `step` steps. */

@@ -1,8 +1,10 @@
 import { FlatminError } from '../errors.ts';
 import { type Compiled, compile } from '../graph/compile.ts';
-import { type Age, Graph } from '../graph/graph.ts';
+import type { Tap } from '../graph/graph.ts';
+import { Graph } from '../graph/graph.ts';
+import type { Numbers } from '../graph/kernel.ts';
+import type { Age } from '../graph/moment.ts';
 import type { Shape } from '../graph/types.ts';
-import type { Numbers, Tap } from '../ops/define.ts';
 import { checkFinite, type NonFinitePolicy, statusBlock } from '../ops/status.ts';
 import type { Observation } from './observation.ts';
 import type { Optimizer, Pass } from './optimizer.ts';

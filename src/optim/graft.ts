@@ -2,8 +2,8 @@ import type { Graph, Value } from '../graph/graph.ts';
 import type { Attrs } from '../graph/types.ts';
 import { adagradOp } from '../ops/adagrad.ts';
 import { adamwOp } from '../ops/adamw.ts';
+import { neg } from '../ops/elementwise.ts';
 import { fill } from '../ops/fill.ts';
-import { neg } from '../ops/unary.ts';
 import type { OptimizerTrace } from './optimizer.ts';
 
 /** Methods with a step of their own length; SGD's is the gradient. */

@@ -1,9 +1,9 @@
 import type { Value } from '../graph/graph.ts';
 import { keep } from '../ops/assign.ts';
 import { add, div, greaterEqual, mul, sub } from '../ops/binary.ts';
+import { affine } from '../ops/elementwise.ts';
 import { fill } from '../ops/fill.ts';
 import { sum } from '../ops/reduce.ts';
-import { affine } from '../ops/unary.ts';
 import type { OptimizerTrace, Pass } from './optimizer.ts';
 
 const ADAPT_EVERY = 5;

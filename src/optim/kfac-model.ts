@@ -1,8 +1,7 @@
 import { FlatminError } from '../errors.ts';
-import type { Value } from '../graph/graph.ts';
+import type { Tap, Value } from '../graph/graph.ts';
 import { keep } from '../ops/assign.ts';
 import { add, mul, sub } from '../ops/binary.ts';
-import type { Tap } from '../ops/define.ts';
 import { fill } from '../ops/fill.ts';
 import { kfacSplit } from '../ops/kfac.ts';
 import { kfacModel } from '../ops/kfac_model.ts';

@@ -1,14 +1,13 @@
 import { z } from 'zod';
 import { checkText } from '../arguments.ts';
 import { FlatminError } from '../errors.ts';
-import type { Value } from '../graph/graph.ts';
+import type { Tap, Value } from '../graph/graph.ts';
 import { storedShape } from '../linalg/packed.ts';
-import type { Tap } from '../ops/define.ts';
+import { affine } from '../ops/elementwise.ts';
 import { fill } from '../ops/fill.ts';
 import { factorShapes, kfacFactors, kfacJoin, kfacSplit, klClip } from '../ops/kfac.ts';
 import { countUpdate } from '../ops/roots.ts';
 import { sgdOp } from '../ops/sgd.ts';
-import { affine } from '../ops/unary.ts';
 import { BoundOptimizer } from './bound.ts';
 import { adapt } from './kfac-damping.ts';
 import { FORMS, type LayerFactors } from './kfac-forms.ts';

@@ -1,6 +1,6 @@
 import { show } from '../arguments.ts';
 import { FlatminError } from '../errors.ts';
-import type { Moment } from '../graph/graph.ts';
+import type { Moment } from '../graph/moment.ts';
 
 /** Throws unless `epoch` may be the number of epochs finished, or unset. */
 export function checkEpoch(epoch: unknown): asserts epoch is number | undefined {

@@ -1,8 +1,8 @@
 import { z } from 'zod';
+import { affine } from '../ops/elementwise.ts';
 import { momentum } from '../ops/momentum.ts';
 import { ORTHOGONALIZERS, orthogonalize } from '../ops/orthogonalize.ts';
 import { sgdOp } from '../ops/sgd.ts';
-import { affine } from '../ops/unary.ts';
 import { flattened, ofMatrices } from './matrices.ts';
 import { defineOptimizer, rateSlot } from './optimizer.ts';
 import { decay, nonNegative, rate } from './options.ts';

@@ -1,11 +1,13 @@
 import { z } from 'zod';
 import { FlatminError } from '../errors.ts';
-import type { Age, Graph, Slot, Value } from '../graph/graph.ts';
+import type { Graph, Tap, Value } from '../graph/graph.ts';
+import type { Numbers } from '../graph/kernel.ts';
+import type { Age, Slot } from '../graph/moment.ts';
 import type { Shape, TensorType } from '../graph/types.ts';
 import { add } from '../ops/binary.ts';
-import type { Numbers, Tap } from '../ops/define.ts';
+import { affine } from '../ops/elementwise.ts';
 import { type NonFinitePolicy, ROOM } from '../ops/status.ts';
-import { affine, sign } from '../ops/unary.ts';
+import { sign } from '../ops/unary.ts';
 import { byAge } from './age.ts';
 import type { Params } from './arrays.ts';
 import { type BindOptions, BoundOptimizer } from './bound.ts';

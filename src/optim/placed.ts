@@ -1,8 +1,8 @@
 import type { Store } from '../backend/backend.ts';
 import { type DeviceOptions, openStore } from '../backend/device.ts';
+import { Program } from '../backend/program.ts';
 import { FlatminError } from '../errors.ts';
-import { FROM_THE_START } from '../graph/graph.ts';
-import { Program } from '../graph/program.ts';
+import { FROM_THE_START } from '../graph/moment.ts';
 import { type Shape, sameShape } from '../graph/types.ts';
 import { type NonFinitePolicy, STATUS_KEY } from '../ops/status.ts';
 import type { Ages, Held } from '../train/held.ts';

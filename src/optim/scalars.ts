@@ -1,4 +1,5 @@
-import type { Section, Value } from '../graph/graph.ts';
+import type { Value } from '../graph/graph.ts';
+import type { Section } from '../graph/moment.ts';
 
 /** Scalars that some methods compute along the way. */
 export interface StepScalars {

@@ -1,6 +1,6 @@
 import { isInt32Array } from '../arguments.ts';
 import { FlatminError } from '../errors.ts';
-import { type Age, FROM_THE_START } from '../graph/graph.ts';
+import { type Age, FROM_THE_START } from '../graph/moment.ts';
 import { sameShape } from '../graph/types.ts';
 import type { StateDict } from './state-dict.ts';
 

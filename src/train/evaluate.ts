@@ -1,7 +1,7 @@
 import type { Store } from '../backend/backend.ts';
+import { Program } from '../backend/program.ts';
 import { compile } from '../graph/compile.ts';
 import { Graph } from '../graph/graph.ts';
-import { Program } from '../graph/program.ts';
 import { type Layer, Scope } from '../nn/layer.ts';
 import type { Loss } from '../nn/loss.ts';
 import { massOf } from '../nn/mass.ts';

@@ -1,7 +1,7 @@
+import { pullback } from '../autodiff/gradients.ts';
+import { independentRuns } from '../autodiff/runs.ts';
 import { FlatminError } from '../errors.ts';
-import { pullback } from '../graph/gradients.ts';
 import type { Value } from '../graph/graph.ts';
-import { independentRuns } from '../graph/runs.ts';
 import type { Loss } from '../nn/loss.ts';
 import { normalise } from '../ops/gather.ts';
 import { reshape } from '../ops/reshape.ts';

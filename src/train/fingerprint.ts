@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { AnyDataset } from '../data/dataset.ts';
 import { Graph, type Node, type Value } from '../graph/graph.ts';
+import type { Numbers } from '../graph/kernel.ts';
 import { showType } from '../graph/types.ts';
 import { type Layer, Scope } from '../nn/layer.ts';
 import type { Loss } from '../nn/loss.ts';
-import type { Numbers } from '../ops/define.ts';
 import { statusBlock } from '../ops/status.ts';
 import type { Part } from './pass.ts';
 import { targetsOf } from './source.ts';

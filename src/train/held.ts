@@ -1,5 +1,5 @@
 import type { Store } from '../backend/backend.ts';
-import type { Age } from '../graph/graph.ts';
+import type { Age } from '../graph/moment.ts';
 import { sameShape } from '../graph/types.ts';
 import { STATUS, STATUS_KEY } from '../ops/status.ts';
 import { ageSuffix } from '../optim/age.ts';

@@ -1,7 +1,7 @@
 import { type ErrorCode, FlatminError } from '../errors.ts';
 import type { Graph, Value } from '../graph/graph.ts';
+import type { Numbers } from '../graph/kernel.ts';
 import { type Shape, sizeOf } from '../graph/types.ts';
-import type { Numbers } from '../ops/define.ts';
 
 /** Numbers that a graph takes rows by: class indices, tokens. */
 export interface Rows {

@@ -1,6 +1,5 @@
-import type { Store } from '../backend/backend.ts';
-import type { Shape, TensorType } from '../graph/types.ts';
-import { type Layer, type ParameterSpec, parameterKey } from '../nn/layer.ts';
+import { parameterKey } from '../nn/layer.ts';
+import type { ModelOnStore, Tensor } from './predictor.ts';
 import { Predictor } from './predictor.ts';
 import { writeSafetensors } from './safetensors.ts';
 import {
@@ -11,25 +10,6 @@ import {
   type StateKeys,
   writeState,
 } from './state-dict.ts';
-import type { Turns } from './turns.ts';
-
-export interface Tensor {
-  readonly data: Float32Array;
-  readonly shape: Shape;
-}
-
-/** A model whose tensors lie in a store. */
-export interface ModelOnStore {
-  readonly model: Layer;
-  readonly params: readonly ParameterSpec[];
-  /** Tensors that are not trained. */
-  readonly buffers: readonly ParameterSpec[];
-  readonly store: Store;
-  /** Type of a batch of inputs. */
-  readonly input: TensorType;
-  /** Of all that runs on the store. */
-  readonly turns: Turns;
-}
 
 /** A model after training. */
 export class TrainedModel {

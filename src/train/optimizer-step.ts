@@ -1,11 +1,12 @@
 import type { RunOptions, RunResult, Store } from '../backend/backend.ts';
+import { Program } from '../backend/program.ts';
 import { compile } from '../graph/compile.ts';
-import { FROM_THE_START, Graph, type Moment, type Node, type Value } from '../graph/graph.ts';
+import { Graph, type Node, type Value } from '../graph/graph.ts';
+import type { Numbers } from '../graph/kernel.ts';
+import { FROM_THE_START, type Moment } from '../graph/moment.ts';
 import { checkPrecision, type Precision } from '../graph/precision.ts';
-import { Program } from '../graph/program.ts';
 import { type ParameterSpec, parameterKey } from '../nn/layer.ts';
 import { assign, keep } from '../ops/assign.ts';
-import type { Numbers } from '../ops/define.ts';
 import { fill } from '../ops/fill.ts';
 import { checkFinite, type NonFinitePolicy, statusBlock } from '../ops/status.ts';
 import type { Optimizer, OptimizerTrace, Pass } from '../optim/optimizer.ts';

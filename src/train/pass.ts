@@ -1,12 +1,11 @@
+import { gradients, pushforward } from '../autodiff/gradients.ts';
 import { FlatminError } from '../errors.ts';
-import { gradients, pushforward } from '../graph/gradients.ts';
-import type { Graph, Value } from '../graph/graph.ts';
+import type { Graph, Tap, Value } from '../graph/graph.ts';
 import { type Afterwards, type Layer, Scope } from '../nn/layer.ts';
 import type { Loss } from '../nn/loss.ts';
 import { massOf, shareOf } from '../nn/mass.ts';
 import { add, mul, sub } from '../ops/binary.ts';
-import type { Tap } from '../ops/define.ts';
-import { affine } from '../ops/unary.ts';
+import { affine } from '../ops/elementwise.ts';
 import type { Fisher, Forward, Parameter, Pass } from '../optim/optimizer.ts';
 import { exactGradients } from './exact-fisher.ts';
 

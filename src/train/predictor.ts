@@ -1,19 +1,41 @@
-import { isArrayOf, isInt32Array, wrongArgument } from '../arguments.ts';
+import { isInt32Array, wrongArgument } from '../arguments.ts';
+import type { Store } from '../backend/backend.ts';
+import { Program } from '../backend/program.ts';
 import { FlatminError } from '../errors.ts';
 import { compile } from '../graph/compile.ts';
 import { Graph } from '../graph/graph.ts';
-import { Program } from '../graph/program.ts';
+import type { Numbers } from '../graph/kernel.ts';
+import { isArrayOf } from '../graph/kernel.ts';
+import type { TensorType } from '../graph/types.ts';
 import { type Shape, sizeOf } from '../graph/types.ts';
+import type { Layer, ParameterSpec } from '../nn/layer.ts';
 import { Scope } from '../nn/layer.ts';
 import { assign } from '../ops/assign.ts';
-import type { Numbers } from '../ops/define.ts';
 import { checkIndices } from './indices.ts';
-import type { ModelOnStore, Tensor } from './model.ts';
+import type { Turns } from './turns.ts';
 
 /** Rows predicted at once, at most: more are cut into so many, so that memory does not grow with them. */
 const ROWS = 256;
 
 const MOMENTS = [{ step: 1, epoch: 0, seed: 0, offset: 0 }];
+
+export interface Tensor {
+  readonly data: Float32Array;
+  readonly shape: Shape;
+}
+
+/** A model whose tensors lie in a store. */
+export interface ModelOnStore {
+  readonly model: Layer;
+  readonly params: readonly ParameterSpec[];
+  /** Tensors that are not trained. */
+  readonly buffers: readonly ParameterSpec[];
+  readonly store: Store;
+  /** Type of a batch of inputs. */
+  readonly input: TensorType;
+  /** Of all that runs on the store. */
+  readonly turns: Turns;
+}
 
 /** A compiled evaluation of so many rows. */
 interface Plan {

@@ -3,8 +3,8 @@ import { writeSync } from 'node:fs';
 import { newNumbers } from '../backend/backend.ts';
 import { FlatminError } from '../errors.ts';
 import { readPlainFile, replaceFile } from '../files.ts';
+import type { Numbers } from '../graph/kernel.ts';
 import type { DType, Shape } from '../graph/types.ts';
-import type { Numbers } from '../ops/define.ts';
 import { type Header, parseHeader, TO_NAME } from './safetensors-header.ts';
 
 /**

@@ -3,9 +3,9 @@ import type { Store } from '../backend/backend.ts';
 import type { AnyDataset } from '../data/dataset.ts';
 import { FlatminError } from '../errors.ts';
 import type { Graph, Value } from '../graph/graph.ts';
+import type { Numbers } from '../graph/kernel.ts';
 import { type DType, type Shape, sizeOf, type TensorType } from '../graph/types.ts';
 import type { Loss } from '../nn/loss.ts';
-import type { Numbers } from '../ops/define.ts';
 import { batchRows, normalise } from '../ops/gather.ts';
 import { checkIndices } from './indices.ts';
 

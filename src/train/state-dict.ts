@@ -1,8 +1,8 @@
 import { checkBoolean, checkNames, show } from '../arguments.ts';
 import { newNumbers, type Store } from '../backend/backend.ts';
 import { FlatminError } from '../errors.ts';
+import type { Numbers } from '../graph/kernel.ts';
 import { type Shape, sameShape, sizeOf, type TensorType } from '../graph/types.ts';
-import type { Numbers } from '../ops/define.ts';
 
 /**
  * Tensors by name: copies, in both directions. Parameters and most state are Float32Arrays, counters

@@ -1,11 +1,12 @@
 import { checkNames, checkOneOf, checkWhole } from '../arguments.ts';
 import type { RunResult } from '../backend/backend.ts';
 import { openStore } from '../backend/device.ts';
-import { FROM_THE_START } from '../graph/graph.ts';
+import type { Numbers } from '../graph/kernel.ts';
+import { FROM_THE_START } from '../graph/moment.ts';
 import type { Shape, TensorType } from '../graph/types.ts';
 import { describeModel, type Layer, parameterKey } from '../nn/layer.ts';
 import { crossEntropy } from '../nn/loss.ts';
-import { expectDims, type Numbers } from '../ops/define.ts';
+import { expectDims } from '../ops/define.ts';
 import { STATUS_KEY } from '../ops/status.ts';
 import { checkEpoch, momentOf } from '../optim/moment.ts';
 import { besideState } from './beside.ts';

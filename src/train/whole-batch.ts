@@ -1,5 +1,6 @@
-import { isArrayOf, wrongArgument } from '../arguments.ts';
+import { wrongArgument } from '../arguments.ts';
 import { FlatminError } from '../errors.ts';
+import { isArrayOf } from '../graph/kernel.ts';
 import { sizeOf, type TensorType } from '../graph/types.ts';
 
 /** Throws unless `data` are the numbers of one batch; `what` of a step they are. */

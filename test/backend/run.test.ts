@@ -6,15 +6,15 @@ import { openStore } from '../../src/backend/device.ts';
 import { JsStore } from '../../src/backend/js/store.ts';
 import { loadAddon } from '../../src/backend/native/addon.ts';
 import { NativeStore } from '../../src/backend/native/store.ts';
+import { Program } from '../../src/backend/program.ts';
 import type { FlatminError } from '../../src/errors.ts';
 import { compile } from '../../src/graph/compile.ts';
 import { Graph } from '../../src/graph/graph.ts';
-import { Program } from '../../src/graph/program.ts';
 import { sgd } from '../../src/index.ts';
 import { assign, keep } from '../../src/ops/assign.ts';
+import { affine } from '../../src/ops/elementwise.ts';
 import { sum } from '../../src/ops/reduce.ts';
 import { checkFinite, LARGEST, statusBlock } from '../../src/ops/status.ts';
-import { affine } from '../../src/ops/unary.ts';
 import { provideEmulation } from '../emulation/build.ts';
 
 const { addon, reason } = loadAddon();

@@ -4,7 +4,8 @@
  * every number of threads, and in place. FLATMIN_CONFORMANCE_TABLE=file.md writes ops × backends.
  */
 import { afterAll, describe, expect, it } from 'vitest';
-import { findOp, type Numbers, opNames } from '../../src/ops/define.ts';
+import type { Numbers } from '../../src/graph/kernel.ts';
+import { findOp, opNames } from '../../src/ops/define.ts';
 import { backends } from './backends.ts';
 import { collectCases, executedOps, nativeOps } from './collect.ts';
 import { checkAgainstDifferences, checkTangents } from './differences.ts';

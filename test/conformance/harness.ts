@@ -20,16 +20,18 @@
  * Backends are listed in backends.ts. What is checked of each case is listed in conformance.test.ts.
  */
 
+import { gradients, pushforward } from '../../src/autodiff/gradients.ts';
 import type { Store } from '../../src/backend/backend.ts';
 import { JsStore } from '../../src/backend/js/store.ts';
+import { Program } from '../../src/backend/program.ts';
 import { compile } from '../../src/graph/compile.ts';
-import { gradients, pushforward } from '../../src/graph/gradients.ts';
-import { Graph, type Moment, type Value } from '../../src/graph/graph.ts';
+import { Graph, type Value } from '../../src/graph/graph.ts';
+import type { Numbers } from '../../src/graph/kernel.ts';
+import type { Moment } from '../../src/graph/moment.ts';
 import type { Precision } from '../../src/graph/precision.ts';
-import { Program } from '../../src/graph/program.ts';
 import type { BufferSpec, ProgramSpec, TensorType } from '../../src/graph/types.ts';
 import { add, mul } from '../../src/ops/binary.ts';
-import { findOp, type Numbers } from '../../src/ops/define.ts';
+import { findOp } from '../../src/ops/define.ts';
 import { sum } from '../../src/ops/reduce.ts';
 import { fromBits } from '../optim/oracles/bf16.ts';
 import { random } from './data.ts';

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { DeviceName } from '../../src/backend/device.ts';
 import { JsStore } from '../../src/backend/js/store.ts';
 import type { Graph } from '../../src/graph/graph.ts';
+import type { Numbers } from '../../src/graph/kernel.ts';
 import type { Precision } from '../../src/graph/precision.ts';
 import type { Instruction } from '../../src/graph/types.ts';
 import {
@@ -17,7 +18,6 @@ import {
   trainStep,
 } from '../../src/index.ts';
 import { describeModel } from '../../src/nn/layer.ts';
-import type { Numbers } from '../../src/ops/define.ts';
 import { matmul } from '../../src/ops/linear.ts';
 import { OptimizerStep } from '../../src/train/optimizer-step.ts';
 import { amxModel, type Backend, backends, cpu } from './backends.ts';

@@ -1,7 +1,7 @@
 /** 3×3 convolutions in bfloat16 on processors that multiply it: it is the transformed operands that are rounded. */
 import { describe, expect, it } from 'vitest';
+import type { Numbers } from '../../src/graph/kernel.ts';
 import { conv2d } from '../../src/ops/conv2d.ts';
-import type { Numbers } from '../../src/ops/define.ts';
 import { bf16 } from '../optim/oracles/bf16.ts';
 import { amxModel, cpu } from './backends.ts';
 import { f32, random } from './data.ts';

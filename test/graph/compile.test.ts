@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { gradients } from '../../src/autodiff/gradients.ts';
 import { JsStore } from '../../src/backend/js/store.ts';
+import { Program } from '../../src/backend/program.ts';
 import { compile } from '../../src/graph/compile.ts';
-import { gradients } from '../../src/graph/gradients.ts';
-import { Graph, type Moment, type Value } from '../../src/graph/graph.ts';
-import { Program } from '../../src/graph/program.ts';
+import { Graph, type Value } from '../../src/graph/graph.ts';
+import type { Moment } from '../../src/graph/moment.ts';
 import { assign } from '../../src/ops/assign.ts';
 import * as ops from '../../src/ops/index.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { gradients } from '../../src/autodiff/gradients.ts';
 import { compile } from '../../src/graph/compile.ts';
-import { gradients } from '../../src/graph/gradients.ts';
 import { Graph } from '../../src/graph/graph.ts';
 import { type Conv2dOptions, conv2d } from '../../src/ops/conv2d.ts';
 import { f32 } from '../../src/ops/define.ts';

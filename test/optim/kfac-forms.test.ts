@@ -1,11 +1,11 @@
 /** The two forms of K-FAC against each other, on the same factors. */
 import { describe, expect, it } from 'vitest';
 import { openStore } from '../../src/backend/device.ts';
+import { Program } from '../../src/backend/program.ts';
 import { compile } from '../../src/graph/compile.ts';
 import { Graph, type Value } from '../../src/graph/graph.ts';
-import { Program } from '../../src/graph/program.ts';
+import type { Numbers } from '../../src/graph/kernel.ts';
 import { assign } from '../../src/ops/assign.ts';
-import type { Numbers } from '../../src/ops/define.ts';
 import { fill } from '../../src/ops/fill.ts';
 import { inEigenbasis, kfacEigen } from '../../src/ops/kfac_eigen.ts';
 import { matmul } from '../../src/ops/linear.ts';

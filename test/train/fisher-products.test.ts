@@ -1,10 +1,11 @@
 /** aᵀFb of a pass through every kind of layer, against central differences of its outputs in doubles. */
 import { describe, expect, it } from 'vitest';
+import { pushforward } from '../../src/autodiff/gradients.ts';
 import { JsStore } from '../../src/backend/js/store.ts';
+import { Program } from '../../src/backend/program.ts';
 import { compile } from '../../src/graph/compile.ts';
-import { pushforward } from '../../src/graph/gradients.ts';
 import { Graph, type Value } from '../../src/graph/graph.ts';
-import { Program } from '../../src/graph/program.ts';
+import type { Numbers } from '../../src/graph/kernel.ts';
 import type { Shape } from '../../src/graph/types.ts';
 import {
   avgPool2d,
@@ -27,7 +28,6 @@ import {
 } from '../../src/index.ts';
 import { describeModel, parameterKey, Scope } from '../../src/nn/layer.ts';
 import { assign } from '../../src/ops/assign.ts';
-import type { Numbers } from '../../src/ops/define.ts';
 import { sampleNormal } from '../../src/ops/sample_normal.ts';
 import { uniforms } from '../../src/random/philox.ts';
 import { passes } from '../../src/train/pass.ts';

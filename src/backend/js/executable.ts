@@ -1,9 +1,18 @@
 import { setImmediate } from 'node:timers/promises';
+import type { Kernel, Numbers, Operand } from '../../graph/kernel.ts';
 import { allocate } from '../../graph/memory.ts';
-import { type BufferSpec, type ProgramSpec, sizeOf } from '../../graph/types.ts';
-import { findOp, type Kernel, type Numbers, type Operand } from '../../ops/define.ts';
+import { type BufferSpec, type DType, type ProgramSpec, sizeOf } from '../../graph/types.ts';
+import { findOp } from '../../ops/define.ts';
 import { type Executable, newNumbers, type RunOptions, type RunResult } from '../backend.ts';
-import type { JsStore } from './store.ts';
+
+/** The store as its programs see it. */
+interface Buffers {
+  /** f32 buffers hold doubles. */
+  readonly float64: boolean;
+  newNumbers(dtype: DType, length: number): Numbers;
+  /** The buffer itself. */
+  data(key: string): Numbers;
+}
 
 /** Runs a program with the TypeScript kernels, step by step on the main thread. */
 export class JsExecutable implements Executable {
@@ -13,7 +22,7 @@ export class JsExecutable implements Executable {
   readonly #reports: readonly Operand[];
   readonly #status: Operand | undefined;
 
-  constructor(spec: ProgramSpec, store: JsStore) {
+  constructor(spec: ProgramSpec, store: Buffers) {
     this.#spec = spec;
     // Doubles need twice the room: every offset is doubled, so shared memory stays shared.
     const bytes = spec.arenaBytes * (store.float64 ? 2 : 1);
@@ -89,7 +98,7 @@ export class JsExecutable implements Executable {
   }
 }
 
-function toOperand(buffer: BufferSpec, store: JsStore, arena: ArrayBuffer): Operand {
+function toOperand(buffer: BufferSpec, store: Buffers, arena: ArrayBuffer): Operand {
   const size = sizeOf(buffer.shape);
   const { dtype, shape, place } = buffer;
   switch (place.kind) {

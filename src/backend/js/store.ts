@@ -1,4 +1,5 @@
 import { FlatminError } from '../../errors.ts';
+import type { Numbers } from '../../graph/kernel.ts';
 import { checkBytes } from '../../graph/memory.ts';
 import {
   type DType,
@@ -8,7 +9,6 @@ import {
   sizeOf,
   type TensorType,
 } from '../../graph/types.ts';
-import type { Numbers } from '../../ops/define.ts';
 import { type Executable, newNumbers, type Store } from '../backend.ts';
 import { JsExecutable } from './executable.ts';
 

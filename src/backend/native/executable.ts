@@ -1,5 +1,5 @@
+import type { Numbers } from '../../graph/kernel.ts';
 import type { ProgramSpec } from '../../graph/types.ts';
-import type { Numbers } from '../../ops/define.ts';
 import { type Executable, newNumbers, type RunOptions, type RunResult } from '../backend.ts';
 import { callNative, fromNative, type NativeProgramHandle } from './handles.ts';
 

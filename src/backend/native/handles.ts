@@ -1,6 +1,6 @@
 import { type ErrorCode, FlatminError } from '../../errors.ts';
+import type { Numbers } from '../../graph/kernel.ts';
 import type { ProgramSpec, TensorType } from '../../graph/types.ts';
-import type { Numbers } from '../../ops/define.ts';
 import type { RunResult } from '../backend.ts';
 
 /** What native/addon exports for running programs. Validation is TypeScript's; these assert once more. */

@@ -1,4 +1,5 @@
 import { FlatminError } from '../../errors.ts';
+import type { Numbers } from '../../graph/kernel.ts';
 import { checkBytes } from '../../graph/memory.ts';
 import {
   type ProgramSpec,
@@ -7,7 +8,6 @@ import {
   sizeOf,
   type TensorType,
 } from '../../graph/types.ts';
-import type { Numbers } from '../../ops/define.ts';
 import { type BackendName, type Executable, newNumbers, type Store } from '../backend.ts';
 import { NativeExecutable } from './executable.ts';
 import { callNative, type NativeExecutor, type NativeStoreHandle } from './handles.ts';

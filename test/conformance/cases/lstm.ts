@@ -1,5 +1,5 @@
 /** The LSTM's equations, unit by unit, in doubles. */
-import { pushforward } from '../../../src/graph/gradients.ts';
+import { pushforward } from '../../../src/autodiff/gradients.ts';
 import { lstm } from '../../../src/ops/lstm.ts';
 import { f32, i32, random } from '../data.ts';
 import type { Case, Tensor } from '../harness.ts';

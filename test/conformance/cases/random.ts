@@ -1,5 +1,6 @@
-import { pullback } from '../../../src/graph/gradients.ts';
-import type { Moment, Value } from '../../../src/graph/graph.ts';
+import { pullback } from '../../../src/autodiff/gradients.ts';
+import type { Value } from '../../../src/graph/graph.ts';
+import type { Moment } from '../../../src/graph/moment.ts';
 import { dropout } from '../../../src/ops/dropout.ts';
 import { sampleLabels } from '../../../src/ops/sample_labels.ts';
 import { sampleNormal } from '../../../src/ops/sample_normal.ts';

@@ -1,4 +1,4 @@
-import { pushforward } from '../../../src/graph/gradients.ts';
+import { pushforward } from '../../../src/autodiff/gradients.ts';
 import { countCorrect, crossEntropy, softmax } from '../../../src/ops/softmax.ts';
 import { f32, i32, random, randomIntegers, u8 } from '../data.ts';
 import type { Case } from '../harness.ts';

@@ -1,5 +1,5 @@
 import type { Value } from '../../../src/graph/graph.ts';
-import * as ops from '../../../src/ops/unary.ts';
+import * as ops from '../../../src/ops/index.ts';
 import { f32, random, SIZES, SPECIAL } from '../data.ts';
 import type { Case, Tolerance } from '../harness.ts';
 

@@ -1,5 +1,6 @@
 /** Optimizer updates: several steps of several tensors against formulas in doubles. */
-import type { Graph, Moment, Value } from '../../../src/graph/graph.ts';
+import type { Graph, Value } from '../../../src/graph/graph.ts';
+import type { Moment } from '../../../src/graph/moment.ts';
 import { adagradOp } from '../../../src/ops/adagrad.ts';
 import { adamwOp } from '../../../src/ops/adamw.ts';
 import { lionOp } from '../../../src/ops/lion.ts';

@@ -1,7 +1,7 @@
-import type { Executable, RunOptions, RunResult, Store } from '../backend/backend.ts';
-import type { Numbers } from '../ops/define.ts';
-import type { Compiled } from './compile.ts';
-import type { Moment } from './graph.ts';
+import type { Compiled } from '../graph/compile.ts';
+import type { Numbers } from '../graph/kernel.ts';
+import type { Moment } from '../graph/moment.ts';
+import type { Executable, RunOptions, RunResult, Store } from './backend.ts';
 
 /** A compiled trace on a store: turns moments into parameter rows and runs them. */
 export class Program {

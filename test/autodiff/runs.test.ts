@@ -1,8 +1,8 @@
 /** Runs that an op's outputs fall into: what ops say of themselves, against what a changed element changes. */
 import { describe, expect, it } from 'vitest';
+import { independentRuns } from '../../src/autodiff/runs.ts';
 import { JsStore } from '../../src/backend/js/store.ts';
 import { Graph } from '../../src/graph/graph.ts';
-import { independentRuns } from '../../src/graph/runs.ts';
 import type { Shape } from '../../src/graph/types.ts';
 import { batchNorm } from '../../src/ops/batch_norm.ts';
 import { findOp } from '../../src/ops/define.ts';

@@ -1,8 +1,6 @@
 /** The public matrix functions: identities on every device, and what is refused. */
 import { describe, expect, it } from 'vitest';
 import { eigh, FlatminError, inverseRoot, orthogonalize } from '../../src/index.ts';
-import { devices } from '../optim/devices.ts';
-import { iteratedValue } from '../optim/oracles/polar.ts';
 import {
   diagonal,
   identity,
@@ -14,7 +12,9 @@ import {
   secondDifference,
   transpose,
   withSpectrum,
-} from './matrices.ts';
+} from '../linalg/matrices.ts';
+import { devices } from '../optim/devices.ts';
+import { iteratedValue } from '../optim/oracles/polar.ts';
 
 const square = (data: ArrayLike<number>) => {
   const n = Math.round(Math.sqrt(data.length));

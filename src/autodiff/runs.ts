@@ -1,4 +1,4 @@
-import type { Value } from './graph.ts';
+import type { Value } from '../graph/graph.ts';
 
 /**
  * Into how many equal runs, a divisor of `most`, `from` and `to` fall so that each run of `to` depends on the same run of

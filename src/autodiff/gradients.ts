@@ -1,7 +1,7 @@
 import { FlatminError } from '../errors.ts';
+import type { Value } from '../graph/graph.ts';
 import { add } from '../ops/binary.ts';
 import { fill } from '../ops/fill.ts';
-import type { Value } from './graph.ts';
 
 /**
  * Traces the gradients of a scalar with respect to `wrt` (reverse mode), one for each, shaped alike;

@@ -2,13 +2,13 @@
 import { z } from 'zod';
 import { newNumbers, type Store } from '../backend/backend.ts';
 import { type DeviceOptions, openStore } from '../backend/device.ts';
+import { Program } from '../backend/program.ts';
 import { FlatminError } from '../errors.ts';
 import { compile } from '../graph/compile.ts';
 import { Graph, type Value } from '../graph/graph.ts';
-import { Program } from '../graph/program.ts';
+import type { Numbers } from '../graph/kernel.ts';
 import { type Shape, sizeOf } from '../graph/types.ts';
 import { assign } from '../ops/assign.ts';
-import type { Numbers } from '../ops/define.ts';
 import * as ops from '../ops/matrices.ts';
 import { ORTHOGONALIZERS, orthogonalize as traceOrthogonalize } from '../ops/orthogonalize.ts';
 import { type ArrayTensor, checkArray, checkRecord, checkShape } from '../optim/arrays.ts';
