@@ -43,24 +43,15 @@ export { crossEntropy, type Loss, squaredError, tokenCrossEntropy } from './nn/l
 export { lenet5 } from './nn/models.ts';
 export { sequential } from './nn/sequential.ts';
 export * as ops from './ops/index.ts';
-export { type AdagradOptions, adagrad } from './optim/adagrad.ts';
-export { type AdamOptions, adam } from './optim/adam.ts';
-export { type AdamwOptions, adamw } from './optim/adamw.ts';
 export type { ArrayTensor, Grads, Params } from './optim/arrays.ts';
 export type { BindOptions, BoundOptimizer, Evaluated } from './optim/bound.ts';
-export { type ClipOptions, clip } from './optim/clip.ts';
-export { type EnimOptions, enim } from './optim/enim.ts';
-export { type Described, type Group, groups, type Match } from './optim/groups.ts';
-export { type BoundKfac, type KfacOptions, kfac } from './optim/kfac.ts';
-export { type LionOptions, lion } from './optim/lion.ts';
-export { type LionKOptions, lionK } from './optim/lion-k.ts';
-export { type MuonOptions, muon } from './optim/muon.ts';
-export { hiddenMatrix, type MuonWithAdamWOptions, muonWithAdamW } from './optim/muon-with-adamw.ts';
-export { type NormDescentOptions, normDescent } from './optim/norm-descent.ts';
+export * from './optim/catalogue.ts';
 export type { LayerBatch } from './optim/observation.ts';
-export type { NonFinitePolicy, Optimizer, Regularisation } from './optim/optimizer.ts';
-export { type RmspropOptions, rmsprop } from './optim/rmsprop.ts';
-export { type SamOptions, sam } from './optim/sam.ts';
+export type {
+  NonFinitePolicy,
+  Optimizer,
+  Regularisation,
+} from './optim/optimizer.ts';
 export type { StepScalars } from './optim/scalars.ts';
 export {
   type CosineOptions,
@@ -77,9 +68,6 @@ export {
   warmRestarts,
   warmup,
 } from './optim/schedule.ts';
-export { type SgdOptions, sgd } from './optim/sgd.ts';
-export { type ShampooOptions, shampoo } from './optim/shampoo.ts';
-export { type SoapOptions, soap } from './optim/soap.ts';
 export type { EpochMetrics } from './train/checkpoint.ts';
 export { type FitOptions, type Fitted, fit } from './train/fit.ts';
 export type { TrainedModel } from './train/model.ts';

@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from 'commander';
 import { DEVICES, type DeviceName, isDeviceName } from '../backend/device.ts';
 import { nearest } from '../nearest.ts';
+import type { Options } from '../optim/variants.ts';
 import { COMPARED, METHOD_NAMES, type MethodName } from '../tasks/methods.ts';
 
 /** Parsers of arguments for commander, which puts the option's name before their messages. */
@@ -41,6 +42,33 @@ export function methods(text: string): readonly MethodName[] {
   throw new InvalidArgumentError(
     twice === 'all' ? 'all stands alone.' : `${twice} is named twice.`,
   );
+}
+
+/**
+ * `name=value` beside those given before it: numbers, true, false, lists with commas between, else text. Dots reach into an
+ * object: K.kind=lp, K.p=3.
+ */
+export function setting(text: string, before: Options = {}): Options {
+  const [, name, value] = /^([A-Za-z]\w*(?:\.[A-Za-z]\w*)*)=(.*)$/s.exec(text) ?? [];
+  if (name === undefined) throw new InvalidArgumentError('Expected name=value.');
+  return withSetting(before, name.split('.'), value);
+}
+
+function withSetting(before: Options, [name, ...inner]: string[], value: string): Options {
+  const held = Object.hasOwn(before, name) ? before[name] : undefined;
+  const nested = typeof held === 'object' && !Array.isArray(held);
+  if (inner.length > 0 && (held === undefined || nested)) {
+    return { ...before, [name]: withSetting((held ?? {}) as Options, inner, value) };
+  }
+  if (held !== undefined) throw new InvalidArgumentError(`${name} is set twice.`);
+  return { ...before, [name]: value.includes(',') ? value.split(',').map(one) : one(value) };
+}
+
+/** A number, true or false, or text. */
+function one(text: string): number | boolean | string {
+  const value = toNumber(text);
+  if (!Number.isNaN(value)) return value;
+  return text === 'true' || text === 'false' ? text === 'true' : text;
 }
 
 export function folder(text: string): string {

@@ -2,11 +2,11 @@ import { z } from 'zod';
 import { METHOD_NAMES } from '../tasks/methods.ts';
 import { metricsSchema } from '../train/checkpoint.ts';
 import { resultSchema } from './result.ts';
-import { settingsSchema } from './settings.ts';
+import { startSchema } from './settings.ts';
 
 /** A line of the metrics, and of `--json`, in the order of its fields. */
 export const eventSchema = z.discriminatedUnion('event', [
-  z.object({ event: z.literal('start'), ...settingsSchema.shape }),
+  z.object({ event: z.literal('start'), ...startSchema.shape }),
   z.object({
     event: z.literal('epoch'),
     optimizer: z.enum(METHOD_NAMES),

@@ -27,7 +27,7 @@ export async function runMethod(
   settings: RunSettings,
   { folder, emit, progress, signal, device, threads, resume = false }: RunOptions,
 ): Promise<Result> {
-  const { optimizer, lr, weightDecay, rho, batch, epochs, seed, synthetic } = settings;
+  const { optimizer, lr, batch, epochs, seed, synthetic } = settings;
   const saved = folder !== undefined && resume ? folder.events() : [];
   const [start] = saved;
   if (start?.event === 'start') {
@@ -48,10 +48,10 @@ export async function runMethod(
     folder?.append(event);
     emit(event);
   };
-  const rate = settings.schedule === 'cosine' ? cosine(lr, { epochs }) : lr;
+  const rate = settings.schedule === 'cosine' ? cosine(lr as number, { epochs }) : lr;
   try {
     const { model, history } = await fit(task.model(), data, {
-      optimizer: makeOptimizer(optimizer, { lr: rate, weightDecay, rho }),
+      optimizer: makeOptimizer(optimizer, { ...settings.settings, lr: rate }),
       batch,
       epochs,
       seed,

@@ -3,8 +3,10 @@ import type { BackendName } from '../backend/backend.ts';
 import type { DeviceName } from '../backend/device.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { FlatminError } from '../errors.ts';
-import { METHOD_NAMES, type MethodName, SHARPNESS_AWARE } from '../tasks/methods.ts';
+import type { Options } from '../optim/variants.ts';
+import { METHOD_NAMES, type MethodName, SHARPNESS_AWARE, variantOf } from '../tasks/methods.ts';
 import type { Task } from '../tasks/task.ts';
+import { toJson } from '../train/json-numbers.ts';
 import type { TrainingData } from '../train/training.ts';
 
 /** What the command line gives. */
@@ -18,6 +20,8 @@ export interface TrainOptions {
   readonly lr?: number;
   readonly weightDecay?: number;
   readonly rho?: number;
+  /** Other options of the method, by name. */
+  readonly set?: Options;
   readonly data?: string;
   readonly synthetic?: boolean;
   readonly examples?: number;
@@ -37,7 +41,7 @@ const whole = z.int().nonnegative();
 export const settingsSchema = z.object({
   task: z.string(),
   optimizer: z.enum(METHOD_NAMES),
-  lr: number,
+  lr: z.union([number, z.literal('model')]),
   weightDecay: number,
   rho: number.optional(),
   schedule: z.enum(SCHEDULES),
@@ -49,41 +53,77 @@ export const settingsSchema = z.object({
   examples: whole,
   testExamples: whole,
   backend: z.string(),
+  /** Every option of the method, those above among them. */
+  settings: z.record(z.string(), z.unknown()),
 });
+
+/** The same as a run's first line has them: runs before there was `settings` lack it. */
+export const startSchema = settingsSchema.partial({ settings: true });
+export type StartSettings = Readonly<z.output<typeof startSchema>>;
 
 /** Everything that decides the outcome of one method's run; the first line of its metrics. */
 export type RunSettings = Readonly<z.output<typeof settingsSchema>>;
 
+const climbs = (method: MethodName): boolean => SHARPNESS_AWARE.includes(method);
+
+const FLAGS = { '--lr': 'lr', '--weight-decay': 'weightDecay', '--rho': 'rho' } as const;
+
+/** What the command line sets of a method's options; `--rho` is a radius, where there is one. */
+function given(options: TrainOptions, method: MethodName): Options {
+  const byFlag = Object.entries(FLAGS)
+    .filter(([flag, name]) => options[name] !== undefined && (flag !== '--rho' || climbs(method)))
+    .map(([flag, name]) => {
+      if (options.set?.[name] === undefined) return [name, options[name]];
+      throw refuse(`${flag} and --set ${name} are the same; help: leave one of them out`);
+    });
+  return { ...Object.fromEntries(byFlag), ...options.set };
+}
+
+/** All options of a method: the command line's over the task's over those that are usual. */
+const methodSettings = (task: Task, method: MethodName, options: TrainOptions): Options =>
+  variantOf(method).settings({ ...task.settings[method], ...given(options, method) });
+
+const refuse = (what: string) => new FlatminError('FLATMIN_ARGUMENT', what);
+
 /** Refuses options that the methods to be run do not have. */
-export function checkMethodOptions({ optimizer, lr, weightDecay, rho }: TrainOptions): void {
-  const refuse = (what: string) => new FlatminError('FLATMIN_ARGUMENT', what);
-  if (rho !== undefined && !optimizer.some((method) => SHARPNESS_AWARE.includes(method))) {
+export function checkMethodOptions(task: Task, options: TrainOptions): void {
+  const { optimizer, lr, weightDecay, rho, set } = options;
+  if (rho !== undefined && !optimizer.some(climbs)) {
     throw refuse(
       `--rho belongs to ${SHARPNESS_AWARE.join(', ')}, and the optimizer is ${optimizer.join(',')}`,
     );
   }
-  for (const [name, value] of Object.entries({ '--lr': lr, '--weight-decay': weightDecay })) {
+  const own = { '--lr': lr, '--weight-decay': weightDecay, '--set': set };
+  for (const [name, value] of Object.entries(own)) {
     if (value === undefined || optimizer.length === 1) continue;
     throw refuse(
       `${name} belongs to one method, and --optimizer names ${optimizer.length}; help: name one`,
     );
   }
+  for (const method of optimizer) {
+    const settings = methodSettings(task, method, options);
+    if (settings.lr !== 'model' || options.schedule === 'constant') continue;
+    throw refuse(
+      `--schedule ${options.schedule} needs a rate, and --set lr=model takes the model's`,
+    );
+  }
 }
 
-/** The task's setting of a method with the command line's put over it. */
+/** Everything that decides a run: the task's choices with the command line's put over them. */
 export function chooseSettings(
   task: Task,
   optimizer: MethodName,
   options: TrainOptions,
   { data, backend }: { data: Required<TrainingData<Dataset>>; backend: BackendName },
 ): RunSettings {
-  const { lr, weightDecay, rho } = task.settings[optimizer];
+  const settings = methodSettings(task, optimizer, options);
+  const { lr, weightDecay, rho } = settings as Pick<RunSettings, 'lr' | 'weightDecay' | 'rho'>;
   return {
     task: task.name,
     optimizer,
-    lr: options.lr ?? lr,
-    weightDecay: options.weightDecay ?? weightDecay,
-    ...(rho !== undefined && { rho: options.rho ?? rho }),
+    lr,
+    weightDecay,
+    ...(climbs(optimizer) && { rho }),
     schedule: options.schedule,
     batch: options.batch ?? task.batch,
     epochs: options.epochs ?? task.epochs,
@@ -93,6 +133,7 @@ export function chooseSettings(
     examples: data.train.count,
     testExamples: data.test.count,
     backend,
+    settings,
   };
 }
 
@@ -100,12 +141,15 @@ export function chooseSettings(
  * What `--resume` must not change, said by name. A run may become longer or shorter, unless its learning rate follows
  * the number of epochs.
  */
-export function requireSameSettings(now: RunSettings, before: RunSettings, file: string): void {
-  const differing = SETTINGS.filter(
-    (name) => before[name] !== now[name] && !(name === 'epochs' && now.schedule === 'constant'),
-  );
+export function requireSameSettings(now: RunSettings, before: StartSettings, file: string): void {
+  const [is, was] = [flat(now), flat(before)];
+  const names = new Set([...Object.keys(was), ...Object.keys(is)]);
+  const differing = [...names].filter((name) => {
+    if (name.startsWith('settings.') && before.settings === undefined) return false;
+    return was[name] !== is[name] && !(name === 'epochs' && now.schedule === 'constant');
+  });
   if (differing.length === 0) return;
-  const changes = differing.map((name) => `${name} ${before[name]}, not ${now[name]}`);
+  const changes = differing.map((name) => `${name} ${was[name]}, not ${is[name]}`);
   const why = differing.includes('epochs') ? ' (a cosine ends with the last epoch)' : '';
   throw new FlatminError(
     'FLATMIN_CHECKPOINT',
@@ -113,4 +157,23 @@ export function requireSameSettings(now: RunSettings, before: RunSettings, file:
   );
 }
 
-const SETTINGS = Object.keys(settingsSchema.shape) as (keyof RunSettings)[];
+/** The texts of all settings by name, as they are written. */
+function flat(run: StartSettings): Record<string, string> {
+  const { settings: _, ...shape } = settingsSchema.shape;
+  const names = Object.keys(shape) as (keyof typeof shape)[];
+  const own = Object.entries(run.settings ?? {}).filter(
+    ([name]) => run[name as keyof StartSettings] === undefined,
+  );
+  const all = [
+    ...names.map((name) => [name, run[name]] as const),
+    ...own.map(([name, x]) => [`settings.${name}`, x] as const),
+  ];
+  const written = all.filter(([, x]) => x !== undefined).map(([name, x]) => [name, textOf(x)]);
+  return Object.fromEntries(written);
+}
+
+function textOf(value: unknown): string {
+  const json = toJson(value);
+  const read: unknown = JSON.parse(json);
+  return typeof read === 'string' ? read : json;
+}

@@ -3,7 +3,7 @@ import { DEVICES } from '../backend/device.ts';
 import { COMPARED, METHOD_NAMES } from '../tasks/methods.ts';
 import type { Task } from '../tasks/task.ts';
 import { TASKS } from '../tasks/tasks.ts';
-import { device, folder, methods, nonNegative, oneOf, wholeFrom } from './arguments.ts';
+import { device, folder, methods, nonNegative, oneOf, setting, wholeFrom } from './arguments.ts';
 import { SCHEDULES, type TrainOptions } from './settings.ts';
 import { train } from './train.ts';
 
@@ -30,6 +30,11 @@ export function trainCommand(program: Command): void {
     .option('--lr <x>', 'learning rate', nonNegative)
     .option('--weight-decay <x>', 'weight decay', nonNegative)
     .option('--rho <x>', 'radius of sam, asam, looksam', nonNegative)
+    .option(
+      '--set <name=value>',
+      'any other option of the method, as betas=0.9,0.95 or K.kind=l1; may be repeated',
+      setting,
+    )
     .option(
       '--schedule <name>',
       `learning rate over the epochs, one of: ${SCHEDULES.join(', ')}`,

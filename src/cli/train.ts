@@ -15,7 +15,7 @@ import { checkMethodOptions, chooseSettings, type TrainOptions } from './setting
 
 /** Trains one method, or all of them one after the other: results on stdout, progress on stderr. */
 export async function train(task: Task, options: TrainOptions): Promise<void> {
-  checkMethodOptions(options);
+  checkMethodOptions(task, options);
   const { backend } = openStore(options);
   if (backend === 'js' && options.device === 'auto') sayWhyJavaScript();
   const folders = options.optimizer.map((method) => folderOf(method, options));

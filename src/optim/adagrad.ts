@@ -20,7 +20,12 @@ const schema = z.strictObject({
 export type AdagradOptions = z.input<typeof schema>;
 
 /** Adagrad (Duchi, Hazan, Singer 2011): v ← v + g²; θ ← θ − ηg/(√v + ε). State: 4 bytes a parameter. */
-export const adagrad = defineOptimizer('adagrad', schema, trace, { largest: () => SQUARES });
+export const adagrad = defineOptimizer('adagrad', schema, trace, {
+  title: 'Adagrad',
+  equation: 'v ← v + g²; θ ← θ − ηg/(√v + ε)',
+  variants: { adagrad: { lr: 0.01 } },
+  largest: () => SQUARES,
+});
 
 function trace(t: OptimizerTrace, options: z.output<typeof schema>): void {
   const { grads } = t.gradient();

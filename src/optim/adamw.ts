@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { SQUARES } from '../ops/status.ts';
-import { adamFields, adamStep } from './adam.ts';
+import { adamFields, adamStep } from './adam-step.ts';
 import { defineOptimizer } from './optimizer.ts';
 import { nonNegative } from './options.ts';
 
@@ -22,5 +22,11 @@ export const adamw = defineOptimizer(
   (t, options) => {
     adamStep(t, { ...options, decoupled: 1 });
   },
-  { counts: true, largest: () => SQUARES },
+  {
+    title: 'AdamW',
+    equation: 'm, v as Adam; θ ← θ − η(m̂/(√v̂ + ε) + λθ)',
+    variants: { adamw: { lr: 1e-3, weightDecay: 0.01 } },
+    counts: true,
+    largest: () => SQUARES,
+  },
 );

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { enimOp } from '../ops/enim.ts';
 import { STREAM } from '../random/philox.ts';
-import { defineOptimizer, rateSlot } from './optimizer.ts';
+import { defineOptimizer, type OptimizerTrace, rateSlot } from './optimizer.ts';
 import { angle, betas, nonNegative, rate } from './options.ts';
 
 const schema = z.strictObject({
@@ -25,7 +25,13 @@ export type EnimOptions = z.input<typeof schema>;
  * θ ← θ − η(u + λθ). One element: u = d. Zero c: decay only. z follows from seed, step, tensor and element.
  * State: 4 bytes a parameter.
  */
-export const enim = defineOptimizer('enim', schema, (t, options) => {
+export const enim = defineOptimizer('enim', schema, trace, {
+  title: 'Enim',
+  equation: 'θ ← θ − η(u + λθ), u the normalised β₁m + (1−β₁)g turned by φ; m ← β₂m + (1−β₂)g',
+  variants: { enim: { lr: 1e-4 } },
+});
+
+function trace(t: OptimizerTrace, options: z.output<typeof schema>): void {
   const { grads } = t.gradient();
   t.checkFinite(grads);
   const [beta1, beta2] = options.betas;
@@ -52,4 +58,4 @@ export const enim = defineOptimizer('enim', schema, (t, options) => {
       global: Number(options.scope === 'global'),
     },
   );
-});
+}

@@ -127,6 +127,10 @@ const STATISTICS = 'statistics';
  * State: (a(3a + 1) + g(3g + 1))/2 numbers a layer, a = in + 1 and g = out, and ag more in the eigenbasis.
  */
 export const kfac = defineOptimizer('kfac', schema, trace, {
+  title: 'K-FAC',
+  equation: 'θ ← θ − ην(G + √λd/π I)⁻¹ V (A + π√λd I)⁻¹',
+  variants: { kfac: { lr: 0.01 } },
+
   Bound: BoundKfac,
   counts: true,
   // U is V over the damping, and the clip looks at their product.

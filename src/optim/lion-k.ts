@@ -52,7 +52,12 @@ export type LionKOptions = z.input<typeof schema>;
  * Lion-K (Chen, Liu, Liang, Liu 2023, arXiv 2310.05898): c = β₁m + (1−β₁)g; θ ← θ − η(∇K(c) + λθ);
  * m ← β₂m + (1−β₂)g, which minimises f(θ) + K*(λθ)/λ. State: 4 bytes a parameter.
  */
-export const lionK = defineOptimizer('lionK', schema, trace, { largest: () => 2 ** 127 });
+export const lionK = defineOptimizer('lionK', schema, trace, {
+  title: 'Lion-K',
+  equation: 'θ ← θ − η(∇K(β₁m + (1−β₁)g) + λθ); m ← β₂m + (1−β₂)g',
+  variants: { 'lion-k': { lr: 3e-3, K: { kind: 'lp', p: 1.5 } } },
+  largest: () => 2 ** 127,
+});
 
 function trace(t: OptimizerTrace, options: z.output<typeof schema>): void {
   const { grads } = t.gradient();

@@ -31,7 +31,12 @@ export type LionOptions = z.input<typeof schema>;
  * State: 4 bytes a parameter, 2 with `momentumDtype: 'bf16'`.
  */
 // Means stay below what they are of, and 2^127 is a bfloat16.
-export const lion = defineOptimizer('lion', schema, trace, { largest: () => 2 ** 127 });
+export const lion = defineOptimizer('lion', schema, trace, {
+  title: 'Lion',
+  equation: 'θ ← θ − η(sign(β₁m + (1−β₁)g) + λθ); m ← β₂m + (1−β₂)g',
+  variants: { lion: { lr: 1e-4 } },
+  largest: () => 2 ** 127,
+});
 
 function trace(t: OptimizerTrace, options: z.output<typeof schema>): void {
   const { grads } = t.gradient();

@@ -6,6 +6,7 @@ import type { BindOptions, BoundOptimizer } from './bound.ts';
 import { type Described, type Group, groups, type Match } from './groups.ts';
 import { type MuonOptions, muon } from './muon.ts';
 import type { Optimizer } from './optimizer.ts';
+import { variantsOf } from './variants.ts';
 
 export interface MuonWithAdamWOptions {
   readonly muon: MuonOptions;
@@ -110,3 +111,12 @@ function split(options: MuonWithAdamWOptions): readonly Group[] {
   const { muon: hidden, adamw: others, match = hiddenMatrix } = options;
   return [{ match, optimizer: muon(hidden) }, { optimizer: adamw(others) }];
 }
+
+muonWithAdamW.title = 'Muon with AdamW';
+muonWithAdamW.equation = 'Muon for the matrices inside a network, AdamW for the rest';
+// By the scale with which one rate and one decay serve both.
+muonWithAdamW.variants = variantsOf(
+  { muon: { lr: 2e-3, weightDecay: 0.01, scale: 'match-rms-adamw' } },
+  [adamw, muon],
+  (others, hidden) => muonWithAdamW({ muon: hidden as MuonOptions, adamw: others as AdamwOptions }),
+);

@@ -4,7 +4,7 @@ import { momentum } from '../ops/momentum.ts';
 import { ORTHOGONALIZERS, orthogonalize } from '../ops/orthogonalize.ts';
 import { sgdOp } from '../ops/sgd.ts';
 import { flattened, ofMatrices } from './matrices.ts';
-import { defineOptimizer, rateSlot } from './optimizer.ts';
+import { defineOptimizer, type OptimizerTrace, rateSlot } from './optimizer.ts';
 import { decay, nonNegative, rate } from './options.ts';
 
 const schema = z.strictObject({
@@ -32,7 +32,13 @@ export type MuonOptions = z.input<typeof schema>;
  * For matrices inside a network: embeddings, heads, norms and biases are better off with AdamW (`muonWithAdamW`).
  * A tensor [out, …] is the matrix [out, everything else], a vector a matrix of one column. State: 4 bytes a parameter.
  */
-export const muon = defineOptimizer('muon', schema, (t, options) => {
+export const muon = defineOptimizer('muon', schema, trace, {
+  title: 'Muon',
+  equation: 'v ← μv + g; θ ← θ − η(s·O + λθ), O the orthogonal factor of g + μv',
+  variants: {},
+});
+
+function trace(t: OptimizerTrace, options: z.output<typeof schema>): void {
   const { grads } = t.gradient();
   t.checkFinite(grads);
   const directions =
@@ -64,7 +70,7 @@ export const muon = defineOptimizer('muon', schema, (t, options) => {
       decoupled: 1,
     },
   );
-});
+}
 
 function scaleOf([rows, cols]: [number, number], scale: 'original' | 'match-rms-adamw'): number {
   return scale === 'original'

@@ -44,6 +44,10 @@ type Options = z.output<typeof schema>;
  * with momentum, none without.
  */
 export const normDescent = defineOptimizer('normDescent', schema, trace, {
+  title: 'Norm descent',
+  equation: 'θ ← θ + η(LMO(m) − λθ), LMO(m) = argmin of ⟨m, x⟩ over ‖x‖ = 1',
+  variants: { 'norm-descent': { lr: 0.02, norm: 'spectral' } },
+
   largest: (_, { scale }) => (scale === 'unit' ? 2 ** 127 : ROOM),
 });
 

@@ -11,9 +11,10 @@ import { sign } from '../ops/unary.ts';
 import { byAge } from './age.ts';
 import type { Params } from './arrays.ts';
 import { type BindOptions, BoundOptimizer } from './bound.ts';
-import { checkOptions, nonNegative } from './options.ts';
+import { checkOptions, namesOf, nonNegative } from './options.ts';
 import type { Report } from './scalars.ts';
 import { type Rate, rateAt } from './schedule.ts';
+import { type Entry, type Options, type Part, variantsOf } from './variants.ts';
 
 /** A tensor being trained. */
 export interface Parameter {
@@ -123,13 +124,17 @@ export interface Regularisation {
 /**
  * A method: `lion({ lr })` is an optimizer for `fit`, `lion(params, { lr })` one bound to the caller's arrays.
  */
-export interface Method<O, B extends BoundOptimizer = BoundOptimizer> {
+export interface Method<O, B extends BoundOptimizer = BoundOptimizer, N extends string = string>
+  extends Entry<N>,
+    Part {
   (options: O & Regularisation): Optimizer<B>;
   (params: Params, options: O & Regularisation & BindOptions): B;
 }
 
 /** What there is to know of a method beside its trace. */
-interface Traits<B, O> {
+interface Traits<B, I, O, N extends string> extends Omit<Entry, 'variants'> {
+  /** Names on the command line, each with a usual rate and what makes it that variant. */
+  readonly variants: Readonly<Record<N, I>>;
   /** What it is when bound to arrays, where that is more than a `BoundOptimizer`. */
   readonly Bound?: BoundConstructor<B>;
   /** It counts steps: tensors that join a training are traced apart, `byAge`. */
@@ -141,13 +146,20 @@ interface Traits<B, O> {
 /** Makes a method from its options' schema, which fills in defaults, and its trace; all of them take `l1`. */
 export function defineOptimizer<
   S extends z.ZodType<object>,
+  N extends string,
   B extends BoundOptimizer = BoundOptimizer,
 >(
   name: string,
   schema: S,
   trace: (context: OptimizerTrace, options: z.output<S>) => void,
-  { Bound, counts, largest = () => ROOM }: Traits<B, z.output<S>> = {},
-): Method<z.input<S>, B> {
+  {
+    Bound,
+    counts,
+    largest = () => ROOM,
+    variants,
+    ...entry
+  }: Traits<B, z.input<S>, z.output<S>, N>,
+): Method<z.input<S>, B, N> {
   const make = (given: unknown): Optimizer<B> => {
     const { l1 = 0, ...own } = Object(given) as Regularisation;
     checkOptions(name, regularisation, { l1 });
@@ -178,7 +190,12 @@ export function defineOptimizer<
     const bind = { device, threads, seed, onNonFinite };
     return new (Bound ?? BoundOptimizer)(make(options), first as Params, bind);
   }
-  return method as Method<z.input<S>, B>;
+  const part: Part = {
+    optionNames: [...namesOf(schema, []), 'l1'],
+    resolve: (options) => make(options).options,
+  };
+  const made = variantsOf(variants as Readonly<Record<N, Options>>, [part], make);
+  return Object.assign(method, part, entry, { variants: made }) as Method<z.input<S>, B, N>;
 }
 
 const regularisation = z.object({ l1: nonNegative });

@@ -76,7 +76,7 @@ export function checkOptions<S extends z.ZodType>(
 }
 
 /** Names of an object's schema, or of the one that lies at a path within it. */
-function namesOf(schema: unknown, [first, ...rest]: readonly PropertyKey[]): string[] {
+export function namesOf(schema: unknown, [first, ...rest]: readonly PropertyKey[]): string[] {
   if (schema instanceof z.ZodPipe) return namesOf(schema.in, [first, ...rest]);
   if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault) {
     return namesOf(schema.unwrap(), [first, ...rest]);

@@ -22,7 +22,12 @@ const schema = z.strictObject({
 export type RmspropOptions = z.input<typeof schema>;
 
 /** RMSProp (Tieleman & Hinton 2012): v ← γv + (1−γ)g²; θ ← θ − ηg/(√v + ε). State: 4 bytes a parameter. */
-export const rmsprop = defineOptimizer('rmsprop', schema, trace, { largest: () => SQUARES });
+export const rmsprop = defineOptimizer('rmsprop', schema, trace, {
+  title: 'RMSProp',
+  equation: 'v ← γv + (1−γ)g²; θ ← θ − ηg/(√v + ε)',
+  variants: { rmsprop: { lr: 1e-3 } },
+  largest: () => SQUARES,
+});
 
 function trace(t: OptimizerTrace, options: z.output<typeof schema>): void {
   const { grads } = t.gradient();

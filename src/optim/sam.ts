@@ -11,6 +11,8 @@ import { globalNorm, samPerturb } from '../ops/sam.ts';
 import { abs } from '../ops/unary.ts';
 import type { OptimizerTrace } from './optimizer.ts';
 import { count, nonNegative, norm } from './options.ts';
+import { type SgdOptions, sgd } from './sgd.ts';
+import { variantsOf } from './variants.ts';
 import { defineWrapper } from './wrapper.ts';
 
 const schema = z
@@ -36,6 +38,20 @@ const schema = z
 
 export type SamOptions = z.input<typeof schema>;
 
+const wrapper = defineWrapper('sam', schema, (t, base, options) => {
+  if (t.graph.precision !== 'float32') {
+    throw new FlatminError(
+      'FLATMIN_ARGUMENT',
+      `sam expects precision 'float32', got '${t.graph.precision}', whose rounding would swallow ε̂ and the difference of its losses. Help: leave precision out, or step with the base alone.`,
+    );
+  }
+  const first = t.gradient();
+  t.checkFinite(first.grads);
+  const grads = options.every === 1 ? climb(t, first, options) : sparse(t, first, options);
+  // The first pass's taps: parameters are back at θ when K-FAC reads them.
+  base.trace({ ...t, gradient: () => ({ ...first, grads }) });
+});
+
 /**
  * Sharpness-aware minimisation (Foret et al. 2020) over any base: the base steps with the gradient at θ + ε̂, from θ
  * restored bit for bit. ε̂ = ρ g/‖g‖₂, the norm over all tensors; in general ρ sign(g)⊙|g|^(q−1) / ‖g‖_q^(q−1) with
@@ -49,18 +65,18 @@ export type SamOptions = z.input<typeof schema>;
  * `sam(base, { rho })` is an optimizer for `fit`; `sam(params, base, { rho })` is bound to the caller's arrays
  * and steps with a closure.
  */
-export const sam = defineWrapper('sam', schema, (t, base, options) => {
-  if (t.graph.precision !== 'float32') {
-    throw new FlatminError(
-      'FLATMIN_ARGUMENT',
-      `sam expects precision 'float32', got '${t.graph.precision}', whose rounding would swallow ε̂ and the difference of its losses. Help: leave precision out, or step with the base alone.`,
-    );
-  }
-  const first = t.gradient();
-  t.checkFinite(first.grads);
-  const grads = options.every === 1 ? climb(t, first, options) : sparse(t, first, options);
-  // The first pass's taps: parameters are back at θ when K-FAC reads them.
-  base.trace({ ...t, gradient: () => ({ ...first, grads }) });
+export const sam = Object.assign(wrapper, {
+  title: 'SAM',
+  equation: 'ε̂ = ρ g/‖g‖₂; the base steps with the gradient at θ + ε̂, from θ',
+  variants: variantsOf(
+    {
+      sam: { lr: 0.1 },
+      asam: { lr: 0.1, adaptive: true },
+      looksam: { lr: 0.1, rho: 0.1, every: 5, between: 'look' },
+    },
+    [wrapper, sgd],
+    (own, base) => wrapper(sgd(base as SgdOptions), own),
+  ),
 });
 
 type Options = z.output<typeof schema>;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { sgdOp } from '../ops/sgd.ts';
-import { defineOptimizer, rateSlot } from './optimizer.ts';
+import { defineOptimizer, type OptimizerTrace, rateSlot } from './optimizer.ts';
 import { decay, nonNegative, rate } from './options.ts';
 
 const schema = z.strictObject({
@@ -22,7 +22,17 @@ export type SgdOptions = z.input<typeof schema>;
  * Stochastic gradient descent: θ ← θ − ηg, with momentum, Nesterov's form and weight decay as options.
  * State: 4 bytes a parameter with momentum, none without.
  */
-export const sgd = defineOptimizer('sgd', schema, (t, options) => {
+export const sgd = defineOptimizer('sgd', schema, trace, {
+  title: 'SGD',
+  equation: 'θ ← θ − ηg; with momentum v ← μv + g; θ ← θ − ηv',
+  variants: {
+    sgd: { lr: 0.1 },
+    momentum: { lr: 0.02, momentum: 0.9 },
+    nesterov: { lr: 0.02, momentum: 0.9, nesterov: true },
+  },
+});
+
+function trace(t: OptimizerTrace, options: z.output<typeof schema>): void {
   const { grads } = t.gradient();
   t.checkFinite(grads);
   const velocity = (name: string, shape: readonly number[]) =>
@@ -45,4 +55,4 @@ export const sgd = defineOptimizer('sgd', schema, (t, options) => {
       decoupled: Number(options.decoupled),
     },
   );
-});
+}

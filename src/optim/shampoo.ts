@@ -68,6 +68,10 @@ type Options = z.output<typeof schema>;
  * with `rootMethod: 'warm'` m² + n² more.
  */
 export const shampoo = defineOptimizer('shampoo', schema, trace, {
+  title: 'Shampoo',
+  equation: 'L ← L + GGᵀ; R ← R + GᵀG; θ ← θ − η L^(−1/4) G R^(−1/4)',
+  variants: { shampoo: { lr: 0.1 } },
+
   counts: true,
   // Statistics that are summed have room for a million of the largest.
   largest: (shape, { beta }) =>

@@ -43,6 +43,10 @@ export type SoapOptions = z.input<typeof schema>;
  * State: 8 bytes a parameter and (m(3m + 1) + n(3n + 1))/2 numbers for an m×n matrix.
  */
 export const soap = defineOptimizer('soap', schema, trace, {
+  title: 'SOAP',
+  equation: 'Adam in the eigenbases Q of Shampoo’s statistics: θ ← θ − η(Qᴸ(m̂′/(√v̂ + ε))Qᴿᵀ + λθ)',
+  variants: { soap: { lr: 2e-3 } },
+
   counts: true,
   largest: (shape) => SQUARES / Math.sqrt(sizeOf(shape) || 1),
 });

@@ -4,10 +4,11 @@ import { FlatminError } from '../errors.ts';
 import type { Params } from './arrays.ts';
 import { type BindOptions, BoundOptimizer } from './bound.ts';
 import { isOptimizer, type Optimizer, type OptimizerTrace } from './optimizer.ts';
-import { checkOptions } from './options.ts';
+import { checkOptions, namesOf } from './options.ts';
+import type { Options, Part } from './variants.ts';
 
 /** A method over any base: `f(base, options)` for `fit`, `f(params, base, options)` bound to the caller's arrays. */
-export interface Wrapper<O> {
+export interface Wrapper<O> extends Part {
   <B extends BoundOptimizer>(base: Optimizer<B>, options?: O): Optimizer<B>;
   <B extends BoundOptimizer>(params: Params, base: Optimizer<B>, options?: O & BindOptions): B;
 }
@@ -47,5 +48,9 @@ export function defineWrapper<S extends z.ZodType<object>>(
     const bind = { device, threads, seed, onNonFinite };
     return new (made.Bound ?? BoundOptimizer)(made, first, bind);
   };
-  return wrapper as Wrapper<z.input<S>>;
+  const part: Part = {
+    optionNames: namesOf(schema, []),
+    resolve: (options) => checkOptions(name, schema, options) as Options,
+  };
+  return Object.assign(wrapper, part) as Wrapper<z.input<S>>;
 }

@@ -4,15 +4,15 @@ import { findFiles } from '../data/locate.ts';
 import { loadMnist, type Split } from '../data/mnist.ts';
 import { lenet5 } from '../nn/models.ts';
 import { firstExamples } from './examples.ts';
-import type { Task } from './task.ts';
+import type { DataSource, Task } from './task.ts';
 
 /** Pixels of background on each side: LeNet-5 takes images of 32 × 32. */
 const PAD = 2;
 const SYNTHETIC = { size: 28 + 2 * PAD, seed: 0 };
 const COUNT: Record<Split, number> = { train: 60_000, test: 10_000 };
 
-/** LeNet-5 on MNIST; settings of the published five-method study for its five, usual ones for the rest. */
-export const digits: Task = {
+/** LeNet-5 on MNIST; settings of the published five-method study. */
+export const digits = {
   name: 'digits',
   network: 'LeNet-5',
   dataset: 'mnist',
@@ -25,28 +25,14 @@ export const digits: Task = {
     lion: { lr: 1e-4, weightDecay: 0 },
     kfac: { lr: 0.01, weightDecay: 3e-4 },
     shampoo: { lr: 0.1, weightDecay: 1e-4 },
-    momentum: { lr: 0.02, weightDecay: 0 },
-    nesterov: { lr: 0.02, weightDecay: 0 },
-    adagrad: { lr: 0.01, weightDecay: 0 },
-    rmsprop: { lr: 1e-3, weightDecay: 0 },
-    adam: { lr: 1e-3, weightDecay: 0 },
-    amsgrad: { lr: 1e-3, weightDecay: 0 },
-    adamw: { lr: 1e-3, weightDecay: 0.01 },
-    'lion-k': { lr: 3e-3, weightDecay: 0 },
-    enim: { lr: 1e-4, weightDecay: 0 },
-    'norm-descent': { lr: 0.02, weightDecay: 0 },
-    muon: { lr: 2e-3, weightDecay: 0.01 },
-    soap: { lr: 2e-3, weightDecay: 0 },
-    asam: { lr: 0.1, weightDecay: 0, rho: 0.5 },
-    looksam: { lr: 0.1, weightDecay: 0, rho: 0.1 },
   },
   model: () => lenet5(),
-  isIn: (dir) => findFiles(dir, 'mnist', 'train-images-idx3-ubyte').length > 0,
-  load: ({ dir, examples, testExamples }) => ({
+  isIn: (dir: string) => findFiles(dir, 'mnist', 'train-images-idx3-ubyte').length > 0,
+  load: ({ dir, examples, testExamples }: DataSource) => ({
     train: load(dir, 'train', examples),
     test: load(dir, 'test', testExamples),
   }),
-};
+} satisfies Task;
 
 function load(dir: string | undefined, split: Split, count: number | undefined): Dataset {
   if (dir === undefined) {

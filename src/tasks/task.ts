@@ -1,9 +1,10 @@
 import type { Dataset } from '../data/dataset.ts';
 import type { Layer } from '../nn/layer.ts';
+import type { Options } from '../optim/variants.ts';
 import type { TrainingData } from '../train/training.ts';
-import type { MethodName, Setting } from './methods.ts';
+import type { MethodName } from './methods.ts';
 
-/** A network, its data, and a setting for every method. */
+/** A network, its data, and what it sets for methods. */
 export interface Task {
   readonly name: string;
   /** Of the network, for people. */
@@ -14,7 +15,8 @@ export interface Task {
   readonly epochs: number;
   /** The test accuracy to which methods are timed. */
   readonly target: number;
-  readonly settings: Readonly<Record<MethodName, Setting>>;
+  /** What differs from a method's usual settings, which the catalogue has. */
+  readonly settings: Readonly<Partial<Record<MethodName, Options>>>;
   model(): Layer;
   /** Whether a folder looks as if it held the task's files. */
   isIn(dir: string): boolean;

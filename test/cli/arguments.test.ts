@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { methods, nonNegative, oneOf, wholeFrom } from '../../src/cli/arguments.ts';
+import { methods, nonNegative, oneOf, setting, wholeFrom } from '../../src/cli/arguments.ts';
 import { nearest } from '../../src/nearest.ts';
 
 describe('numbers', () => {
@@ -45,5 +45,28 @@ describe('names', () => {
     expect(() => methods('sgd,')).toThrow('Expected one of: all, sgd');
     expect(() => methods('sgd,all')).toThrow('all stands alone.');
     expect(() => methods('sgd,lion,sgd')).toThrow('sgd is named twice.');
+  });
+});
+
+describe('--set', () => {
+  const all = (...texts: string[]) =>
+    texts.reduce<ReturnType<typeof setting>>((before, text) => setting(text, before), {});
+
+  it('takes numbers, flags, lists, text and what lies in objects', () => {
+    expect(all('betas=0.9,0.95', 'amsgrad=true', 'eps=1e-4', 'p=Infinity', 'scope=global')).toEqual(
+      { betas: [0.9, 0.95], amsgrad: true, eps: 1e-4, p: Infinity, scope: 'global' },
+    );
+    expect(all('K.kind=lp', 'K.p=3')).toEqual({ K: { kind: 'lp', p: 3 } });
+    expect(all('constructor=x', 'toString=1')).toEqual({ constructor: 'x', toString: 1 });
+  });
+
+  it.each([['lr'], ['=3'], ['a b=1'], ['K.=1'], ['__proto__.x=1']])('refuses %s', (text) => {
+    expect(() => setting(text)).toThrow('Expected name=value.');
+  });
+
+  it('refuses what is set twice', () => {
+    expect(() => all('eps=1', 'eps=2')).toThrow('eps is set twice.');
+    expect(() => all('K=1', 'K.p=2')).toThrow('K is set twice.');
+    expect(() => all('K.p=2', 'K=1')).toThrow('K is set twice.');
   });
 });

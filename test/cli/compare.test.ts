@@ -32,9 +32,9 @@ it('leaves out a method that blows up, and goes on', async () => {
   const stdout = written('stdout');
   const stderr = written('stderr');
   const runs = (['sgd', 'lion'] satisfies MethodName[]).map((method) => {
-    const settings = chooseSettings(digits, method, options, { data, backend: 'js' });
+    const given = { ...options, ...(method === 'sgd' && { lr: 1e30 }) };
     return {
-      settings: { ...settings, lr: method === 'sgd' ? 1e30 : settings.lr },
+      settings: chooseSettings(digits, method, given, { data, backend: 'js' }),
       folder: undefined,
     };
   });

@@ -122,11 +122,12 @@ describe('a run', () => {
 
   it('is not resumed under other settings', async () => {
     await run('stopped', stopAfter(2));
-    const other = { ...settings, lr: 0.5, epochs: 9 };
+    const given = { ...options, lr: 0.5, epochs: 9, set: { p: Infinity } };
+    const other = chooseSettings(digits, 'sam', given, { data, backend: 'js' });
     const { result, folder } = await run('stopped', { resume: true, settings: other });
     expect(result).toMatchObject({
       code: 'FLATMIN_CHECKPOINT',
-      message: `${folder.metrics} is of a run with lr 0.03, not 0.5; epochs 3, not 9 (a cosine ends with the last epoch); help: resume with the same options, or choose another --out`,
+      message: `${folder.metrics} is of a run with lr 0.03, not 0.5; epochs 3, not 9; settings.p 2, not Infinity (a cosine ends with the last epoch); help: resume with the same options, or choose another --out`,
     });
   });
 
@@ -194,7 +195,7 @@ describe('settings', () => {
 
   it('must belong to the method', () => {
     const check = (given: Partial<TrainOptions>) => () =>
-      checkMethodOptions({ ...options, ...given });
+      checkMethodOptions(digits, { ...options, ...given });
     expect(check({ optimizer: ['lion', 'sgd'], rho: 0.1 })).toThrow(
       '--rho belongs to sam, asam, looksam, and the optimizer is lion,sgd',
     );
