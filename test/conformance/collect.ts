@@ -3,7 +3,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { findOp, opNames } from '../../src/ops/define.ts';
 import type { Case } from './harness.ts';
 
-async function importAll<M>(folder: URL): Promise<M[]> {
+/** The modules of a folder, by file name. */
+export async function importAll<M>(folder: URL): Promise<M[]> {
   const names = readdirSync(folder).filter((name) => /^[^.]+\.[jt]s$/.test(name));
   return Promise.all(names.sort().map((name) => import(new URL(name, folder).href) as Promise<M>));
 }

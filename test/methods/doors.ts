@@ -6,7 +6,7 @@ import type { LayerRows } from '../optim/oracles/network.ts';
 import type { Tensors64 } from '../optim/oracles/oracle.ts';
 import { model } from '../optim/small-network.ts';
 import { bytesOf, doubleParams } from '../optim/tensors.ts';
-import { type Method, rate, STEPS } from './catalogue.ts';
+import { type Method, rate, STEPS } from './case.ts';
 import {
   convolutional,
   images,

@@ -8,7 +8,8 @@ import { describe, expect, it } from 'vitest';
 import type { DeviceName } from '../../src/index.ts';
 import { provideEmulation } from '../emulation/build.ts';
 import { devices } from '../optim/devices.ts';
-import { METHODS, STEPS } from './catalogue.ts';
+import { STEPS } from './case.ts';
+import { METHODS } from './catalogue.ts';
 import { DOORS, type Outcome } from './doors.ts';
 import { codeOf, REFUSALS } from './refusals.ts';
 
@@ -72,7 +73,7 @@ describe.skipIf(reason !== null)(
       const text = `# Methods, backends, doors
 
 Made by \`test/methods/table.test.ts\`, which runs every cell: ${STEPS} steps with a cosine of the learning rate, by the
-settings of \`test/methods/catalogue.ts\`, beside a float64 implementation written from the method's equations. A number
+settings of \`test/optim/oracles/\`, beside a float64 implementation written from the method's equations. A number
 bounds the worst error of any parameter, divided by its magnitude or by 0.1 where it is smaller; a code is what the
 method throws. \`cuda-emulated\` runs the CUDA kernels on the CPU: nothing here has run on a GPU.
 

@@ -18,6 +18,7 @@ import {
   shampoo,
   soap,
 } from '../../src/index.ts';
+import * as catalogue from '../../src/optim/catalogue.ts';
 
 type Make = (options: never) => unknown;
 const params = () => ({ w: { data: new Float32Array(2), shape: [2] } });
@@ -33,21 +34,10 @@ function refusal(body: () => unknown): string {
   throw new Error('nothing was thrown');
 }
 
-const MAKERS: [name: string, make: Make][] = [
-  ['sgd', sgd],
-  ['adamw', adamw],
-  ['lion', lion],
-  ['shampoo', shampoo],
-  ['kfac', kfac],
-  ['muon', muon],
-  ['adagrad', adagrad],
-  ['rmsprop', rmsprop],
-  ['adam', adam],
-  ['lionK', lionK],
-  ['enim', enim],
-  ['normDescent', normDescent],
-  ['soap', soap],
-];
+/** All of the catalogue that take a rate. */
+const MAKERS = Object.entries(catalogue).filter(
+  ([, method]) => 'optionNames' in method && method.optionNames.includes('lr'),
+) as unknown as [name: string, make: Make][];
 
 /** What no number may be. */
 const NO_NUMBERS: unknown[] = [

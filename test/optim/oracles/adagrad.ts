@@ -1,3 +1,5 @@
+import { adagrad, rmsprop } from '../../../src/index.ts';
+import { DECAY, eps, lr, type Method, plain } from '../../methods/case.ts';
 import { elementwise, type Oracle } from './oracle.ts';
 
 /** v ← v + g², or the running mean γv + (1−γ)g² of RMSProp; θ ← θ − ηg/(√v + ε). */
@@ -20,3 +22,16 @@ export const adagradOracle = ({
     const root = epsInsideSqrt ? (state.v + eps) ** 0.5 : state.v ** 0.5 + eps;
     return theta - (decoupled ? lr * weightDecay * theta : 0) - (lr * g) / root;
   });
+
+export const cases: readonly Method[] = [
+  plain(
+    'adagrad',
+    () => adagrad({ lr, eps, ...DECAY }),
+    () => adagradOracle({ eps, ...DECAY }),
+  ),
+  plain(
+    'rmsprop',
+    () => rmsprop({ lr, eps, ...DECAY }),
+    () => adagradOracle({ gamma: 0.99, eps, ...DECAY }),
+  ),
+];

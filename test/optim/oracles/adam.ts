@@ -1,3 +1,5 @@
+import { adam } from '../../../src/index.ts';
+import { DECAY, eps, lr, type Method, plain } from '../../methods/case.ts';
 import { elementwise, type Oracle } from './oracle.ts';
 
 /** Adam with the decay in the gradient; AMSGrad divides the largest v so far by 1 − β₂ᵗ. */
@@ -15,3 +17,16 @@ export const adamOracle = ({
     const variance = (amsgrad ? state.top : state.v) / (1 - beta2 ** t);
     return theta - (lr * state.m) / (1 - beta1 ** t) / (Math.sqrt(variance) + eps);
   });
+
+export const cases: readonly Method[] = [
+  plain(
+    'adam',
+    () => adam({ lr, eps, ...DECAY }),
+    () => adamOracle({ eps, ...DECAY }),
+  ),
+  plain(
+    'adam amsgrad',
+    () => adam({ lr, eps, amsgrad: true }),
+    () => adamOracle({ eps, amsgrad: true }),
+  ),
+];

@@ -1,3 +1,5 @@
+import { adamw } from '../../../src/index.ts';
+import { eps, lr, type Method, plain } from '../../methods/case.ts';
 import { elementwise, type Oracle } from './oracle.ts';
 
 /** Adam with decoupled weight decay. */
@@ -13,3 +15,11 @@ export const adamwOracle = ({
     const variance = state.v / (1 - beta2 ** t);
     return theta - lr * weightDecay * theta - (lr * mean) / (Math.sqrt(variance) + eps);
   });
+
+export const cases: readonly Method[] = [
+  plain(
+    'adamw',
+    () => adamw({ lr, eps }),
+    () => adamwOracle({ eps }),
+  ),
+];

@@ -1,3 +1,6 @@
+import { adam, clip } from '../../../src/index.ts';
+import { eps, lr, type Method, plain } from '../../methods/case.ts';
+import { adamOracle } from './adam.ts';
 import type { Grads64, Oracle } from './oracle.ts';
 
 const map = (grads: Grads64, f: (g: number) => number): Grads64 =>
@@ -21,3 +24,11 @@ export const limited =
       lr,
       t,
     );
+
+export const cases: readonly Method[] = [
+  plain(
+    'clip adam',
+    () => clip(adam({ lr, eps }), { norm: 0.5 }),
+    () => shortened(adamOracle({ eps }), 0.5),
+  ),
+];

@@ -1,4 +1,6 @@
+import { enim } from '../../../src/index.ts';
 import { STREAM } from '../../../src/random/philox.ts';
+import { DECAY, lr, type Method, plain } from '../../methods/case.ts';
 import { normal } from '../../random/normal.ts';
 import { directionOracle } from './lion-k.ts';
 import type { Oracle } from './oracle.ts';
@@ -50,3 +52,16 @@ export function enimOracle({
     }
   };
 }
+
+export const cases: readonly Method[] = [
+  plain(
+    'enim tensor',
+    () => enim({ lr, ...DECAY }),
+    () => enimOracle(DECAY),
+  ),
+  plain(
+    'enim global',
+    () => enim({ lr, scope: 'global', ...DECAY }),
+    () => enimOracle({ scope: 'global', ...DECAY }),
+  ),
+];

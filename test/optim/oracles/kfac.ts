@@ -1,3 +1,6 @@
+import { type KfacOptions, kfac } from '../../../src/index.ts';
+import { DECAY, lr, type Method } from '../../methods/case.ts';
+import type { Problem } from '../../methods/problems.ts';
 import {
   combine,
   identity,
@@ -208,3 +211,50 @@ function conditionOf(a: Rows): number {
   const { values } = jacobi(a);
   return Math.max(...values) / Math.min(...values);
 }
+
+/** What K-FAC sees of a problem at these parameters. */
+export function batchOf(
+  problem: Problem,
+  params: Tensors64,
+  t: number,
+  { fisher = 'true', lr }: Partial<KfacOptions>,
+): Batch {
+  const data = problem.rows?.(params) ?? [];
+  const rows = {
+    empirical: () => data,
+    exact: () => problem.fisherRows?.(params),
+    true: () => problem.drawnRows?.(params, t),
+  };
+  const curvature = lr === 'model' ? problem.curvature?.(params) : undefined;
+  return { data, fisher: rows[fisher]() ?? [], curvature };
+}
+
+const of = (name: string, options: Partial<KfacOptions>): Method => ({
+  name: `kfac ${name}`,
+  shows: (problem, params, t) => batchOf(problem, params, t, options).fisher,
+  make: () => kfac({ lr, ...options }),
+  reference: () => {
+    const { step } = kfacOracle(options);
+    return (params, problem, lr, t) => step(params, batchOf(problem, params, t, options), lr, t);
+  },
+});
+
+export const DRAWN: Partial<KfacOptions> = {
+  fisher: 'true',
+  damping: 0.1,
+  statisticsEvery: 2,
+  ...DECAY,
+};
+export const MODEL: Partial<KfacOptions> = {
+  lr: 'model',
+  fisher: 'empirical',
+  damping: 0.1,
+  ...DECAY,
+};
+
+export const cases: readonly Method[] = [
+  of('empirical', { fisher: 'empirical', damping: 0.1, inversesEvery: 3 }),
+  of('exact', { fisher: 'exact', damping: 0.1, statisticsEvery: 2, momentum: 0.5 }),
+  of('drawn', DRAWN),
+  of('model', MODEL),
+];

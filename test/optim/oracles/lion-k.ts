@@ -1,5 +1,8 @@
+import { type LionKOptions, lionK } from '../../../src/index.ts';
+import { DECAY, lr, type Method, plain } from '../../methods/case.ts';
 import type { Rows } from './matrix.ts';
 import type { Oracle } from './oracle.ts';
+import { exactFactor } from './polar.ts';
 
 /** u from c = β₁m + (1−β₁)g of one tensor. */
 export type Direction = (
@@ -69,3 +72,22 @@ export const ofMatrix =
     ]);
     return Float64Array.from(f(x).flat());
   };
+
+const of = (K: NonNullable<LionKOptions['K']>, direction: Direction): Method =>
+  plain(
+    `lionK ${Object.values(K).join(' ')}`,
+    () => lionK({ lr, K, ...DECAY }),
+    () => directionOracle(direction, DECAY),
+  );
+
+export const cases: readonly Method[] = [
+  of({ kind: 'l1' }, GRADIENTS.l1()),
+  of({ kind: 'lp', p: 1.5 }, GRADIENTS.lp(1.5)),
+  of({ kind: 'lp', p: 3 }, GRADIENTS.lp(3)),
+  of({ kind: 'deadZone', e: 0.02 }, GRADIENTS.deadZone(0.02)),
+  of({ kind: 'huber', e: 0.1 }, GRADIENTS.huber(0.1)),
+  of({ kind: 'smooth', e: 0.1 }, GRADIENTS.smooth(0.1)),
+  of({ kind: 'largest', k: 3 }, GRADIENTS.largest(3)),
+  of({ kind: 'squared' }, GRADIENTS.squared()),
+  of({ kind: 'nuclear' }, ofMatrix(exactFactor)),
+];

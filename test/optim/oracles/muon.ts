@@ -1,3 +1,5 @@
+import { muon } from '../../../src/index.ts';
+import { DECAY, lr, type Method, plain } from '../../methods/case.ts';
 import type { Rows } from './matrix.ts';
 import type { Oracle } from './oracle.ts';
 import { exactFactor, iterated } from './polar.ts';
@@ -36,3 +38,15 @@ export function muonOracle({
     }
   };
 }
+
+const METHODS = ['newton-schulz', 'polar-express', 'exact'] as const;
+
+export const cases: readonly Method[] = METHODS.map((method) => ({
+  ...plain(
+    `muon ${method}`,
+    () => muon({ lr, method, ...DECAY }),
+    () => muonOracle({ method, ...DECAY }),
+  ),
+  // The first factors of Polar Express multiply to 1000, and rounding with them.
+  tolerance: method === 'polar-express' ? 1e-4 : undefined,
+}));

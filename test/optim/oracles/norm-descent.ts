@@ -1,4 +1,5 @@
-import type { NormDescentOptions } from '../../../src/index.ts';
+import { type NormDescentOptions, normDescent } from '../../../src/index.ts';
+import { DECAY, lr, type Method, plain } from '../../methods/case.ts';
 import { directionOracle, GRADIENTS, ofMatrix } from './lion-k.ts';
 import { multiply, trace, transpose } from './matrix.ts';
 import type { Oracle } from './oracle.ts';
@@ -38,3 +39,14 @@ export function normDescentOracle(options: Options): Oracle {
     weightDecay,
   });
 }
+
+const NORMS = ['l2', 'linf', 'l1', 'frobenius', 'spectral', 'nuclear'] as const;
+
+export const cases: readonly Method[] = NORMS.map((norm) => {
+  const options = { norm, momentum: 0.5, ...DECAY };
+  return plain(
+    `normDescent ${norm}`,
+    () => normDescent({ lr, ...options }),
+    () => normDescentOracle(options),
+  );
+});

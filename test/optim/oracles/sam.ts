@@ -1,4 +1,14 @@
+import type { KfacOptions } from '../../../src/index.ts';
+import { type SamOptions, sam } from '../../../src/index.ts';
+import { DECAY, eps, type Method } from '../../methods/case.ts';
+import type { Problem } from '../../methods/problems.ts';
+import { cases as adamwCases, adamwOracle } from './adamw.ts';
+import { batchOf, DRAWN, cases as kfacCases, kfacOracle, MODEL } from './kfac.ts';
+import { cases as lionCases, lionOracle } from './lion.ts';
+import { cases as muonCases, muonOracle } from './muon.ts';
 import type { Grads64, Oracle, Tensors64 } from './oracle.ts';
+import { cases as sgdCases, sgdOracle } from './sgd.ts';
+import { cases as shampooCases, shampooOracle } from './shampoo.ts';
 
 export interface SamSetting {
   readonly rho: number;
@@ -72,3 +82,60 @@ export function samStep(
     base(params, above, lr, t);
   };
 }
+
+const sharp = (
+  name: string,
+  base: Method,
+  oracle: (problem: Problem) => Oracle,
+  options: SamOptions = {},
+  setting: SamSetting = { rho: 0.05 },
+): Method => ({
+  name,
+  asks: 'closure',
+  shows: base.shows,
+  make: () => sam(base.make(), options),
+  reference: () => {
+    const steps = new Map<Problem, ReturnType<typeof samStep>>();
+    return (params, problem, lr, t) => {
+      const step = steps.get(problem) ?? samStep(oracle(problem), setting, problem.gradient);
+      steps.set(problem, step);
+      step(params, lr, t);
+    };
+  },
+});
+
+/** K-FAC of a problem as SAM's base: factors of what its layers show at θ, the gradient given. */
+const curvedBase =
+  (options: Partial<KfacOptions>) =>
+  (problem: Problem): Oracle => {
+    const { step } = kfacOracle(options);
+    return (params, grads, lr, t) => {
+      const gradient = Object.fromEntries(
+        Object.entries(grads).map(([name, data]) => [name, { data, shape: params[name].shape }]),
+      );
+      step(params, { ...batchOf(problem, params, t, options), gradient }, lr, t);
+    };
+  };
+
+const called = (cases: readonly Method[], name: string): Method =>
+  cases.find((method) => method.name === name) as Method;
+const SGD = called(sgdCases, 'sgd');
+const plainSgd = () => sgdOracle(DECAY);
+const roots = { epsilon: 0.1, rootsEvery: 3 };
+const look = { every: 3, between: 'look' } as const;
+
+export const cases: readonly Method[] = [
+  sharp('sam sgd', SGD, plainSgd, { rho: 0.05 }),
+  sharp('sam adamw', called(adamwCases, 'adamw'), () => adamwOracle({ eps })),
+  sharp('sam lion', called(lionCases, 'lion'), () => lionOracle(DECAY)),
+  sharp('sam shampoo', called(shampooCases, 'shampoo'), () => shampooOracle(roots).step),
+  sharp('sam muon', called(muonCases, 'muon exact'), () =>
+    muonOracle({ method: 'exact', ...DECAY }),
+  ),
+  sharp('sam kfac', called(kfacCases, 'kfac drawn'), curvedBase(DRAWN)),
+  sharp('sam kfac model', called(kfacCases, 'kfac model'), curvedBase(MODEL)),
+  sharp('sam p = 1', SGD, plainSgd, { p: 1 }, { rho: 0.05, p: 1 }),
+  sharp('sam p = ∞', SGD, plainSgd, { p: Infinity }, { rho: 0.05, p: Infinity }),
+  sharp('asam', SGD, plainSgd, { adaptive: true }, { rho: 0.5, adaptive: true }),
+  sharp('looksam', SGD, plainSgd, look, { rho: 0.05, ...look }),
+];

@@ -1,3 +1,5 @@
+import { sgd } from '../../../src/index.ts';
+import { DECAY, lr, type Method, plain } from '../../methods/case.ts';
 import { elementwise, type Oracle } from './oracle.ts';
 
 /** v ← μv + g; θ ← θ − ηv, or θ − η(g + μv); weight decay in g, or θ ← θ − ηλθ apart. */
@@ -14,3 +16,21 @@ export const sgdOracle = ({
     const decayed = decoupled ? theta - lr * weightDecay * theta : theta;
     return decayed - lr * direction;
   });
+
+export const cases: readonly Method[] = [
+  plain(
+    'sgd',
+    () => sgd({ lr, ...DECAY }),
+    () => sgdOracle(DECAY),
+  ),
+  plain(
+    'sgd momentum',
+    () => sgd({ lr, momentum: 0.9, ...DECAY }),
+    () => sgdOracle({ momentum: 0.9, ...DECAY }),
+  ),
+  plain(
+    'sgd nesterov',
+    () => sgd({ lr, momentum: 0.9, nesterov: true, ...DECAY }),
+    () => sgdOracle({ momentum: 0.9, nesterov: true, ...DECAY }),
+  ),
+];

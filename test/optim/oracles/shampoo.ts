@@ -1,3 +1,5 @@
+import { type ShampooOptions, shampoo } from '../../../src/index.ts';
+import { lr, type Method, plain } from '../../methods/case.ts';
 import {
   combine,
   identity,
@@ -202,3 +204,23 @@ export function shampooOracle({
   };
   return { step, tolerances, rootSteps };
 }
+
+const roots = { epsilon: 0.1, rootsEvery: 3 };
+
+const of = (name: string, { rootMethod, ...options }: Omit<ShampooOptions, 'lr'> = {}): Method =>
+  plain(
+    name,
+    () => shampoo({ lr, rootMethod, ...roots, ...options }),
+    () => shampooOracle({ ...roots, ...options }).step,
+  );
+
+export const cases: readonly Method[] = [
+  of('shampoo'),
+  of('shampoo newton', { rootMethod: 'newton' }),
+  of('shampoo warm', { rootMethod: 'warm' }),
+  of('shampoo averaged', { beta: 0.9, momentum: 0.5, nesterov: true }),
+  of('shampoo blocks', { blockSize: 3, mergeDims: false, vectors: 'diagonal' }),
+  ...(['sgd', 'adagrad', 'rmsprop', 'adam'] as const).map((graft) =>
+    of(`shampoo grafted ${graft}`, { graft, startStep: 4 }),
+  ),
+];

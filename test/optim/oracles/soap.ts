@@ -1,3 +1,5 @@
+import { soap } from '../../../src/index.ts';
+import { DECAY, lr, type Method, plain } from '../../methods/case.ts';
 import { combine, jacobi, multiply, type Rows, transpose, zeros } from './matrix.ts';
 import type { Oracle, Tensor64 } from './oracle.ts';
 import { fold, unfold } from './unfold.ts';
@@ -115,3 +117,14 @@ export function soapOracle({
     }
   };
 }
+
+/** Along an eigenvector of 0 a step is rounding divided by ε. */
+const OPTIONS = { eps: 0.1, basesEvery: 3, maxDim: 5, ...DECAY };
+
+export const cases: readonly Method[] = [
+  plain(
+    'soap',
+    () => soap({ lr, ...OPTIONS }),
+    () => soapOracle(OPTIONS),
+  ),
+];
