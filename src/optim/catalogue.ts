@@ -2,6 +2,7 @@
  * Every method, a line each: what is exported, what the command line and tasks can run (each method's `variants`), what the
  * table of docs/optimizers.md lists.
  */
+export * from './adadelta.ts';
 export * from './adagrad.ts';
 export * from './adam.ts';
 export * from './adamw.ts';
