@@ -1,7 +1,7 @@
 import type { Dataset } from '#flatmin/data/dataset';
 import { bytesOf, type TensorType } from '#flatmin/graph/types';
 import type { Layer } from '#flatmin/nn/layer';
-import type { Optimizer } from '#flatmin/optim/optimizer';
+import type { Optimizer } from '#flatmin/step/bound';
 import { Training } from '#flatmin/train/training';
 import { batch } from './digits.ts';
 import type { Sample, Target } from './suite.ts';

@@ -15,6 +15,7 @@ export {
   type TransformOptions,
 } from './data/table.ts';
 export { Vocabulary, WORD_SHAPES, type WordShape, wordShape } from './data/vocabulary.ts';
+export { type FitOptions, type Fitted, fit } from './doors/fit.ts';
 export {
   eigh,
   type InverseRoot,
@@ -26,6 +27,7 @@ export {
   type OrthogonalizeOptions,
   orthogonalize,
 } from './doors/linalg.ts';
+export { type TrainStep, type TrainStepOptions, trainStep } from './doors/train-step.ts';
 export { type ErrorCode, FlatminError } from './errors.ts';
 export type { Value } from './graph/graph.ts';
 export type { Precision } from './graph/precision.ts';
@@ -43,16 +45,9 @@ export { crossEntropy, type Loss, squaredError, tokenCrossEntropy } from './nn/l
 export { lenet5 } from './nn/models.ts';
 export { sequential } from './nn/sequential.ts';
 export * as ops from './ops/index.ts';
-export type { ArrayTensor, Grads, Params } from './optim/arrays.ts';
-export type { BindOptions, BoundOptimizer, Evaluated } from './optim/bound.ts';
+export type { NonFinitePolicy } from './ops/status.ts';
 export * from './optim/catalogue.ts';
-export type { LayerBatch } from './optim/observation.ts';
-export type {
-  NonFinitePolicy,
-  Optimizer,
-  Regularisation,
-} from './optim/optimizer.ts';
-export type { StepScalars } from './optim/scalars.ts';
+export type { Regularisation } from './optim/optimizer.ts';
 export {
   type CosineOptions,
   constant,
@@ -68,10 +63,12 @@ export {
   warmRestarts,
   warmup,
 } from './optim/schedule.ts';
+export type { ArrayTensor, Grads, Params } from './step/arrays.ts';
+export type { BindOptions, BoundOptimizer, Evaluated, Optimizer } from './step/bound.ts';
+export type { LayerBatch } from './step/observation.ts';
+export type { StepScalars } from './step/scalars.ts';
+export type { Loaded, LoadOptions, StateDict } from './step/state-dict.ts';
 export type { EpochMetrics } from './train/checkpoint.ts';
-export { type FitOptions, type Fitted, fit } from './train/fit.ts';
 export type { TrainedModel } from './train/model.ts';
 export type { Tensor } from './train/predictor.ts';
-export type { Loaded, LoadOptions, StateDict } from './train/state-dict.ts';
-export { type TrainStep, type TrainStepOptions, trainStep } from './train/train-step.ts';
 export type { StepReport, TrainingData } from './train/training.ts';

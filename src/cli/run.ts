@@ -1,10 +1,10 @@
 import type { Dataset } from '../data/dataset.ts';
+import { fit } from '../doors/fit.ts';
 import { FlatminError } from '../errors.ts';
 import { cosine } from '../optim/schedule.ts';
 import { makeOptimizer } from '../tasks/methods.ts';
 import type { Task } from '../tasks/task.ts';
 import type { EpochMetrics } from '../train/checkpoint.ts';
-import { fit } from '../train/fit.ts';
 import type { TrainingData } from '../train/training.ts';
 import type { Progress } from './progress.ts';
 import { type Result, summarise } from './result.ts';

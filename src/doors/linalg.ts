@@ -11,8 +11,9 @@ import { type Shape, sizeOf } from '../graph/types.ts';
 import { assign } from '../ops/assign.ts';
 import * as ops from '../ops/matrices.ts';
 import { ORTHOGONALIZERS, orthogonalize as traceOrthogonalize } from '../ops/orthogonalize.ts';
-import { type ArrayTensor, checkArray, checkRecord, checkShape } from '../optim/arrays.ts';
-import { checkOptions, nonNegative, positive } from '../optim/options.ts';
+import { nonNegative, positive } from '../optim/options.ts';
+import { checkOptions } from '../options.ts';
+import { type ArrayTensor, checkArray, checkRecord, checkShape } from '../step/arrays.ts';
 
 /** A matrix, row-major: shape [rows, columns]. */
 export interface MatrixTensor extends ArrayTensor {

@@ -7,7 +7,8 @@ import { fill } from '../ops/fill.ts';
 import { sgdOp } from '../ops/sgd.ts';
 import { LARGEST, SQUARES } from '../ops/status.ts';
 import { sqrt } from '../ops/unary.ts';
-import { defineOptimizer, type OptimizerTrace, rateSlot } from './optimizer.ts';
+import type { OptimizerTrace } from '../step/context.ts';
+import { defineOptimizer, rateSlot } from './optimizer.ts';
 import { decay, nonNegative, positive, rate } from './options.ts';
 
 const schema = z.strictObject({

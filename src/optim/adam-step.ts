@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { adamwOp } from '../ops/adamw.ts';
-import { type OptimizerTrace, rateSlot } from './optimizer.ts';
+import type { OptimizerTrace } from '../step/context.ts';
+import { rateSlot } from './optimizer.ts';
 import { betas, positive, rate } from './options.ts';
 
 /** What Adam and AdamW share; they differ in their weight decay. */

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { enimOp } from '../ops/enim.ts';
 import { STREAM } from '../random/philox.ts';
-import { defineOptimizer, type OptimizerTrace, rateSlot } from './optimizer.ts';
+import type { OptimizerTrace } from '../step/context.ts';
+import { defineOptimizer, rateSlot } from './optimizer.ts';
 import { angle, betas, nonNegative, rate } from './options.ts';
 
 const schema = z.strictObject({

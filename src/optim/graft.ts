@@ -4,7 +4,7 @@ import { adagradOp } from '../ops/adagrad.ts';
 import { adamwOp } from '../ops/adamw.ts';
 import { neg } from '../ops/elementwise.ts';
 import { fill } from '../ops/fill.ts';
-import type { OptimizerTrace } from './optimizer.ts';
+import type { OptimizerTrace } from '../step/context.ts';
 
 /** Methods with a step of their own length; SGD's is the gradient. */
 type Adaptive = 'adagrad' | 'rmsprop' | 'adam';

@@ -2,9 +2,10 @@ import { isRegExp, show } from '../arguments.ts';
 import { FlatminError } from '../errors.ts';
 import type { Shape } from '../graph/types.ts';
 import { ROOM } from '../ops/status.ts';
-import { checkRecord, type Params } from './arrays.ts';
-import { type BindOptions, BoundOptimizer } from './bound.ts';
-import { isOptimizer, type Optimizer, type Parameter } from './optimizer.ts';
+import { checkRecord, type Params } from '../step/arrays.ts';
+import { type BindOptions, BoundOptimizer, type Optimizer } from '../step/bound.ts';
+import type { Parameter } from '../step/context.ts';
+import { isOptimizer } from './optimizer.ts';
 
 /** A parameter as groups see it. */
 export interface Described {

@@ -4,7 +4,7 @@ import { add, div, greaterEqual, mul, sub } from '../ops/binary.ts';
 import { affine } from '../ops/elementwise.ts';
 import { fill } from '../ops/fill.ts';
 import { sum } from '../ops/reduce.ts';
-import type { OptimizerTrace, Pass } from './optimizer.ts';
+import type { OptimizerTrace, Pass } from '../step/context.ts';
 
 const ADAPT_EVERY = 5;
 const OMEGA = (19 / 20) ** ADAPT_EVERY;

@@ -5,7 +5,7 @@ import { inEigenbasis, kfacEigen } from '../ops/kfac_eigen.ts';
 import { matmul } from '../ops/linear.ts';
 import { reshape } from '../ops/reshape.ts';
 import { kfacInverses } from '../ops/roots.ts';
-import type { OptimizerTrace } from './optimizer.ts';
+import type { OptimizerTrace } from '../step/context.ts';
 
 /** The factors of a layer. */
 export interface LayerFactors {

@@ -5,7 +5,7 @@ import { add, mul, sub } from '../ops/binary.ts';
 import { fill } from '../ops/fill.ts';
 import { kfacSplit } from '../ops/kfac.ts';
 import { kfacModel } from '../ops/kfac_model.ts';
-import type { OptimizerTrace, Pass } from './optimizer.ts';
+import type { OptimizerTrace, Pass } from '../step/context.ts';
 
 /** Of one layer: the gradient V with its weight decay, and U, V by the inverse of the damped factors. */
 export interface LayerStep {

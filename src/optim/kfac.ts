@@ -8,12 +8,13 @@ import { fill } from '../ops/fill.ts';
 import { factorShapes, kfacFactors, kfacJoin, kfacSplit, klClip } from '../ops/kfac.ts';
 import { countUpdate } from '../ops/roots.ts';
 import { sgdOp } from '../ops/sgd.ts';
-import { BoundOptimizer } from './bound.ts';
+import { BoundOptimizer } from '../step/bound.ts';
+import type { OptimizerTrace, Pass } from '../step/context.ts';
+import { type LayerBatch, observationOf } from '../step/observation.ts';
 import { adapt } from './kfac-damping.ts';
 import { FORMS, type LayerFactors } from './kfac-forms.ts';
 import { type LayerStep, stepByModel } from './kfac-model.ts';
-import { type LayerBatch, observationOf } from './observation.ts';
-import { defineOptimizer, type OptimizerTrace, type Pass, rateSlot } from './optimizer.ts';
+import { defineOptimizer, rateSlot } from './optimizer.ts';
 import { count, decay, nonNegative, positive, rateOrModel } from './options.ts';
 import type { Rate } from './schedule.ts';
 

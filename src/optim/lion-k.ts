@@ -6,8 +6,9 @@ import { affine } from '../ops/elementwise.ts';
 import { kindOf, lionKOp, lionLargestOp, lionLpOp } from '../ops/lion_k.ts';
 import { ORTHOGONALIZERS, type Orthogonalizer, orthogonalize } from '../ops/orthogonalize.ts';
 import { sgdOp } from '../ops/sgd.ts';
+import type { OptimizerTrace } from '../step/context.ts';
 import { ofMatrices } from './matrices.ts';
-import { defineOptimizer, type OptimizerTrace, rateSlot } from './optimizer.ts';
+import { defineOptimizer, rateSlot } from './optimizer.ts';
 import { atLeast1, betas, count, nonNegative, positive, rate } from './options.ts';
 
 const schema = z.strictObject({

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { angularNoise } from '../ops/angular_noise.ts';
 import { lionOp } from '../ops/lion.ts';
-import { defineOptimizer, type OptimizerTrace, rateSlot } from './optimizer.ts';
+import type { OptimizerTrace } from '../step/context.ts';
+import { defineOptimizer, rateSlot } from './optimizer.ts';
 import { betas, nonNegative, rate } from './options.ts';
 
 const schema = z.strictObject({

@@ -1,11 +1,10 @@
 import { checkNames, checkObject, wrongArgument } from '../arguments.ts';
 import { sameShape } from '../graph/types.ts';
+import type { Params } from '../step/arrays.ts';
+import type { BindOptions, BoundOptimizer, Optimizer } from '../step/bound.ts';
 import { type AdamwOptions, adamw } from './adamw.ts';
-import type { Params } from './arrays.ts';
-import type { BindOptions, BoundOptimizer } from './bound.ts';
 import { type Described, type Group, groups, type Match } from './groups.ts';
 import { type MuonOptions, muon } from './muon.ts';
-import type { Optimizer } from './optimizer.ts';
 import { variantsOf } from './variants.ts';
 
 export interface MuonWithAdamWOptions {

@@ -3,8 +3,9 @@ import { affine } from '../ops/elementwise.ts';
 import { momentum } from '../ops/momentum.ts';
 import { ORTHOGONALIZERS, orthogonalize } from '../ops/orthogonalize.ts';
 import { sgdOp } from '../ops/sgd.ts';
+import type { OptimizerTrace } from '../step/context.ts';
 import { flattened, ofMatrices } from './matrices.ts';
-import { defineOptimizer, type OptimizerTrace, rateSlot } from './optimizer.ts';
+import { defineOptimizer, rateSlot } from './optimizer.ts';
 import { decay, nonNegative, rate } from './options.ts';
 
 const schema = z.strictObject({

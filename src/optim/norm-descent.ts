@@ -8,8 +8,9 @@ import { leadingPair, orthogonalize } from '../ops/orthogonalize.ts';
 import { sum } from '../ops/reduce.ts';
 import { sgdOp } from '../ops/sgd.ts';
 import { ROOM } from '../ops/status.ts';
+import type { OptimizerTrace } from '../step/context.ts';
 import { ofMatrices } from './matrices.ts';
-import { defineOptimizer, type OptimizerTrace, rateSlot } from './optimizer.ts';
+import { defineOptimizer, rateSlot } from './optimizer.ts';
 import { decay, nonNegative, rate } from './options.ts';
 
 /** −LMO of batches of matrices. */

@@ -1,14 +1,9 @@
 import { z } from 'zod';
-import { show, unknownOption } from '../arguments.ts';
-import { FlatminError } from '../errors.ts';
+import { show } from '../arguments.ts';
+import { number } from '../options.ts';
 import type { Schedule } from './schedule.ts';
 
 /** Pieces of the optimizers' option schemas; messages say what was expected and what came. */
-
-const number = (expected: string, holds: (value: number) => boolean) =>
-  z.custom<number>((value) => typeof value === 'number' && holds(value), {
-    error: ({ input }) => `expected ${expected}, got ${show(input)}`,
-  });
 
 export const nonNegative = number(
   'a finite number of at least 0',
@@ -25,10 +20,6 @@ export const atLeast1 = number(
 );
 /** Of two directions, in radians. */
 export const angle = number('a number from 0 to π', (v) => v >= 0 && v <= Math.PI);
-export const wholeNumber = number(
-  'a whole number of at least 0',
-  (v) => Number.isSafeInteger(v) && v >= 0,
-);
 export const count = number('a whole number of at least 1', (v) => Number.isInteger(v) && v >= 1);
 
 /** The p of a norm. */
@@ -55,34 +46,3 @@ export const rate = z.custom<number | Schedule>(isRate, {
 export const betas = z.tuple([decay, decay], {
   error: ({ input }) => `expected two numbers of at least 0 and below 1, got ${show(input)}`,
 });
-
-/** Parses options or throws `FLATMIN_ARGUMENT` with every complaint. */
-export function checkOptions<S extends z.ZodType>(
-  name: string,
-  schema: S,
-  given: unknown,
-): z.output<S> {
-  const result = schema.safeParse(given);
-  if (result.success) return result.data;
-  const complaints = result.error.issues.map((issue) => {
-    const path = issue.path.join('.');
-    const message =
-      issue.code === 'unrecognized_keys'
-        ? unknownOption(issue.keys[0], namesOf(schema, issue.path))
-        : issue.message;
-    return path === '' ? message : `${path}: ${message}`;
-  });
-  throw new FlatminError('FLATMIN_ARGUMENT', `${name}: ${complaints.join('; ')}`);
-}
-
-/** Names of an object's schema, or of the one that lies at a path within it. */
-export function namesOf(schema: unknown, [first, ...rest]: readonly PropertyKey[]): string[] {
-  if (schema instanceof z.ZodPipe) return namesOf(schema.in, [first, ...rest]);
-  if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault) {
-    return namesOf(schema.unwrap(), [first, ...rest]);
-  }
-  if (!(schema instanceof z.ZodObject)) return [];
-  return first === undefined
-    ? Object.keys(schema.shape)
-    : namesOf(schema.shape[first as string], rest);
-}

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { adagradOp } from '../ops/adagrad.ts';
 import { SQUARES } from '../ops/status.ts';
-import { defineOptimizer, type OptimizerTrace, rateSlot } from './optimizer.ts';
+import type { OptimizerTrace } from '../step/context.ts';
+import { defineOptimizer, rateSlot } from './optimizer.ts';
 import { decay, nonNegative, positive, rate } from './options.ts';
 
 const schema = z.strictObject({

@@ -9,7 +9,7 @@ import { lpDirection } from '../ops/lp_direction.ts';
 import { sum } from '../ops/reduce.ts';
 import { globalNorm, samPerturb } from '../ops/sam.ts';
 import { abs } from '../ops/unary.ts';
-import type { OptimizerTrace } from './optimizer.ts';
+import type { OptimizerTrace } from '../step/context.ts';
 import { count, nonNegative, norm } from './options.ts';
 import { type SgdOptions, sgd } from './sgd.ts';
 import { variantsOf } from './variants.ts';

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { sgdOp } from '../ops/sgd.ts';
-import { defineOptimizer, type OptimizerTrace, rateSlot } from './optimizer.ts';
+import type { OptimizerTrace } from '../step/context.ts';
+import { defineOptimizer, rateSlot } from './optimizer.ts';
 import { decay, nonNegative, rate } from './options.ts';
 
 const schema = z.strictObject({

@@ -9,8 +9,9 @@ import { reshape } from '../ops/reshape.ts';
 import { countUpdate, inverseRoots } from '../ops/roots.ts';
 import { sgdOp } from '../ops/sgd.ts';
 import { SQUARES } from '../ops/status.ts';
+import type { OptimizerTrace, Parameter } from '../step/context.ts';
 import { graftedMethod } from './graft.ts';
-import { defineOptimizer, type OptimizerTrace, type Parameter, rateSlot } from './optimizer.ts';
+import { defineOptimizer, rateSlot } from './optimizer.ts';
 import { count, decay, decayOrSum, nonNegative, positive, rate } from './options.ts';
 import { modesOf, preconditionedDims, refreshes } from './preconditioner.ts';
 

@@ -12,7 +12,8 @@ import { countUpdate } from '../ops/roots.ts';
 import { sgdOp } from '../ops/sgd.ts';
 import { type SoapBasis, soapBases, soapDirection } from '../ops/soap.ts';
 import { SQUARES } from '../ops/status.ts';
-import { defineOptimizer, type OptimizerTrace, rateSlot } from './optimizer.ts';
+import type { OptimizerTrace } from '../step/context.ts';
+import { defineOptimizer, rateSlot } from './optimizer.ts';
 import { betas, count, nonNegative, positive, rate } from './options.ts';
 import { modesOf, preconditionedDims } from './preconditioner.ts';
 

@@ -1,6 +1,6 @@
 import { unknownOption } from '../arguments.ts';
 import { FlatminError } from '../errors.ts';
-import type { Optimizer } from './optimizer.ts';
+import type { Optimizer } from '../step/bound.ts';
 
 export type Options = Readonly<Record<string, unknown>>;
 

@@ -1,10 +1,11 @@
 import type { z } from 'zod';
 import { checkObject, show } from '../arguments.ts';
 import { FlatminError } from '../errors.ts';
-import type { Params } from './arrays.ts';
-import { type BindOptions, BoundOptimizer } from './bound.ts';
-import { isOptimizer, type Optimizer, type OptimizerTrace } from './optimizer.ts';
-import { checkOptions, namesOf } from './options.ts';
+import { checkOptions, namesOf } from '../options.ts';
+import type { Params } from '../step/arrays.ts';
+import { type BindOptions, BoundOptimizer, type Optimizer } from '../step/bound.ts';
+import type { OptimizerTrace } from '../step/context.ts';
+import { isOptimizer } from './optimizer.ts';
 import type { Options, Part } from './variants.ts';
 
 /** A method over any base: `f(base, options)` for `fit`, `f(params, base, options)` bound to the caller's arrays. */

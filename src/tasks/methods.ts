@@ -1,6 +1,6 @@
 import * as catalogue from '../optim/catalogue.ts';
-import type { Optimizer } from '../optim/optimizer.ts';
 import type { Options, Variant } from '../optim/variants.ts';
+import type { Optimizer } from '../step/bound.ts';
 
 type NamesOf<M> = M extends { readonly variants: infer V } ? keyof V & string : never;
 

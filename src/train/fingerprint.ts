@@ -6,7 +6,7 @@ import { showType } from '../graph/types.ts';
 import { type Layer, Scope } from '../nn/layer.ts';
 import type { Loss } from '../nn/loss.ts';
 import { statusBlock } from '../ops/status.ts';
-import type { Part } from './pass.ts';
+import type { Part } from '../step/pass.ts';
 import { targetsOf } from './source.ts';
 
 /** What a dataset holds: its numbers by their SHA-256. */

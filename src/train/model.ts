@@ -1,7 +1,4 @@
 import { parameterKey } from '../nn/layer.ts';
-import type { ModelOnStore, Tensor } from './predictor.ts';
-import { Predictor } from './predictor.ts';
-import { writeSafetensors } from './safetensors.ts';
 import {
   type Loaded,
   type LoadOptions,
@@ -9,7 +6,10 @@ import {
   type StateDict,
   type StateKeys,
   writeState,
-} from './state-dict.ts';
+} from '../step/state-dict.ts';
+import type { ModelOnStore, Tensor } from './predictor.ts';
+import { Predictor } from './predictor.ts';
+import { writeSafetensors } from './safetensors.ts';
 
 /** A model after training. */
 export class TrainedModel {

@@ -9,17 +9,23 @@ import type { TensorType } from '../graph/types.ts';
 import { describeModel, type Layer, type ParameterSpec, parameterKey } from '../nn/layer.ts';
 import { crossEntropy, type Loss } from '../nn/loss.ts';
 import { type NonFinitePolicy, STATUS_KEY } from '../ops/status.ts';
-import type { Optimizer } from '../optim/optimizer.ts';
 import { permutation, STREAM } from '../random/philox.ts';
+import type { Optimizer } from '../step/bound.ts';
+import { OptimizerStep, type StepResult } from '../step/optimizer-step.ts';
+import {
+  byKey,
+  readState,
+  type StateDict,
+  type StateKeys,
+  writeState,
+} from '../step/state-dict.ts';
 import { batches } from './batches.ts';
 import { Deliveries } from './deliveries.ts';
 import { type Evaluation, Evaluator } from './evaluate.ts';
 import { describeData, describeOps, fingerprintOf } from './fingerprint.ts';
-import { OptimizerStep, type StepResult } from './optimizer-step.ts';
 import { declareParameters } from './parameters.ts';
 import type { ModelOnStore } from './predictor.ts';
 import { DatasetSource } from './source.ts';
-import { byKey, readState, type StateDict, type StateKeys, writeState } from './state-dict.ts';
 import { Turns } from './turns.ts';
 
 export interface TrainingData<D extends AnyDataset = AnyDataset> {

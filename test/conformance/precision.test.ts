@@ -19,7 +19,7 @@ import {
 } from '../../src/index.ts';
 import { describeModel } from '../../src/nn/layer.ts';
 import { matmul } from '../../src/ops/linear.ts';
-import { OptimizerStep } from '../../src/train/optimizer-step.ts';
+import { OptimizerStep } from '../../src/step/optimizer-step.ts';
 import { amxModel, type Backend, backends, cpu } from './backends.ts';
 import { collectCases } from './collect.ts';
 import { f32 } from './data.ts';

@@ -6,9 +6,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { lion, normDescent, type Optimizer, shampoo } from '../../src/index.ts';
-import { BoundOptimizer } from '../../src/optim/bound.ts';
 import * as catalogue from '../../src/optim/catalogue.ts';
 import type { Entry } from '../../src/optim/variants.ts';
+import { BoundOptimizer } from '../../src/step/bound.ts';
 
 const docs = join(resolve(import.meta.dirname, '../..'), 'docs');
 const file = join(docs, 'optimizers.md');

@@ -1,7 +1,7 @@
 /** A method on a device through each door: its worst error against the oracle, or the code with which it refuses. */
 import { type DeviceName, FlatminError, fit, type Params, trainStep } from '../../src/index.ts';
-import { BoundOptimizer } from '../../src/optim/bound.ts';
 import { BoundKfac } from '../../src/optim/kfac.ts';
+import { BoundOptimizer } from '../../src/step/bound.ts';
 import type { LayerRows } from '../optim/oracles/network.ts';
 import type { Tensors64 } from '../optim/oracles/oracle.ts';
 import { model } from '../optim/small-network.ts';

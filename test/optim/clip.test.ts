@@ -11,7 +11,7 @@ import {
   sam,
   sgd,
 } from '../../src/index.ts';
-import { BoundOptimizer } from '../../src/optim/bound.ts';
+import { BoundOptimizer } from '../../src/step/bound.ts';
 import { follow, outside, schedule } from './agreement.ts';
 import { devices } from './devices.ts';
 import { adamwOracle } from './oracles/adamw.ts';

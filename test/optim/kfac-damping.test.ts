@@ -1,8 +1,8 @@
 /** Damping that follows the reduction ratio. */
 import { describe, expect, it } from 'vitest';
 import type { KfacOptions } from '../../src/index.ts';
+import { stateKey } from '../../src/step/optimizer-step.ts';
 import { TrainedModel } from '../../src/train/model.ts';
-import { stateKey } from '../../src/train/optimizer-step.ts';
 import { Training } from '../../src/train/training.ts';
 import { devices } from './devices.ts';
 import { kfacOracle } from './oracles/kfac.ts';

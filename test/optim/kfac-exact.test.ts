@@ -20,8 +20,8 @@ import {
   tokenCrossEntropy,
 } from '../../src/index.ts';
 import { permutation, STREAM, uniforms } from '../../src/random/philox.ts';
+import { stateKey } from '../../src/step/optimizer-step.ts';
 import { TrainedModel } from '../../src/train/model.ts';
-import { stateKey } from '../../src/train/optimizer-step.ts';
 import { Training } from '../../src/train/training.ts';
 import { unpacked } from '../conformance/data.ts';
 import { devices } from './devices.ts';

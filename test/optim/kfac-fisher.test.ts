@@ -14,8 +14,8 @@ import {
   tanh,
 } from '../../src/index.ts';
 import { STREAM, uniforms } from '../../src/random/philox.ts';
+import { stateKey } from '../../src/step/optimizer-step.ts';
 import { TrainedModel } from '../../src/train/model.ts';
-import { stateKey } from '../../src/train/optimizer-step.ts';
 import { Training } from '../../src/train/training.ts';
 import { unpacked } from '../conformance/data.ts';
 import { devices } from './devices.ts';

@@ -17,8 +17,8 @@ import {
   trainStep,
 } from '../../src/index.ts';
 import { STREAM, uniforms } from '../../src/random/philox.ts';
+import { stateKey } from '../../src/step/optimizer-step.ts';
 import { TrainedModel } from '../../src/train/model.ts';
-import { stateKey } from '../../src/train/optimizer-step.ts';
 import { Training } from '../../src/train/training.ts';
 import { devices } from './devices.ts';
 import { kfacOracle } from './oracles/kfac.ts';

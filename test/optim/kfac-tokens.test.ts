@@ -12,8 +12,8 @@ import {
   tokenCrossEntropy,
 } from '../../src/index.ts';
 import { permutation, STREAM, uniforms } from '../../src/random/philox.ts';
+import { stateKey } from '../../src/step/optimizer-step.ts';
 import { TrainedModel } from '../../src/train/model.ts';
-import { stateKey } from '../../src/train/optimizer-step.ts';
 import { Training } from '../../src/train/training.ts';
 import { devices } from './devices.ts';
 import { factors, kfacOracle } from './oracles/kfac.ts';

@@ -12,7 +12,7 @@ import {
   shampoo,
   soap,
 } from '../../src/index.ts';
-import { BoundOptimizer } from '../../src/optim/bound.ts';
+import { BoundOptimizer } from '../../src/step/bound.ts';
 import { METHOD_NAMES, makeOptimizer } from '../../src/tasks/methods.ts';
 
 interface Bindable {

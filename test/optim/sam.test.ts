@@ -10,7 +10,7 @@ import {
   sam,
   sgd,
 } from '../../src/index.ts';
-import { BoundOptimizer } from '../../src/optim/bound.ts';
+import { BoundOptimizer } from '../../src/step/bound.ts';
 import { outside, STEPS, schedule } from './agreement.ts';
 import { devices } from './devices.ts';
 import { METHODS } from './methods.ts';

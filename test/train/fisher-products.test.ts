@@ -30,7 +30,7 @@ import { describeModel, parameterKey, Scope } from '../../src/nn/layer.ts';
 import { assign } from '../../src/ops/assign.ts';
 import { sampleNormal } from '../../src/ops/sample_normal.ts';
 import { uniforms } from '../../src/random/philox.ts';
-import { passes } from '../../src/train/pass.ts';
+import { passes } from '../../src/step/pass.ts';
 
 const [ROWS, OUT] = [5, 3];
 const IMAGE = [2, 7, 8];

@@ -1,5 +1,5 @@
 import { FROM_THE_START } from '../graph/moment.ts';
-import type { OptimizerTrace, Parameter } from './optimizer.ts';
+import type { OptimizerTrace, Parameter } from './context.ts';
 
 /** What names of state end with that belongs to tensors which joined after `step` steps. */
 export const ageSuffix = (step: number): string => (step === 0 ? '' : `@${step}`);

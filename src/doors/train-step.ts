@@ -8,14 +8,10 @@ import { describeModel, type Layer, parameterKey } from '../nn/layer.ts';
 import { crossEntropy } from '../nn/loss.ts';
 import { expectDims } from '../ops/define.ts';
 import { STATUS_KEY } from '../ops/status.ts';
-import { checkEpoch, momentOf } from '../optim/moment.ts';
-import { besideState } from './beside.ts';
-import { checkParts } from './check-form.ts';
-import { type Ages, type Held, keep, loadHeld } from './held.ts';
-import { checkIndices } from './indices.ts';
-import { TrainedModel } from './model.ts';
-import { OptimizerStep } from './optimizer-step.ts';
-import { declareParameters } from './parameters.ts';
+import { besideState } from '../step/beside.ts';
+import { checkEpoch, momentOf } from '../step/epoch.ts';
+import { type Ages, type Held, keep, loadHeld } from '../step/held.ts';
+import { OptimizerStep } from '../step/optimizer-step.ts';
 import {
   byKey,
   type Loaded,
@@ -23,10 +19,14 @@ import {
   readState,
   STEP_KEY,
   type StateDict,
-} from './state-dict.ts';
-import { TRAINING_OPTIONS, type TrainingOptions } from './training.ts';
-import { Turns } from './turns.ts';
-import { checkBatch } from './whole-batch.ts';
+} from '../step/state-dict.ts';
+import { checkParts } from '../train/check-form.ts';
+import { checkIndices } from '../train/indices.ts';
+import { TrainedModel } from '../train/model.ts';
+import { declareParameters } from '../train/parameters.ts';
+import { TRAINING_OPTIONS, type TrainingOptions } from '../train/training.ts';
+import { Turns } from '../train/turns.ts';
+import { checkBatch } from '../train/whole-batch.ts';
 
 export interface TrainStepOptions extends Omit<TrainingOptions, 'accumulate'> {
   /** Shape of one example, as the network takes it. */

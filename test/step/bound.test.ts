@@ -1,9 +1,9 @@
 /** Door 1: what happens to the caller's arrays, and what is refused. */
 import { describe, expect, it } from 'vitest';
 import { FlatminError, type Grads, lion, type Params, sgd } from '../../src/index.ts';
-import { devices } from './devices.ts';
-import { METHODS } from './methods.ts';
-import { bytesOf, constantGrads, copyParams, randomGrads, randomParams } from './tensors.ts';
+import { devices } from '../optim/devices.ts';
+import { METHODS } from '../optim/methods.ts';
+import { bytesOf, constantGrads, copyParams, randomGrads, randomParams } from '../optim/tensors.ts';
 
 /** Methods by which one element of a tensor decides on all. */
 const SPREADING = ['shampoo', 'muon', 'enim'];

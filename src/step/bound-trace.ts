@@ -6,8 +6,8 @@ import type { Numbers } from '../graph/kernel.ts';
 import type { Age } from '../graph/moment.ts';
 import type { Shape } from '../graph/types.ts';
 import { checkFinite, type NonFinitePolicy, statusBlock } from '../ops/status.ts';
+import type { Pass, Traceable } from './context.ts';
 import type { Observation } from './observation.ts';
-import type { Optimizer, Pass } from './optimizer.ts';
 import { Scalars } from './scalars.ts';
 
 export const inputsKey = (layer: string): string => `observed/${layer}/inputs`;
@@ -36,7 +36,7 @@ const noOutputs = () =>
 
 /** The optimizer's program with bound arrays: phase 0 is what comes before the first gradient. */
 export function traceBound(
-  optimizer: Optimizer,
+  optimizer: Traceable,
   params: readonly Bound[],
   observations: ReadonlyMap<string, Observation>,
   policy: NonFinitePolicy,

@@ -1,9 +1,9 @@
 /** Steps off the main thread: the same bits, in place on shared memory, safe with arrays that go away. */
 import { describe, expect, it } from 'vitest';
 import { type BoundOptimizer, type Grads, lion, type Params, sam, sgd } from '../../src/index.ts';
-import { present } from './devices.ts';
-import { METHODS } from './methods.ts';
-import { bytesOf, copyParams, randomGrads, randomParams } from './tensors.ts';
+import { present } from '../optim/devices.ts';
+import { METHODS } from '../optim/methods.ts';
+import { bytesOf, copyParams, randomGrads, randomParams } from '../optim/tensors.ts';
 
 /** As es2024 has them, which the compiler is not told of. */
 interface Resizable extends ArrayBuffer {

@@ -9,10 +9,10 @@ import { type ParameterSpec, parameterKey } from '../nn/layer.ts';
 import { assign, keep } from '../ops/assign.ts';
 import { fill } from '../ops/fill.ts';
 import { checkFinite, type NonFinitePolicy, statusBlock } from '../ops/status.ts';
-import type { Optimizer, OptimizerTrace, Pass } from '../optim/optimizer.ts';
-import { Scalars, type StepScalars } from '../optim/scalars.ts';
+import type { OptimizerTrace, Pass, Traceable } from './context.ts';
 import type { Ages } from './held.ts';
 import { type PassOptions, passes } from './pass.ts';
+import { Scalars, type StepScalars } from './scalars.ts';
 import type { StateKeys } from './state-dict.ts';
 import { stopError } from './stop.ts';
 
@@ -20,7 +20,7 @@ export const stateKey = (name: string): string => `state/${name}`;
 
 export interface StepOptions extends PassOptions {
   readonly params: readonly ParameterSpec[];
-  readonly optimizer: Optimizer;
+  readonly optimizer: Traceable;
   readonly onNonFinite: NonFinitePolicy;
   /** Default `float32`. */
   readonly precision?: Precision;

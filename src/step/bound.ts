@@ -5,17 +5,9 @@ import type { DeviceOptions } from '../backend/device.ts';
 import type { Program } from '../backend/program.ts';
 import { FlatminError } from '../errors.ts';
 import type { Moment } from '../graph/moment.ts';
+import type { Shape } from '../graph/types.ts';
 import { type NonFinitePolicy, STATUS, STATUS_KEY } from '../ops/status.ts';
-import { besideState } from '../train/beside.ts';
-import { type Ages, hasAges, keep, lacking, loadHeld } from '../train/held.ts';
-import {
-  type Loaded,
-  type LoadOptions,
-  readState,
-  STEP_KEY,
-  type StateDict,
-} from '../train/state-dict.ts';
-import { lossStop, stopError } from '../train/stop.ts';
+import { checkOptions, wholeNumber } from '../options.ts';
 import {
   checkApart,
   checkGrads,
@@ -24,14 +16,23 @@ import {
   type Grads,
   type Params,
 } from './arrays.ts';
+import { besideState } from './beside.ts';
 import { gradKey, inputsKey, outputGradsKey, paramKey } from './bound-trace.ts';
-import { checkEpoch, momentOf } from './moment.ts';
+import type { Traceable } from './context.ts';
+import { checkEpoch, momentOf } from './epoch.ts';
+import { type Ages, hasAges, keep, lacking, loadHeld } from './held.ts';
 import type { Observation } from './observation.ts';
-import type { Optimizer } from './optimizer.ts';
-import { checkOptions, wholeNumber } from './options.ts';
 import { Placed, type Settings } from './placed.ts';
 import type { StepScalars } from './scalars.ts';
 import { Staging } from './staging.ts';
+import {
+  type Loaded,
+  type LoadOptions,
+  readState,
+  STEP_KEY,
+  type StateDict,
+} from './state-dict.ts';
+import { lossStop, stopError } from './stop.ts';
 
 export interface BindOptions extends DeviceOptions {
   /** Decides what a method draws: Enim's rotations. Default 0. */
@@ -39,6 +40,24 @@ export interface BindOptions extends DeviceOptions {
   /** What a gradient that is not finite does. Default `throw`. */
   readonly onNonFinite?: NonFinitePolicy;
 }
+
+/** A method with its hyperparameters, traced into the step once. */
+export interface Optimizer<B extends BoundOptimizer = BoundOptimizer> extends Traceable {
+  /** Hyperparameters with all defaults filled in. */
+  readonly options: Readonly<Record<string, unknown>>;
+  /** What it is when bound to arrays, where that is more than a `BoundOptimizer`. */
+  readonly Bound?: BoundConstructor<B>;
+  /** The largest element of a tensor's gradient whose update stays within float32. Default `ROOM`. */
+  readonly largest?: (shape: Shape) => number;
+  /** Of a method that makes the gradients that its base steps with: the same method over `wrap(base)`. */
+  readonly rebase?: (wrap: (base: Optimizer) => Optimizer) => Optimizer;
+}
+
+export type BoundConstructor<B> = new (
+  optimizer: Optimizer,
+  params: Params,
+  options: BindOptions,
+) => B;
 
 /** What a closure returns: the loss and the gradients at the parameters as they are then. */
 export interface Evaluated {

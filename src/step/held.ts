@@ -2,7 +2,7 @@ import type { Store } from '../backend/backend.ts';
 import type { Age } from '../graph/moment.ts';
 import { sameShape } from '../graph/types.ts';
 import { STATUS, STATUS_KEY } from '../ops/status.ts';
-import { ageSuffix } from '../optim/age.ts';
+import { ageSuffix } from './age.ts';
 import { splitState } from './beside.ts';
 import {
   checkState,

@@ -5,13 +5,13 @@ import { FlatminError } from '../errors.ts';
 import { FROM_THE_START } from '../graph/moment.ts';
 import { type Shape, sameShape } from '../graph/types.ts';
 import { type NonFinitePolicy, STATUS_KEY } from '../ops/status.ts';
-import type { Ages, Held } from '../train/held.ts';
-import { byKey, STEP_KEY, type StateKeys } from '../train/state-dict.ts';
 import type { Params } from './arrays.ts';
 import { type Bound, traceBound } from './bound-trace.ts';
+import type { Traceable } from './context.ts';
+import type { Ages, Held } from './held.ts';
 import type { Observation } from './observation.ts';
-import type { Optimizer } from './optimizer.ts';
 import type { Scalars } from './scalars.ts';
+import { byKey, STEP_KEY, type StateKeys } from './state-dict.ts';
 
 export interface Settings extends DeviceOptions {
   readonly onNonFinite: NonFinitePolicy;
@@ -24,12 +24,12 @@ const PROGRAMS = 16;
 export class Placed implements Held {
   readonly store: Store;
   readonly params: readonly Bound[];
-  readonly #optimizer: Optimizer;
+  readonly #optimizer: Traceable;
   readonly #policy: NonFinitePolicy;
   readonly #programs = new Map<string, { program: Program; scalars: Scalars }>();
   readonly #stateKeys = new Set([STATUS_KEY, STEP_KEY]);
 
-  constructor(optimizer: Optimizer, params: Params, settings: Settings, ages: Ages = new Map()) {
+  constructor(optimizer: Traceable, params: Params, settings: Settings, ages: Ages = new Map()) {
     this.#optimizer = optimizer;
     this.#policy = settings.onNonFinite;
     this.params = Object.entries(params).map(([name, { shape }]) => {

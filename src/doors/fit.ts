@@ -1,9 +1,9 @@
 import { checkBoolean, checkNames, checkWhole, wrongArgument } from '../arguments.ts';
 import { FlatminError } from '../errors.ts';
 import type { Layer } from '../nn/layer.ts';
-import { checkForm, checkParts } from './check-form.ts';
-import { type EpochMetrics, loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
-import { TrainedModel } from './model.ts';
+import { checkForm, checkParts } from '../train/check-form.ts';
+import { type EpochMetrics, loadCheckpoint, saveCheckpoint } from '../train/checkpoint.ts';
+import { TrainedModel } from '../train/model.ts';
 import {
   type Position,
   type StepReport,
@@ -11,7 +11,7 @@ import {
   Training,
   type TrainingData,
   type TrainingOptions,
-} from './training.ts';
+} from '../train/training.ts';
 
 export interface FitOptions extends TrainingOptions {
   /** Passes over the training data. */

@@ -12,9 +12,9 @@ import {
   sam,
   shampoo,
 } from '../../src/index.ts';
-import { devices } from './devices.ts';
-import { METHODS } from './methods.ts';
-import { bytesOf, copyParams, randomGrads, randomParams } from './tensors.ts';
+import { devices } from '../optim/devices.ts';
+import { METHODS } from '../optim/methods.ts';
+import { bytesOf, copyParams, randomGrads, randomParams } from '../optim/tensors.ts';
 
 /** Enim draws by a tensor's place among all, so that one alone draws otherwise. */
 const BY_PLACE = ['enim'];

@@ -6,7 +6,7 @@ import type { Loss } from '../nn/loss.ts';
 import { massOf, shareOf } from '../nn/mass.ts';
 import { add, mul, sub } from '../ops/binary.ts';
 import { affine } from '../ops/elementwise.ts';
-import type { Fisher, Forward, Parameter, Pass } from '../optim/optimizer.ts';
+import type { Fisher, Forward, Parameter, Pass } from './context.ts';
 import { exactGradients } from './exact-fisher.ts';
 
 export interface PassOptions {
