@@ -52,6 +52,8 @@
   KERNEL(dropoutGrad) \
   KERNEL(sampleLabels) \
   KERNEL(sampleNormal) \
+  KERNEL(drawUniform) \
+  KERNEL(setDiagonal) \
   KERNEL(checkFinite) \
   KERNEL(sgd) \
   KERNEL(adamw) \

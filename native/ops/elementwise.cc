@@ -106,6 +106,21 @@ void check_sampleNormal(const Signature& s) {
   unary(s);
   random(s);
 }
+void check_drawUniform(const Signature& s) {
+  s.takes(1, 0);
+  s.input(0, DType::f32);
+  s.number("bound");
+  random(s);
+}
+void check_setDiagonal(const Signature& s) {
+  s.takes(1, 0);
+  const TensorType& x = s.input(0, DType::f32);
+  s.number("value");
+  const int64_t n = s.integer("n", 0, INT32_MAX);
+  const bool packed = s.flag("packed");
+  const int64_t elements = packed ? packedSize(n) : n * n;
+  s.expect(elements == 0 ? x.size() == 0 : x.size() % elements == 0, "whole matrices");
+}
 void check_sampleLabels(const Signature& s) {
   s.takes(1, 1);
   const TensorType& probabilities = s.input(0, f32({kAny, kAny}));

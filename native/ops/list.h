@@ -51,6 +51,8 @@
   OP(dropoutGrad) \
   OP(sampleLabels) \
   OP(sampleNormal) \
+  OP(drawUniform) \
+  OP(setDiagonal) \
   OP(checkFinite) \
   OP(sgd) \
   OP(adamw) \

@@ -7,15 +7,26 @@
 
 namespace flatmin {
 
+// Pages of zeros come from the system when they are first touched: memory that is large and never
+// used costs nothing. What calloc gave stands before what is aligned.
 char* Host::allocate(int64_t bytes) {
-  const size_t padded = (static_cast<size_t>(bytes) + 127) / 64 * 64;
-  void* const data = std::aligned_alloc(64, padded);
-  if (!data) throw outOfMemory(static_cast<double>(bytes));
-  std::memset(data, 0, padded);
-  return static_cast<char*>(data);
+  constexpr size_t kAlignment = 64;
+  void* const given = std::calloc(static_cast<size_t>(bytes) + 3 * kAlignment, 1);
+  if (!given) throw outOfMemory(static_cast<double>(bytes));
+  const uintptr_t after = reinterpret_cast<uintptr_t>(given) + sizeof given;
+  char* const data = static_cast<char*>(given) +
+                     ((after + kAlignment - 1) / kAlignment * kAlignment -
+                      reinterpret_cast<uintptr_t>(given));
+  std::memcpy(data - sizeof given, &given, sizeof given);
+  return data;
 }
 
-void Host::release(char* data) noexcept { std::free(data); }
+void Host::release(char* data) noexcept {
+  if (!data) return;  // guard
+  void* given;
+  std::memcpy(&given, data - sizeof given, sizeof given);
+  std::free(given);
+}
 
 // An empty array may have no address.
 void Host::upload(char* to, const void* from, int64_t bytes) {

@@ -1,5 +1,6 @@
 import type { Value } from '../graph/graph.ts';
 import type { Shape } from '../graph/types.ts';
+import { identity, ones } from '../nn/init.ts';
 import { mul } from '../ops/binary.ts';
 import { inEigenbasis, kfacEigen } from '../ops/kfac_eigen.ts';
 import { matmul } from '../ops/linear.ts';
@@ -33,8 +34,8 @@ type Form = (
 const inverse: Form = (t, layers, damping) => {
   const failures = counters(t, 2);
   const inverses = layers.map(({ name, shapes }) => ({
-    aInverse: identity(t, `aInverse/${name}`, shapes.a),
-    gInverse: identity(t, `gInverse/${name}`, shapes.g),
+    aInverse: unit(t, `aInverse/${name}`, shapes.a),
+    gInverse: unit(t, `gInverse/${name}`, shapes.g),
   }));
   const pairs = layers.map((layer, i) => ({ ...layer, ...inverses[i] }));
   kfacInverses(t.status, failures, pairs, damping);
@@ -49,11 +50,9 @@ const inverse: Form = (t, layers, damping) => {
 const eigen: Form = (t, layers, damping) => {
   const failures = counters(t, 1);
   const forms = layers.map(({ name, shapes }) => ({
-    aBasis: isDiagonal(shapes.a) ? undefined : identity(t, `aBasis/${name}`, shapes.a),
-    gBasis: identity(t, `gBasis/${name}`, shapes.g),
-    scale: t.state(`scale/${name}`, { dtype: 'f32', shape: [shapes.g[0], shapes.a[0]] }, (data) =>
-      data.fill(1),
-    ),
+    aBasis: isDiagonal(shapes.a) ? undefined : unit(t, `aBasis/${name}`, shapes.a),
+    gBasis: unit(t, `gBasis/${name}`, shapes.g),
+    scale: t.state(`scale/${name}`, { dtype: 'f32', shape: [shapes.g[0], shapes.a[0]] }, ones),
   }));
   const all = layers.map((layer, i) => ({ ...layer, ...forms[i] }));
   kfacEigen(t.status, failures, all, damping);
@@ -71,8 +70,5 @@ export const FORMS = { inverse, eigen };
 const isDiagonal = (shape: Shape): boolean => shape.length === 1;
 
 /** A matrix, or the vector of its diagonal, that begins as the identity. */
-const identity = (t: OptimizerTrace, name: string, shape: Shape): Value =>
-  t.state(name, { dtype: 'f32', shape }, (data) => {
-    const [n, columns = 0] = shape;
-    for (let i = 0; i < n; i++) data[i * columns + i] = 1;
-  });
+const unit = (t: OptimizerTrace, name: string, shape: Shape): Value =>
+  t.state(name, { dtype: 'f32', shape }, isDiagonal(shape) ? ones : identity);

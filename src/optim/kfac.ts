@@ -16,6 +16,7 @@ import { FORMS, type LayerFactors } from './kfac-forms.ts';
 import { type LayerStep, stepByModel } from './kfac-model.ts';
 import { defineOptimizer, rateSlot } from './optimizer.ts';
 import { count, decay, nonNegative, positive, rateOrModel } from './options.ts';
+import { every, refreshes } from './refreshes.ts';
 import type { Rate } from './schedule.ts';
 
 const schema = z
@@ -60,7 +61,10 @@ const schema = z
     fisher: z.enum(['true', 'empirical', 'exact']).default('true'),
     /** Steps between two updates of the factors. Default 10. */
     statisticsEvery: count.default(10),
-    /** Steps between two rounds of inverses, or of eigendecompositions. Default 10. */
+    /**
+     * Steps T between two rounds of inverses, or of eigendecompositions, sooner while t is small: when
+     * t − t_last ≥ min(T, max(1, ⌊t/5⌋)) and the factors change; with `adaptDamping` after T steps in any case. Default 10.
+     */
     inversesEvery: count.default(10),
   })
   .refine(({ lr, klClip, momentum }) => lr !== 'model' || (klClip ?? momentum) === undefined, {
@@ -142,15 +146,15 @@ function trace(t: OptimizerTrace, options: z.output<typeof schema>): void {
   const { graph, status } = t;
   const pass = t.gradient();
   t.checkFinite(pass.grads);
-  const every = (period: number) => (step: number) => (step - 1) % period === 0;
   const indexOf = new Map(t.params.map(({ value }, i) => [value, i]));
 
   const { weightDecay } = options;
   const damping = options.adaptDamping
-    ? t.state('damping', { dtype: 'f32', shape: [] }, (data) => data.fill(options.damping))
+    ? t.state('damping', { dtype: 'f32', shape: [] }, { kind: 'constant', value: options.damping })
     : fill(graph, [], options.damping);
   const updates = t.state('updates', { dtype: 'i32', shape: [1] });
-  const layers = graph.inSection({ name: STATISTICS, due: every(options.statisticsEvery) }, () => {
+  const fresh = every(options.statisticsEvery);
+  const layers = graph.inSection({ name: STATISTICS, due: fresh.due }, () => {
     const tapped = pass.tapGradients(options.fisher, (taps) => eligible(taps, indexOf));
     countUpdate(status, updates);
     return tapped.map(({ tap, gradients, weights }) => {
@@ -159,9 +163,9 @@ function trace(t: OptimizerTrace, options: z.output<typeof schema>): void {
       return { tap, ...factors };
     });
   });
-  const precondition = graph.inSection(
-    { name: 'inverses', due: every(options.inversesEvery) },
-    () => FORMS[options.form](t, layers, damping),
+  const { due } = refreshes(options.inversesEvery, { of: fresh, moving: options.adaptDamping });
+  const precondition = graph.inSection({ name: 'inverses', due }, () =>
+    FORMS[options.form](t, layers, damping),
   );
   const before = t.params.map(({ value }) => affine(value, 1));
 

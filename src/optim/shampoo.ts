@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Value } from '../graph/graph.ts';
 import { sizeOf } from '../graph/types.ts';
 import { packedSize } from '../linalg/packed.ts';
+import { identity } from '../nn/init.ts';
 import { joinBlocks, splitBlocks } from '../ops/blocks.ts';
 import { graft } from '../ops/graft.ts';
 import { type Mode, modeApply, modeGram } from '../ops/modes.ts';
@@ -13,7 +14,8 @@ import type { OptimizerTrace, Parameter } from '../step/context.ts';
 import { graftedMethod } from './graft.ts';
 import { defineOptimizer, rateSlot } from './optimizer.ts';
 import { count, decay, decayOrSum, nonNegative, positive, rate } from './options.ts';
-import { modesOf, preconditionedDims, refreshes } from './preconditioner.ts';
+import { modesOf, preconditionedDims } from './preconditioner.ts';
+import { refreshes } from './refreshes.ts';
 
 const schema = z.strictObject({
   /** Learning rate η, or a schedule. */
@@ -24,9 +26,12 @@ const schema = z.strictObject({
   epsilon: nonNegative.default(1e-4),
   /** β of averaged statistics; 1 sums them, as the paper does. Default 1. */
   beta: decayOrSum.default(1),
-  /** Steps between two updates of the statistics, sooner while t is small, as with `rootsEvery`. Default 1. */
+  /** Steps T between two updates of the statistics, sooner while t is small: when t − t_last ≥ min(T, max(1, ⌊t/5⌋)). Default 1. */
   statisticsEvery: count.default(1),
-  /** Steps T between two rounds of roots, sooner while t is small: when t − t_last ≥ min(T, max(1, ⌊t/5⌋)). Default 10. */
+  /**
+   * Steps T between two rounds of roots, sooner while t is small: when t − t_last ≥ min(T, max(1, ⌊t/5⌋)) and the
+   * statistics change. Default 10.
+   */
   rootsEvery: count.default(10),
   /** The first step that is preconditioned; before it the grafted method steps alone. Default 1. */
   startStep: count.default(1),
@@ -153,16 +158,12 @@ function preconditioned(
     const packed = { dtype: 'f32' as const, shape: [count, packedSize(dim)] };
     const whole = { dtype: 'f32' as const, shape: [count, dim, dim] };
     return {
-      statistics: t.state(`statistic${key}`, packed, (data) => {
-        for (let i = 0; i < data.length; i += packedSize(dim)) {
-          for (let k = 0; k < dim; k++) data[i + packedSize(k) + k] = start;
-        }
+      statistics: t.state(`statistic${key}`, packed, {
+        kind: 'diagonal',
+        value: start,
+        packed: true,
       }),
-      roots: t.state(`root${key}`, whole, (data) => {
-        for (let i = 0; i < data.length; i += dim * dim) {
-          for (let k = 0; k < dim; k++) data[i + k * dim + k] = 1;
-        }
-      }),
+      roots: t.state(`root${key}`, whole, identity),
       bases: options.rootMethod === 'warm' ? t.state(`basis${key}`, whole) : undefined,
     };
   };
@@ -182,7 +183,8 @@ function traceStatistics(
   const { graph, status } = t;
   const { beta, startStep } = options;
   const updates = t.state('updates', { dtype: 'i32', shape: [1] });
-  graph.inSection({ name: 'statistics', due: refreshes(options.statisticsEvery) }, () => {
+  const fresh = refreshes(options.statisticsEvery);
+  graph.inSection({ name: 'statistics', due: fresh.due }, () => {
     const weights = { decay: beta, scale: beta === 1 ? 1 : 1 - beta };
     for (const { blocks, modes } of tensors.flatMap(({ groups }) => groups)) {
       for (const { mode, statistics } of modes) {
@@ -204,7 +206,8 @@ function traceStatistics(
   );
   const matrices = requests.reduce((sum, { roots }) => sum + roots.shape[0], 0);
   const failures = t.state('failures', { dtype: 'i32', shape: [matrices] });
-  graph.inSection({ name: 'roots', due: refreshes(options.rootsEvery, startStep) }, () => {
+  const { due } = refreshes(options.rootsEvery, { first: startStep, of: fresh });
+  graph.inSection({ name: 'roots', due }, () => {
     inverseRoots(status, { failures, updates }, requests, {
       epsilon: beta === 1 ? 0 : options.epsilon,
       ridge: options.ridge,

@@ -28,35 +28,36 @@ export const STREAM = {
   enim: 0xc000_0000,
 } as const;
 
+/** The upper word of a product, by halves of the factors: no sum leaves 32 bits. */
 function mulHi(a: number, b: number): number {
   const aLo = a & 0xffff;
   const aHi = a >>> 16;
   const bLo = b & 0xffff;
   const bHi = b >>> 16;
-  const mid = aHi * bLo + ((aLo * bLo) >>> 16);
-  const cross = aLo * bHi + (mid & 0xffff);
-  return (aHi * bHi + Math.floor(mid / 0x10000) + ((cross / 0x10000) >>> 0)) >>> 0;
+  const mid = Math.imul(aHi, bLo) + (Math.imul(aLo, bLo) >>> 16);
+  const cross = Math.imul(aLo, bHi) + (mid & 0xffff);
+  return (Math.imul(aHi, bHi) + (mid >>> 16) + (cross >>> 16)) | 0;
 }
 
 /** Writes the four words of block number `block` to `out[0..3]`. */
 export function philoxBlock(out: Uint32Array, source: RandomSource, block: number): void {
-  let c0 = block >>> 0;
-  let c1 = Math.floor(block / TWO32) >>> 0;
-  let c2 = source.step >>> 0;
-  let c3 = source.stream >>> 0;
-  let k0 = source.seed >>> 0;
-  let k1 = Math.floor(source.seed / TWO32) >>> 0;
+  let c0 = block | 0;
+  let c1 = Math.floor(block / TWO32) | 0;
+  let c2 = source.step | 0;
+  let c3 = source.stream | 0;
+  let k0 = source.seed | 0;
+  let k1 = Math.floor(source.seed / TWO32) | 0;
   for (let round = 0; round < 10; round++) {
-    const hi0 = mulHi(M0, c0);
-    const lo0 = Math.imul(M0, c0) >>> 0;
-    const hi1 = mulHi(M1, c2);
-    const lo1 = Math.imul(M1, c2) >>> 0;
-    c0 = (hi1 ^ c1 ^ k0) >>> 0;
+    const hi0 = mulHi(c0, M0);
+    const lo0 = Math.imul(M0, c0);
+    const hi1 = mulHi(c2, M1);
+    const lo1 = Math.imul(M1, c2);
+    c0 = hi1 ^ c1 ^ k0;
     c1 = lo1;
-    c2 = (hi0 ^ c3 ^ k1) >>> 0;
+    c2 = hi0 ^ c3 ^ k1;
     c3 = lo0;
-    k0 = (k0 + W0) >>> 0;
-    k1 = (k1 + W1) >>> 0;
+    k0 = (k0 + W0) | 0;
+    k1 = (k1 + W1) | 0;
   }
   out[0] = c0;
   out[1] = c1;

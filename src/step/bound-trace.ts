@@ -2,9 +2,9 @@ import { FlatminError } from '../errors.ts';
 import { type Compiled, compile } from '../graph/compile.ts';
 import type { Tap } from '../graph/graph.ts';
 import { Graph } from '../graph/graph.ts';
-import type { Numbers } from '../graph/kernel.ts';
 import type { Age } from '../graph/moment.ts';
 import type { Shape } from '../graph/types.ts';
+import type { Init } from '../nn/init.ts';
 import { checkFinite, type NonFinitePolicy, statusBlock } from '../ops/status.ts';
 import type { Pass, Traceable } from './context.ts';
 import type { Observation } from './observation.ts';
@@ -24,7 +24,7 @@ export interface Bound {
 
 export interface BoundTrace {
   readonly compiled: Compiled;
-  readonly states: readonly { readonly key: string; readonly fill?: (data: Numbers) => void }[];
+  readonly states: readonly { readonly key: string; readonly init?: Init }[];
   readonly scalars: Scalars;
 }
 
@@ -43,7 +43,7 @@ export function traceBound(
 ): BoundTrace {
   const graph = new Graph();
   const status = statusBlock(graph);
-  const states: { key: string; fill?: (data: Numbers) => void }[] = [];
+  const states: { key: string; init?: Init }[] = [];
   const scalars = new Scalars();
   const f32 = (key: string, shape: Shape) => graph.bound(key, { dtype: 'f32', shape });
   const parameters = params.map(({ name, shape, age }, index) => {
@@ -80,9 +80,9 @@ export function traceBound(
         `${optimizer.name} needs a model to see the loss of its step, and is bound to arrays`,
       );
     },
-    state: (name, type, fill) => {
+    state: (name, type, init) => {
       const key = `state/${name}`;
-      states.push({ key, fill });
+      states.push({ key, init });
       return graph.stored(key, type);
     },
     checkFinite: (grads, limits) => checkFinite(status, { grads, limits }, policy),

@@ -1,7 +1,7 @@
 import type { Graph, Tap, Value } from '../graph/graph.ts';
-import type { Numbers } from '../graph/kernel.ts';
 import type { Age } from '../graph/moment.ts';
 import type { TensorType } from '../graph/types.ts';
+import type { Init } from '../nn/init.ts';
 import type { Report } from './scalars.ts';
 
 /** A tensor being trained. */
@@ -71,8 +71,8 @@ export interface OptimizerTrace {
   gradient(): Pass;
   /** Traces a forward pass of the same batch and random numbers; `FLATMIN_ARGUMENT` on arrays. */
   forward(): Forward;
-  /** A buffer that lasts from step to step and is part of the checkpoint; zeros unless `init` fills it. */
-  state(name: string, type: TensorType, init?: (data: Numbers) => void): Value;
+  /** A buffer that lasts from step to step and is part of the checkpoint; zeros unless `init` says otherwise. */
+  state(name: string, type: TensorType, init?: Init): Value;
   /**
    * Applies the `onNonFinite` policy to gradients, and to the losses they are of: NaN, infinite, or larger than `limits`,
    * one for each.

@@ -2,15 +2,16 @@ import type { RunOptions, RunResult, Store } from '../backend/backend.ts';
 import { Program } from '../backend/program.ts';
 import { compile } from '../graph/compile.ts';
 import { Graph, type Node, type Value } from '../graph/graph.ts';
-import type { Numbers } from '../graph/kernel.ts';
 import { FROM_THE_START, type Moment } from '../graph/moment.ts';
 import { checkPrecision, type Precision } from '../graph/precision.ts';
+import type { Init } from '../nn/init.ts';
 import { type ParameterSpec, parameterKey } from '../nn/layer.ts';
 import { assign, keep } from '../ops/assign.ts';
 import { fill } from '../ops/fill.ts';
 import { checkFinite, type NonFinitePolicy, statusBlock } from '../ops/status.ts';
 import type { OptimizerTrace, Pass, Traceable } from './context.ts';
 import type { Ages } from './held.ts';
+import { initialise } from './initialise.ts';
 import { type PassOptions, passes } from './pass.ts';
 import { Scalars, type StepScalars } from './scalars.ts';
 import type { StateKeys } from './state-dict.ts';
@@ -54,12 +55,7 @@ export class OptimizerStep {
     const { compiled, states, scalars, traced, weight } = traceStep(options);
     const fresh = states.filter(({ key }) => !store.has(key));
     this.program = new Program(compiled, store);
-    for (const { key, init } of fresh) {
-      if (init === undefined) continue;
-      const data = store.read(key);
-      init(data);
-      store.write(key, data);
-    }
+    initialise(store, fresh);
     this.traced = traced;
     this.#store = store;
     this.#scalars = scalars;
@@ -99,7 +95,7 @@ export class OptimizerStep {
 interface StateSpec {
   readonly name: string;
   readonly key: string;
-  readonly init: ((data: Numbers) => void) | undefined;
+  readonly init: Init | undefined;
 }
 
 function traceStep(options: StepOptions) {

@@ -9,6 +9,7 @@ import type { Params } from './arrays.ts';
 import { type Bound, traceBound } from './bound-trace.ts';
 import type { Traceable } from './context.ts';
 import type { Ages, Held } from './held.ts';
+import { initialise } from './initialise.ts';
 import type { Observation } from './observation.ts';
 import type { Scalars } from './scalars.ts';
 import { byKey, STEP_KEY, type StateKeys } from './state-dict.ts';
@@ -50,12 +51,7 @@ export class Placed implements Held {
       const fresh = traced.states.filter(({ key }) => !this.store.has(key));
       known = { program: new Program(traced.compiled, this.store), scalars: traced.scalars };
       for (const { key } of traced.states) this.#stateKeys.add(key);
-      for (const { key, fill } of fresh) {
-        if (fill === undefined) continue;
-        const data = this.store.read(key);
-        fill(data);
-        this.store.write(key, data);
-      }
+      initialise(this.store, fresh);
     }
     // The last one used stands last.
     this.#programs.delete(key);

@@ -1,6 +1,6 @@
 import type { Store } from '../backend/backend.ts';
-import { initialise } from '../nn/init.ts';
 import { type Description, parameterKey } from '../nn/layer.ts';
+import { initialise } from '../step/initialise.ts';
 
 /** Makes a model's tensors and fills them by their initialisation. */
 export function declareParameters(
@@ -8,11 +8,10 @@ export function declareParameters(
   { params, buffers }: Pick<Description, 'params' | 'buffers'>,
   seed: number,
 ): void {
-  [...params, ...buffers].forEach(({ name, shape, init }, index) => {
+  const tensors = [...params, ...buffers].map(({ name, shape, init }) => {
     const key = parameterKey(name);
     store.declare(key, { dtype: 'f32', shape });
-    const values = store.read(key);
-    initialise(values, init, seed, index);
-    store.write(key, values);
+    return { key, init };
   });
+  initialise(store, tensors, seed);
 }

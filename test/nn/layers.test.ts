@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { initialise } from '../../src/nn/init.ts';
+import { JsStore } from '../../src/backend/js/store.ts';
 import { describeModel, type Layer } from '../../src/nn/layer.ts';
 import {
   avgPool2d,
@@ -12,6 +12,7 @@ import {
 } from '../../src/nn/layers.ts';
 import { lenet5 } from '../../src/nn/models.ts';
 import { sequential } from '../../src/nn/sequential.ts';
+import { initialise } from '../../src/step/initialise.ts';
 
 const images = (...shape: number[]) => ({ dtype: 'f32' as const, shape });
 
@@ -118,9 +119,11 @@ describe('initialisation', () => {
       'fc2.weight': 1 / Math.sqrt(84),
     };
     const draw = (index: number, seed: number) => {
-      const data = new Float32Array(4000);
-      initialise(data, params[index].init, seed, index);
-      return data;
+      const store = new JsStore();
+      const tensors = params.map(({ name, init }) => ({ key: name, init }));
+      for (const { key } of tensors) store.declare(key, { dtype: 'f32', shape: [4000] });
+      initialise(store, tensors, seed);
+      return store.read(params[index].name);
     };
     params.forEach(({ name }, index) => {
       if (!(name in bounds)) return;

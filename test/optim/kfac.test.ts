@@ -120,7 +120,13 @@ describe.each(devices)('kfac on $title', ({ device, missing }) => {
           linear(2),
           { train: data },
           {
-            ...wholeSet(device, { lr: 1e-3, damping: 1e-40, inversesEvery: 2, ...given }),
+            ...wholeSet(device, {
+              lr: 1e-3,
+              damping: 1e-40,
+              statisticsEvery: 2,
+              inversesEvery: 2,
+              ...given,
+            }),
             epochs,
           },
         );

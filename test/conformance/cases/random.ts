@@ -2,6 +2,7 @@ import { pullback } from '../../../src/autodiff/gradients.ts';
 import type { Value } from '../../../src/graph/graph.ts';
 import type { Moment } from '../../../src/graph/moment.ts';
 import { dropout } from '../../../src/ops/dropout.ts';
+import { drawUniform, setDiagonal } from '../../../src/ops/initialise.ts';
 import { sampleLabels } from '../../../src/ops/sample_labels.ts';
 import { sampleNormal } from '../../../src/ops/sample_normal.ts';
 import { philoxBlock, STREAM } from '../../../src/random/philox.ts';
@@ -96,6 +97,53 @@ const normals = SIZES.map(
   }),
 );
 
+const beginnings = [...SIZES, CHUNK + 5].map(
+  (n, i): Case => ({
+    op: 'drawUniform',
+    name: `[${n}]`,
+    inputs: [f32([n], random(n))],
+    build: ([x]) => {
+      drawUniform(x, 0.1 + i, STREAM.init + i);
+      return [x];
+    },
+    oracle: ([x], moments) => [
+      x.map((_, k) => Math.fround((2 * uniform(moments[0], STREAM.init + i, k) - 1) * (0.1 + i))),
+    ],
+    moments: [MOMENTS[i % MOMENTS.length]],
+    // Equal to the bit.
+    tolerance: { rel: 0, abs: 0 },
+  }),
+);
+
+const diagonals = [0, 1, 2, 5, 17].flatMap((n) =>
+  [false, true].map(
+    (packed): Case => ({
+      op: 'setDiagonal',
+      name: `three of order ${n}${packed ? ', packed' : ''}`,
+      inputs: [
+        f32(
+          packed ? [3, (n * (n + 1)) / 2] : [3, n, n],
+          random(3 * (packed ? (n * (n + 1)) / 2 : n * n)),
+        ),
+      ],
+      build: ([x]) => {
+        setDiagonal(x, 0.1, { packed });
+        return [x];
+      },
+      oracle: ([x]) => {
+        const y = x.slice();
+        for (let m = 0; m < 3; m++) {
+          for (let k = 0; k < n; k++) {
+            const before = packed ? (k * (k + 1)) / 2 : k * n;
+            y[(m * y.length) / 3 + before + k] = 0.1;
+          }
+        }
+        return [y];
+      },
+    }),
+  ),
+);
+
 const dropoutGrads = SIZES.map((n): Case => {
   const stream = 7;
   return {
@@ -115,6 +163,8 @@ export const cases: Case[] = [
   ...dropouts,
   ...dropoutGrads,
   ...normals,
+  ...beginnings,
+  ...diagonals,
   {
     op: 'dropout',
     name: 'p = 0 is the identity',

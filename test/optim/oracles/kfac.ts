@@ -125,9 +125,11 @@ export function kfacOracle({
   statisticsEvery = 10,
   inversesEvery = 10,
   form = 'inverse',
+  adaptDamping: adapts = false,
 } = {}) {
   const states = new Map<string, State>();
   let updates = 0;
+  let inverted = 0;
   let error = 0;
   const clips: number[] = [];
   /** M(δ) of each step by the model. */
@@ -138,6 +140,10 @@ export function kfacOracle({
     const of = (examples: readonly LayerRows[][], i: number) => examples.map((rows) => rows[i]);
     const collect = (t - 1) % statisticsEvery === 0;
     if (collect) updates += 1;
+    const wait = Math.min(inversesEvery, Math.max(1, Math.floor(t / 5)));
+    const invert =
+      t === 1 || (t - inverted >= wait && collect) || (adapts && t - inverted >= inversesEvery);
+    if (invert) inverted = t;
     const decay = Math.min(1 - 1 / updates, 0.95);
 
     const steps = names.map((name, i) => {
@@ -158,7 +164,7 @@ export function kfacOracle({
         state.a = combine(state.a, decay, fresh.a, 1 - decay);
         state.g = combine(state.g, decay, fresh.g, 1 - decay);
       }
-      if ((t - 1) % inversesEvery === 0) {
+      if (invert) {
         Object.assign(state, FORMS[form as keyof typeof FORMS](state.a, state.g, damping));
       }
       const mean = () =>

@@ -153,7 +153,8 @@ export function shampooOracle({
       t - last >= Math.min(period, Math.max(1, Math.floor(t / 5)));
     const collect = t === 1 || due(lastStatistics, statisticsEvery);
     const renew =
-      t === startStep || (t > startStep && due(rootSteps.at(-1) ?? startStep, rootsEvery));
+      t === startStep ||
+      (t > startStep && collect && due(rootSteps.at(-1) ?? startStep, rootsEvery));
     if (collect) {
       updates += 1;
       lastStatistics = t;
