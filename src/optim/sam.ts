@@ -117,8 +117,9 @@ function sparse(t: OptimizerTrace, first: First, options: Options): readonly Val
   graph.inSection({ name: 'climb', due }, () => {
     const along = look ? unit(first.grads) : [];
     const second = climb(t, first, options);
+    // Here, since the second loss is there in these steps alone.
+    t.checkFinite(second);
     if (look) {
-      t.checkFinite(second);
       keep(status, lasting, across(second, along));
     }
     assign(grads, second);
