@@ -42,6 +42,7 @@ export {
 } from './nn/layer.ts';
 export * from './nn/layers.ts';
 export { crossEntropy, type Loss, squaredError, tokenCrossEntropy } from './nn/loss.ts';
+export { accuracy, type Metric } from './nn/metric.ts';
 export { lenet5 } from './nn/models.ts';
 export { sequential } from './nn/sequential.ts';
 export * as ops from './ops/index.ts';

@@ -25,7 +25,7 @@ async function toTarget(method: MethodName, seed: number, target: Target): Promi
   let seconds = 0;
   for (let epoch = 1; epoch <= MOST_EPOCHS; epoch++) {
     seconds += (await training.epoch())?.seconds ?? Number.NaN;
-    const accuracy = (await training.evaluate())?.accuracy ?? 0;
+    const accuracy = (await training.evaluate())?.metrics.accuracy ?? 0;
     if (accuracy >= digits.target)
       return { seconds, measured: `epochs: ${epoch}, test accuracy ${accuracy}` };
   }

@@ -20,11 +20,12 @@ export interface BarState {
 /** A finished epoch. */
 export function epochLine(settings: LineSettings, metrics: EpochMetrics): string {
   const { epoch, trainLoss, testLoss, testAccuracy, epochSeconds } = metrics;
+  const judged = Object.entries(metrics.metrics ?? { accuracy: testAccuracy });
   return [
     head(settings, epoch),
     `loss ${figure(trainLoss)}`,
     `test loss ${figure(testLoss)}`,
-    `accuracy ${figure(testAccuracy)}`,
+    ...judged.map(([name, value]) => `${name} ${figure(value)}`),
     `${epochSeconds.toFixed(1)} s`,
   ].join('  ');
 }

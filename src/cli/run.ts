@@ -52,6 +52,8 @@ export async function runMethod(
   try {
     const { model, history } = await fit(task.model(), data, {
       optimizer: makeOptimizer(optimizer, { ...settings.settings, lr: rate }),
+      loss: task.loss,
+      metrics: task.metrics,
       batch,
       epochs,
       seed,

@@ -72,8 +72,9 @@ export async function fit(model: Layer, data: TrainingData, options: FitOptions)
       epoch: training.position.epoch,
       trainLoss: done.loss,
       ...(test && { testLoss: test.loss }),
-      ...(test?.accuracy !== undefined && { testAccuracy: test.accuracy }),
+      ...(test?.metrics.accuracy !== undefined && { testAccuracy: test.metrics.accuracy }),
       epochSeconds: done.seconds,
+      ...(test && { metrics: test.metrics }),
     };
     history.push(metrics);
     save();

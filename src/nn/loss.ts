@@ -5,6 +5,7 @@ import * as ops from '../ops/index.ts';
 import { sampleLabels } from '../ops/sample_labels.ts';
 import { sampleNormal } from '../ops/sample_normal.ts';
 import { rowWeights } from '../ops/sequence.ts';
+import { accuracy, type Metric } from './metric.ts';
 
 /** A scalar to minimise, a mean over the rows of a batch: Σ weight · loss of a row / Σ weight. */
 export interface Loss {
@@ -16,6 +17,8 @@ export interface Loss {
    * steps of an epoch and batches of an evaluation weigh in a mean what their rows do together.
    */
   weights?(targets: Value): Value;
+  /** What evaluation tells beside the loss. Default accuracy, nothing where targets are `values`. */
+  readonly metrics?: readonly Metric[];
   /** [] from the model's output, the targets of the batch, and, with `weights`, each row's share of their sum. */
   trace(output: Value, targets: Value, shares?: Value): Value;
   /** Targets drawn from the distribution that the output stands for: the true Fisher's labels. */
@@ -28,6 +31,10 @@ export interface Loss {
   /** [] the mean over rows of aᵀ F b, F the Fisher of a row by the output, a and b shaped as the output. */
   fisherProduct?(output: Value, a: Value, b: Value, shares?: Value): Value;
 }
+
+/** What a loss is evaluated with beside itself: its own metrics, or the accuracy of classes. */
+export const metricsOf = (loss: Loss): readonly Metric[] =>
+  loss.metrics ?? (loss.targets === 'values' ? [] : [accuracy(loss)]);
 
 /** Mean of −log softmax(logits)[label] over logits […, classes] and one label a row. */
 export const crossEntropy = (): Loss => ({

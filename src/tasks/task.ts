@@ -1,5 +1,7 @@
 import type { Dataset } from '../data/dataset.ts';
 import type { Layer } from '../nn/layer.ts';
+import type { Loss } from '../nn/loss.ts';
+import type { Metric } from '../nn/metric.ts';
 import type { Options } from '../optim/variants.ts';
 import type { TrainingData } from '../train/training.ts';
 import type { MethodName } from './methods.ts';
@@ -17,6 +19,10 @@ export interface Task {
   readonly target: number;
   /** What differs from a method's usual settings, which the catalogue has. */
   readonly settings: Readonly<Partial<Record<MethodName, Options>>>;
+  /** Default `crossEntropy()`. */
+  readonly loss?: Loss;
+  /** What its test data are judged by beside the loss's own metrics. */
+  readonly metrics?: readonly Metric[];
   model(): Layer;
   /** Whether a folder looks as if it held the task's files. */
   isIn(dir: string): boolean;

@@ -12,12 +12,15 @@ import { isOptimizer } from '../optim/optimizer.ts';
 import type { TrainingData, TrainingOptions } from './training.ts';
 
 /** Throws unless `fit` and `trainStep` can work with the optimizer and the loss. */
-export function checkParts({ optimizer, loss }: Partial<TrainingOptions>): void {
+export function checkParts({ optimizer, loss, metrics }: Partial<TrainingOptions>): void {
   if (!isOptimizer(optimizer)) {
     throw wrongArgument('optimizer', 'an optimizer', optimizer, 'adamw({ lr: 0.001 }).');
   }
   if (loss !== undefined && typeof loss?.trace !== 'function') {
     throw wrongArgument('loss', 'a loss', loss, 'crossEntropy() or squaredError().');
+  }
+  if (metrics !== undefined && !Array.isArray(metrics)) {
+    throw wrongArgument('metrics', 'a list of metrics', metrics);
   }
 }
 

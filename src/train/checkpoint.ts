@@ -20,6 +20,8 @@ export const metricsSchema = z.object({
   testAccuracy: anyNumber.optional(),
   /** Training alone, without evaluation. */
   epochSeconds: seconds,
+  /** Of the test data by their names, accuracy among them. */
+  metrics: z.record(z.string(), anyNumber).optional(),
 });
 
 /** Results so far, one entry a finished epoch. */

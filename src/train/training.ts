@@ -7,7 +7,8 @@ import type { Moment } from '../graph/moment.ts';
 import { checkPrecision, type Precision } from '../graph/precision.ts';
 import type { TensorType } from '../graph/types.ts';
 import { describeModel, type Layer, type ParameterSpec, parameterKey } from '../nn/layer.ts';
-import { crossEntropy, type Loss } from '../nn/loss.ts';
+import { crossEntropy, type Loss, metricsOf } from '../nn/loss.ts';
+import { checkMetrics, type Metric } from '../nn/metric.ts';
 import { type NonFinitePolicy, STATUS_KEY } from '../ops/status.ts';
 import { permutation, STREAM } from '../random/philox.ts';
 import type { Optimizer } from '../step/bound.ts';
@@ -37,6 +38,8 @@ export interface TrainingOptions {
   readonly optimizer: Optimizer;
   /** Default `crossEntropy()`. */
   readonly loss?: Loss;
+  /** What evaluation tells beside the loss and its own metrics, accuracy among them. Default none. */
+  readonly metrics?: readonly Metric[];
   /** Examples a step; the last batch of an epoch may be smaller. Default 32. */
   readonly batch?: number;
   /**
@@ -66,6 +69,7 @@ export interface TrainingOptions {
 export const TRAINING_OPTIONS: Readonly<Record<keyof TrainingOptions, true>> = {
   optimizer: true,
   loss: true,
+  metrics: true,
   batch: true,
   accumulate: true,
   seed: true,
@@ -138,6 +142,8 @@ export class Training implements ModelOnStore {
     }
     this.model = model;
     this.loss = options.loss ?? crossEntropy();
+    const metrics = [...metricsOf(this.loss), ...(options.metrics ?? [])];
+    checkMetrics(metrics);
     this.store = openStore(options);
     this.#train = new DatasetSource(this.store, 'train', data.train, this.loss);
     this.input = this.#train.batchType(Math.min(this.batch, data.train.count));
@@ -181,7 +187,7 @@ export class Training implements ModelOnStore {
     });
     if (data.test !== undefined && data.test.count > 0) {
       const test = new DatasetSource(this.store, 'test', data.test, this.loss);
-      this.#evaluator = new Evaluator(this.store, model, this.loss, test);
+      this.#evaluator = new Evaluator(this.store, model, { loss: this.loss, metrics }, test);
     }
   }
 
@@ -194,7 +200,7 @@ export class Training implements ModelOnStore {
     return this.#configuration;
   }
 
-  /** Loss, and accuracy of classes, on the test data; `undefined` without any. */
+  /** Loss and metrics on the test data; `undefined` without any. */
   evaluate(): Promise<Evaluation | undefined> {
     return this.#evaluator?.run() ?? Promise.resolve(undefined);
   }

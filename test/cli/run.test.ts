@@ -83,6 +83,7 @@ describe('a run', () => {
       testLoss: expect.any(Number),
       testAccuracy: expect.any(Number),
       epochSeconds: expect.any(Number),
+      metrics: { accuracy: (events[1] as { testAccuracy: number }).testAccuracy },
     });
     expect(events[4]).toEqual({ event: 'result', ...result });
     expect(folder.events()).toEqual(events);

@@ -1,0 +1,51 @@
+import { wrongArgument } from '../arguments.ts';
+import type { Value } from '../graph/graph.ts';
+import { fill } from '../ops/fill.ts';
+import { sum } from '../ops/reduce.ts';
+import { countCorrect } from '../ops/softmax.ts';
+import { sign } from '../ops/unary.ts';
+
+/** How good the outputs for a dataset are, as one number made of sums over its batches. */
+export interface Metric {
+  /** By which `history` has it, as `accuracy`, `f1` or `perplexity`. */
+  readonly name: string;
+  /** Traces what is added up over batches, [] each, from a batch's output and targets. */
+  sums(output: Value, targets: Value): readonly Value[];
+  /** The metric of the sums over all batches, in their order. */
+  of(sums: readonly number[]): number;
+}
+
+/** As a loss tells what rows weigh: those of 0 do not count. */
+interface Weighing {
+  weights?(targets: Value): Value;
+}
+
+/** The share of rows that count in the loss whose largest output is the label's. */
+export const accuracy = ({ weights }: Weighing = {}): Metric => ({
+  name: 'accuracy',
+  sums: (output, labels) => {
+    const counted = weights?.(labels);
+    return [
+      countCorrect(output, labels),
+      counted === undefined ? fill(labels.graph, [], labels.size) : sum(sign(counted)),
+    ];
+  },
+  of: ([correct, counted]) => correct / counted,
+});
+
+/** Throws unless these are metrics of different names. */
+export function checkMetrics(metrics: readonly Metric[]): void {
+  metrics.forEach((metric, i) => {
+    const { name, sums, of } = Object(metric) as Partial<Metric>;
+    if (typeof name !== 'string' || typeof sums !== 'function' || typeof of !== 'function') {
+      throw wrongArgument('A metric', 'an object of name, sums and of', metric);
+    }
+    if (metrics.findIndex((other) => other.name === name) === i) return;
+    throw wrongArgument(
+      'The names of metrics',
+      'different',
+      name,
+      'the loss brings its own, as accuracy.',
+    );
+  });
+}
