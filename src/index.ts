@@ -69,7 +69,7 @@ export type { BindOptions, BoundOptimizer, Evaluated, Optimizer } from './step/b
 export type { LayerBatch } from './step/observation.ts';
 export type { StepScalars } from './step/scalars.ts';
 export type { Loaded, LoadOptions, StateDict } from './step/state-dict.ts';
-export type { EpochMetrics } from './train/checkpoint.ts';
+export type { EpochMetrics, StepEvaluation } from './train/checkpoint.ts';
 export type { TrainedModel } from './train/model.ts';
 export type { Tensor } from './train/predictor.ts';
 export type { StepReport, TrainingData } from './train/training.ts';

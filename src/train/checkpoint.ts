@@ -11,6 +11,9 @@ const FORMAT = 'flatmin checkpoint 2';
 const whole = z.int().nonnegative();
 const seconds = z.number().nonnegative();
 
+/** Of the test data by their names, accuracy among them. */
+const metrics = z.record(z.string(), anyNumber);
+
 export const metricsSchema = z.object({
   /** From 1. */
   epoch: z.int().positive(),
@@ -20,9 +23,27 @@ export const metricsSchema = z.object({
   testAccuracy: anyNumber.optional(),
   /** Training alone, without evaluation. */
   epochSeconds: seconds,
-  /** Of the test data by their names, accuracy among them. */
-  metrics: z.record(z.string(), anyNumber).optional(),
+  metrics: metrics.optional(),
 });
+
+export const evaluationSchema = z.object({
+  /** Steps taken. */
+  step: z.int().positive(),
+  /** The one under way, from 1. */
+  epoch: z.int().positive(),
+  testLoss: anyNumber,
+  testAccuracy: anyNumber.optional(),
+  metrics,
+});
+
+/** An evaluation after so many steps. */
+export type StepEvaluation = Readonly<z.output<typeof evaluationSchema>>;
+
+/** What a training has told so far. */
+export interface Told {
+  readonly history: EpochMetrics[];
+  readonly evaluations: StepEvaluation[];
+}
 
 /** Results so far, one entry a finished epoch. */
 export type EpochMetrics = Readonly<z.output<typeof metricsSchema>>;
@@ -37,14 +58,11 @@ const savedSchema = z.object({
     seconds,
   }) satisfies z.ZodType<Position>,
   history: z.array(metricsSchema),
+  evaluations: z.array(evaluationSchema).default([]),
 });
 
 /** Everything a training needs to go on as if it had never stopped. */
-export function saveCheckpoint(
-  path: string,
-  training: Training,
-  history: readonly EpochMetrics[],
-): void {
+export function saveCheckpoint(path: string, training: Training, told: Told): void {
   const tensors = Object.fromEntries(
     Object.entries(training.stateDict()).map(([key, tensor]) => [
       key,
@@ -55,18 +73,18 @@ export function saveCheckpoint(
     tensors,
     metadata: {
       format: FORMAT,
-      training: toJson({ position: training.position, history }),
+      training: toJson({ position: training.position, ...told }),
       configuration: toJson(training.configuration),
     },
   });
 }
 
 /**
- * Puts a checkpoint back, all of it or nothing, and returns the history; none where there is no file. `FLATMIN_DATA`
+ * Puts a checkpoint back, all of it or nothing, and returns what was told; nothing where there is no file. `FLATMIN_DATA`
  * names a file that is damaged, `FLATMIN_CHECKPOINT` what of it does not fit.
  */
-export function loadCheckpoint(path: string, training: Training): EpochMetrics[] {
-  if (!existsSync(path)) return [];
+export function loadCheckpoint(path: string, training: Training): Told {
+  if (!existsSync(path)) return { history: [], evaluations: [] };
   const { tensors, metadata } = readSafetensors(path);
   const refuse = (why: string) => new FlatminError('FLATMIN_CHECKPOINT', `${path}: ${why}`);
   if (metadata.format !== FORMAT) {
@@ -100,12 +118,12 @@ export function loadCheckpoint(path: string, training: Training): EpochMetrics[]
     throw refuse((error as Error).message);
   }
   training.position = saved.position;
-  return saved.history;
+  return { history: saved.history, evaluations: saved.evaluations };
 }
 
 /** What of a position no training on this data comes to. */
 function misplaced(
-  { position, history }: z.output<typeof savedSchema>,
+  { position, history, evaluations }: z.output<typeof savedSchema>,
   { rows, batch }: Training,
 ): string | undefined {
   const { step, epoch, row } = position;
@@ -116,6 +134,10 @@ function misplaced(
   if (step !== taken)
     return `position.step: expected ${taken} at row ${row} of epoch ${epoch}, got ${step}`;
   if (history.length !== epoch) return `history: expected ${epoch} epochs, got ${history.length}`;
+  const ahead = evaluations.findIndex((evaluation) => evaluation.step > step);
+  if (ahead >= 0) {
+    return `evaluations.${ahead}.step: expected at most ${step}, got ${evaluations[ahead].step}`;
+  }
   const odd = history.findIndex((metrics, i) => metrics.epoch !== i + 1);
   return odd < 0
     ? undefined

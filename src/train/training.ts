@@ -109,6 +109,8 @@ export interface EpochOptions {
   readonly signal?: AbortSignal;
   /** Told of every step in order. While a promise of it is pending no steps are begun; what it throws ends the epoch. */
   readonly onStep?: (report: StepReport) => unknown;
+  /** After every so many steps of the whole training `act` is awaited before the next; what it throws ends the epoch. */
+  readonly every?: { readonly steps: number; readonly act: () => Promise<void> };
 }
 
 /** A model on a device with its data, its optimizer's state and its place in the training. */
@@ -245,10 +247,10 @@ export class Training implements ModelOnStore {
     return { loss: position.lossSum / position.counted, seconds: position.seconds };
   }
 
-  /** Batches of one size: in one run, or in several where `onStep` keeps it waiting. */
+  /** Batches of one size: in one run, or in several where `onStep` or `every` keeps it waiting. */
   async #run(
     part: readonly { offset: number; rows: number }[],
-    { signal, onStep }: EpochOptions,
+    { signal, onStep, every }: EpochOptions,
   ): Promise<void> {
     let left = part;
     while (left.length > 0 && !signal?.aborted) {
@@ -258,12 +260,15 @@ export class Training implements ModelOnStore {
       const before = this.position.step;
       signal?.addEventListener('abort', stop);
       try {
-        await this.#steps(left, pause.signal, told);
+        const until = every && every.steps - (before % every.steps);
+        await this.#steps(left.slice(0, until), pause.signal, told);
       } finally {
         signal?.removeEventListener('abort', stop);
         await told?.settled();
       }
-      left = left.slice(this.position.step - before);
+      const { step } = this.position;
+      left = left.slice(step - before);
+      if (every && step > before && step % every.steps === 0) await every.act();
     }
   }
 
