@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from 'commander';
 import { DEVICES, type DeviceName, isDeviceName } from '../backend/device.ts';
 import { nearest } from '../nearest.ts';
+import type { Period } from '../optim/schedule.ts';
 import type { Options } from '../optim/variants.ts';
 import { COMPARED, METHOD_NAMES, type MethodName } from '../tasks/methods.ts';
 
@@ -69,6 +70,13 @@ function one(text: string): number | boolean | string {
   const value = toNumber(text);
   if (!Number.isNaN(value)) return value;
   return text === 'true' || text === 'false' ? text === 'true' : text;
+}
+
+/** `2` or `2epochs`, `500steps`. */
+export function cadence(text: string): Period {
+  const [, count, unit] = /^(.*?)\s*(steps?|epochs?)?$/s.exec(text) ?? [];
+  const whole = wholeFrom(1)(count);
+  return unit?.startsWith('step') ? { steps: whole } : { epochs: whole };
 }
 
 export function folder(text: string): string {

@@ -4,10 +4,11 @@ import type { Task } from '../tasks/task.ts';
 import type { TrainingData } from '../train/training.ts';
 import { describeResults } from './describe.ts';
 import { fail } from './fail.ts';
-import { barProgress, lineProgress, type Progress } from './progress.ts';
+import { barProgress, lineProgress } from './progress.ts';
 import type { Result } from './result.ts';
 import { runMethod } from './run.ts';
-import { type RunFolder, toLine } from './run-folder.ts';
+import type { Sink } from './run-events.ts';
+import { jsonSink, type RunFolder } from './run-folder.ts';
 import type { RunSettings, TrainOptions } from './settings.ts';
 import { resultTable } from './table.ts';
 
@@ -33,8 +34,7 @@ export async function compare(
       const result = await runMethod(task, data, settings, {
         ...options,
         folder,
-        progress: progressFor(settings, json),
-        emit: (event) => json && process.stdout.write(toLine(event)),
+        sinks: [...(json ? [jsonSink(process.stdout)] : []), progressFor(settings, json)],
       });
       results.push(result);
     } catch (error) {
@@ -54,7 +54,7 @@ export async function compare(
 }
 
 /** A bar where it stands alone: JSON lines on the same terminal would cut through it. */
-function progressFor(settings: RunSettings, json: boolean | undefined): Progress {
+function progressFor(settings: RunSettings, json: boolean | undefined): Sink {
   const { stdout, stderr } = process;
   const alone = stderr.isTTY && !(json && stdout.isTTY);
   return alone ? barProgress(settings, stderr) : lineProgress(settings, stderr);

@@ -1,4 +1,4 @@
-import type { EpochMetrics } from '../train/checkpoint.ts';
+import type { EpochMetrics, StepEvaluation } from '../train/checkpoint.ts';
 import type { Reading } from './meter.ts';
 import type { RunSettings } from './settings.ts';
 
@@ -19,16 +19,28 @@ export interface BarState {
 
 /** A finished epoch. */
 export function epochLine(settings: LineSettings, metrics: EpochMetrics): string {
-  const { epoch, trainLoss, testLoss, testAccuracy, epochSeconds } = metrics;
-  const judged = Object.entries(metrics.metrics ?? { accuracy: testAccuracy });
+  const { epoch, trainLoss, testLoss, epochSeconds } = metrics;
   return [
     head(settings, epoch),
     `loss ${figure(trainLoss)}`,
     `test loss ${figure(testLoss)}`,
-    ...judged.map(([name, value]) => `${name} ${figure(value)}`),
+    ...judged(metrics),
     `${epochSeconds.toFixed(1)} s`,
   ].join('  ');
 }
+
+/** An evaluation after so many steps. */
+export const evaluationLine = ({ optimizer }: LineSettings, evaluation: StepEvaluation): string =>
+  [
+    `${optimizer.padEnd(NAME_WIDTH)} step ${evaluation.step}`,
+    `test loss ${figure(evaluation.testLoss)}`,
+    ...judged(evaluation),
+  ].join('  ');
+
+const judged = ({ metrics, testAccuracy }: Pick<EpochMetrics, 'metrics' | 'testAccuracy'>) =>
+  Object.entries(metrics ?? { accuracy: testAccuracy }).map(
+    ([name, value]) => `${name} ${figure(value)}`,
+  );
 
 /** A run under way, at most `columns` − 1 wide: the bar takes what the figures leave. */
 export function barLine(settings: LineSettings, state: BarState, columns: number): string {

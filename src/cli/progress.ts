@@ -2,33 +2,31 @@ import { SingleBar } from 'cli-progress';
 import type { EpochMetrics } from '../train/checkpoint.ts';
 import type { StepReport } from '../train/training.ts';
 import { Meter } from './meter.ts';
-import { type BarState, barLine, epochLine } from './progress-lines.ts';
+import { type BarState, barLine, epochLine, evaluationLine } from './progress-lines.ts';
+import type { Sink } from './run-events.ts';
 import type { RunSettings } from './settings.ts';
 
-/** Shows how far one run has come. */
-export interface Progress {
-  /** `past`: epochs done before; `row`: rows of the next one done before. */
-  start(past: readonly EpochMetrics[], row: number): void;
-  /** Absent where nobody watches the steps. */
-  readonly step?: (report: StepReport) => void;
-  epoch(metrics: EpochMetrics): void;
-  /** At the end, or on a failure before or after the start. */
-  stop(): void;
+/** A line an epoch, and an evaluation. */
+export function lineProgress(settings: RunSettings, stream: NodeJS.WritableStream): Sink {
+  let last: EpochMetrics | undefined;
+  let training = false;
+  return {
+    take: (event) => {
+      if (event.event === 'training') {
+        training = true;
+        if (last !== undefined) stream.write(`${epochLine(settings, last)}  (resumed)\n`);
+      } else if (event.event === 'epoch') {
+        last = event;
+        if (training) stream.write(`${epochLine(settings, event)}\n`);
+      } else if (event.event === 'evaluation' && training) {
+        stream.write(`${evaluationLine(settings, event)}\n`);
+      }
+    },
+  };
 }
 
-/** A line an epoch. */
-export const lineProgress = (settings: RunSettings, stream: NodeJS.WritableStream): Progress => ({
-  start: (past) => {
-    if (past.length > 0) stream.write(`${epochLine(settings, past[past.length - 1])}  (resumed)\n`);
-  },
-  epoch: (metrics) => {
-    stream.write(`${epochLine(settings, metrics)}\n`);
-  },
-  stop: () => {},
-});
-
 /** A bar over all epochs; the last epoch's line takes its place. */
-export function barProgress(settings: RunSettings, stream: NodeJS.WriteStream): Progress {
+export function barProgress(settings: RunSettings, stream: NodeJS.WriteStream): Sink {
   const { examples, epochs } = settings;
   const bar = new SingleBar({
     stream,
@@ -36,35 +34,41 @@ export function barProgress(settings: RunSettings, stream: NodeJS.WriteStream): 
     linewrap: true,
     format: (_options, _params, state: BarState) => barLine(settings, state, stream.columns),
   });
-  let meter: Meter;
+  let meter: Meter | undefined;
   let last: EpochMetrics | undefined;
+  let testAccuracy: number | undefined;
+  const start = (past: number, row: number) => {
+    const sample = past * examples + row;
+    meter = new Meter(examples, epochs, sample);
+    const state: BarState = {
+      epoch: Math.min(past + 1, epochs),
+      done: sample / (epochs * examples),
+      testAccuracy,
+    };
+    bar.start(epochs * examples, sample, state);
+  };
+  const step = (report: StepReport, running: Meter) => {
+    const reading = running.step(report);
+    const done = running.sample / (epochs * examples);
+    const state: BarState = { reading, epoch: report.epoch + 1, done, testAccuracy };
+    bar.update(running.sample, state);
+  };
   return {
-    start: (past, row) => {
-      last = past.at(-1);
-      const sample = past.length * examples + row;
-      meter = new Meter(examples, epochs, sample);
-      bar.start(epochs * examples, sample, {
-        epoch: Math.min(past.length + 1, epochs),
-        done: sample / (epochs * examples),
-        testAccuracy: last?.testAccuracy,
-      });
-    },
-    step: (report) => {
-      const state: BarState = {
-        reading: meter.step(report),
-        epoch: report.epoch + 1,
-        done: meter.sample / (epochs * examples),
-        testAccuracy: last?.testAccuracy,
-      };
-      bar.update(meter.sample, state);
-    },
-    epoch: (metrics) => {
-      last = metrics;
-      meter.beginEpoch();
-    },
-    stop: () => {
-      bar.stop();
-      if (last !== undefined) stream.write(`${epochLine(settings, last)}\n`);
+    steps: true,
+    take: (event) => {
+      if (event.event === 'training') start(event.epochs, event.row);
+      else if (event.event === 'step' && meter !== undefined) step(event, meter);
+      else if (event.event === 'evaluation') testAccuracy = event.testAccuracy;
+      else if (event.event === 'epoch') {
+        last = event;
+        testAccuracy = event.testAccuracy ?? testAccuracy;
+        meter?.beginEpoch();
+      } else if (event.event === 'end') {
+        bar.stop();
+        if (meter !== undefined && last !== undefined) {
+          stream.write(`${epochLine(settings, last)}\n`);
+        }
+      }
     },
   };
 }

@@ -8,7 +8,7 @@ const seconds = z.number().nonnegative();
 export const resultSchema = z.object({
   optimizer: z.enum(METHOD_NAMES),
   synthetic: z.boolean(),
-  testAccuracy: anyNumber,
+  testAccuracy: anyNumber.optional(),
   testLoss: anyNumber,
   trainLoss: anyNumber,
   /** Training alone, without evaluation. */
@@ -17,6 +17,8 @@ export const resultSchema = z.object({
   /** Until the test accuracy first reached the target; null where it never did. */
   epochsToTarget: z.int().positive().nullable(),
   secondsToTarget: seconds.nullable(),
+  /** Of the test data by their names, accuracy among them. */
+  metrics: z.record(z.string(), anyNumber).optional(),
 });
 
 /** What a finished run comes to. */
@@ -27,7 +29,7 @@ export function summarise(
   target: number,
   history: readonly EpochMetrics[],
 ): Result {
-  const { testAccuracy, testLoss, trainLoss } = history[history.length - 1] as Tested;
+  const { testAccuracy, testLoss, trainLoss, metrics } = history[history.length - 1] as Tested;
   const reached = history.findIndex((epoch) => (epoch as Tested).testAccuracy >= target);
   const secondsOf = (epochs: readonly EpochMetrics[]) =>
     epochs.reduce((sum, { epochSeconds }) => sum + epochSeconds, 0);
@@ -41,6 +43,7 @@ export function summarise(
     target,
     epochsToTarget: reached < 0 ? null : reached + 1,
     secondsToTarget: reached < 0 ? null : secondsOf(history.slice(0, reached + 1)),
+    metrics,
   };
 }
 

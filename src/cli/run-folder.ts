@@ -4,7 +4,7 @@ import { FlatminError } from '../errors.ts';
 import { makeFolder, readPlainFile, replaceFile } from '../files.ts';
 import { firstFault, toJson } from '../train/json-numbers.ts';
 import { takeLock } from './lock.ts';
-import { eventSchema, type RunEvent } from './run-events.ts';
+import { eventSchema, isKept, type KeptEvent, type Sink } from './run-events.ts';
 
 /** One run's files: metrics.jsonl (one event a line), checkpoint.safetensors, model.safetensors. */
 export class RunFolder {
@@ -47,7 +47,7 @@ export class RunFolder {
   }
 
   /** The events of an earlier run, without a last line that was cut off; none where there was no run. */
-  events(): RunEvent[] {
+  events(): KeptEvent[] {
     if (!existsSync(this.metrics)) return [];
     const lines = this.#attempt('FLATMIN_DATA', 'read', this.metrics, () =>
       readPlainFile(this.metrics).toString('utf8').split('\n').slice(0, -1),
@@ -74,14 +74,14 @@ export class RunFolder {
   }
 
   /** Makes the metrics exactly these lines, in a new folder if need be. */
-  begin(events: readonly RunEvent[]): void {
+  begin(events: readonly KeptEvent[]): void {
     this.#attempt('FLATMIN_IO', 'write', this.metrics, () => {
       makeFolder(this.#path);
       replaceFile(this.metrics, (file) => writeFileSync(file, events.map(toLine).join('')));
     });
   }
 
-  append(event: RunEvent): void {
+  append(event: KeptEvent): void {
     this.#attempt('FLATMIN_IO', 'write', this.metrics, () =>
       appendFileSync(this.metrics, toLine(event)),
     );
@@ -98,8 +98,32 @@ export class RunFolder {
   }
 }
 
+/** Keeps a run: once it trains, its metrics are what was told before, and then grow line by line. */
+export function folderSink(folder: RunFolder): Sink {
+  const before: KeptEvent[] = [];
+  let training = false;
+  return {
+    take: (event) => {
+      if (event.event === 'training') {
+        folder.begin(before);
+        training = true;
+      } else if (isKept(event)) {
+        if (training) folder.append(event);
+        else before.push(event);
+      }
+    },
+  };
+}
+
+/** Writes what is kept as JSON lines. */
+export const jsonSink = (stream: NodeJS.WritableStream): Sink => ({
+  take: (event) => {
+    if (isKept(event)) stream.write(toLine(event));
+  },
+});
+
 /** NaN and infinities as in checkpoints: "NaN", "Infinity", "-Infinity". */
-export const toLine = (event: RunEvent): string => `${toJson(event)}\n`;
+export const toLine = (event: KeptEvent): string => `${toJson(event)}\n`;
 
 /** What `replaceFile` leaves when it is killed. */
 const HALF_WRITTEN = /^(metrics\.jsonl|(checkpoint|model)\.safetensors|run\.lock)\.\d+\.tmp$/;

@@ -4,19 +4,17 @@ import { FlatminError } from '../errors.ts';
 import { cosine } from '../optim/schedule.ts';
 import { makeOptimizer } from '../tasks/methods.ts';
 import type { Task } from '../tasks/task.ts';
-import type { EpochMetrics } from '../train/checkpoint.ts';
+import type { EpochMetrics, StepEvaluation } from '../train/checkpoint.ts';
 import type { TrainingData } from '../train/training.ts';
-import type { Progress } from './progress.ts';
 import { type Result, summarise } from './result.ts';
-import type { RunEvent } from './run-events.ts';
-import type { RunFolder } from './run-folder.ts';
+import type { KeptEvent, RunEvent, Sink } from './run-events.ts';
+import { folderSink, type RunFolder } from './run-folder.ts';
 import { type RunSettings, requireSameSettings, type TrainOptions } from './settings.ts';
 
 export interface RunOptions extends Pick<TrainOptions, 'device' | 'threads' | 'resume'> {
   readonly folder: RunFolder | undefined;
-  /** Gets every event, those of a resumed run's past included. */
-  readonly emit: (event: RunEvent) => void;
-  readonly progress: Progress;
+  /** Get every event, those of a resumed run's past included; the folder's comes before them. */
+  readonly sinks: readonly Sink[];
   readonly signal: AbortSignal;
 }
 
@@ -25,9 +23,14 @@ export async function runMethod(
   task: Task,
   data: Required<TrainingData<Dataset>>,
   settings: RunSettings,
-  { folder, emit, progress, signal, device, threads, resume = false }: RunOptions,
+  { folder, sinks, signal, device, threads, resume = false }: RunOptions,
 ): Promise<Result> {
-  const { optimizer, lr, batch, epochs, seed, synthetic } = settings;
+  const { optimizer, lr, batch, epochs, seed, synthetic, evaluateEvery } = settings;
+  const all = folder === undefined ? sinks : [folderSink(folder), ...sinks];
+  const tell = (...events: RunEvent[]) => {
+    for (const sink of all) for (const event of events) sink.take(event);
+  };
+  const watchers = all.filter(({ steps }) => steps);
   const saved = folder !== undefined && resume ? folder.events() : [];
   const [start] = saved;
   if (start?.event === 'start') {
@@ -35,19 +38,16 @@ export async function runMethod(
   }
   const last = saved.at(-1);
   if (last?.event === 'result' && start.event === 'start' && start.epochs === epochs) {
-    saved.forEach(emit);
+    tell(...saved);
     return last;
   }
-  const toEvent = (metrics: EpochMetrics): RunEvent => ({
-    event: 'epoch',
-    optimizer,
-    synthetic,
-    ...metrics,
+  const run = { optimizer, synthetic };
+  const toEpoch = (metrics: EpochMetrics) => ({ event: 'epoch' as const, ...run, ...metrics });
+  const toEvaluation = (evaluation: StepEvaluation) => ({
+    event: 'evaluation' as const,
+    ...run,
+    ...evaluation,
   });
-  const record = (event: RunEvent) => {
-    folder?.append(event);
-    emit(event);
-  };
   const rate = settings.schedule === 'cosine' ? cosine(lr as number, { epochs }) : lr;
   try {
     const { model, history } = await fit(task.model(), data, {
@@ -62,32 +62,37 @@ export async function runMethod(
       signal,
       checkpoint: folder?.checkpoint,
       resume,
-      onStart: (past, { row }) => {
+      evaluateEvery,
+      onStart: (past, { row }, evaluations) => {
         if (folder !== undefined) requireRoom(past.length, saved, settings, folder);
-        const events: RunEvent[] = [{ event: 'start', ...settings }, ...past.map(toEvent)];
-        folder?.begin(events);
-        events.forEach(emit);
-        progress.start(past, row);
+        // Evaluations come before the end of their epoch.
+        const told = [...evaluations.map(toEvaluation), ...past.map(toEpoch)];
+        told.sort((a, b) => a.epoch - b.epoch);
+        const training = { event: 'training', epochs: past.length, row } as const;
+        tell({ event: 'start', ...settings }, ...told, training);
       },
-      onStep: progress.step,
-      onEpoch: (metrics) => {
-        record(toEvent(metrics));
-        progress.epoch(metrics);
-      },
+      onStep:
+        watchers.length === 0
+          ? undefined
+          : (report) => {
+              for (const sink of watchers) sink.take({ event: 'step', ...report });
+            },
+      onEvaluation: (evaluation) => tell(toEvaluation(evaluation)),
+      onEpoch: (metrics) => tell(toEpoch(metrics)),
     });
     const result = summarise(settings, task.target, history);
     if (folder !== undefined) model.save(folder.model);
-    record({ event: 'result', ...result });
+    tell({ event: 'result', ...result });
     return result;
   } finally {
-    progress.stop();
+    tell({ event: 'end' });
   }
 }
 
 /** Throws where a resumed run has gone further than asked, or than its checkpoint. */
 function requireRoom(
   done: number,
-  saved: readonly RunEvent[],
+  saved: readonly KeptEvent[],
   { epochs }: RunSettings,
   { metrics, checkpoint }: RunFolder,
 ): void {

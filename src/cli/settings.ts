@@ -3,6 +3,7 @@ import type { BackendName } from '../backend/backend.ts';
 import type { DeviceName } from '../backend/device.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { FlatminError } from '../errors.ts';
+import type { Period } from '../optim/schedule.ts';
 import type { Options } from '../optim/variants.ts';
 import { METHOD_NAMES, type MethodName, SHARPNESS_AWARE, variantOf } from '../tasks/methods.ts';
 import type { Task } from '../tasks/task.ts';
@@ -16,6 +17,7 @@ export interface TrainOptions {
   readonly schedule: Schedule;
   readonly seed: number;
   readonly epochs?: number;
+  readonly evaluateEvery?: Period;
   readonly batch?: number;
   readonly lr?: number;
   readonly weightDecay?: number;
@@ -48,6 +50,8 @@ export const settingsSchema = z.object({
   batch: whole,
   epochs: whole,
   seed: whole,
+  /** Default every epoch. */
+  evaluateEvery: z.object({ epochs: whole.optional(), steps: whole.optional() }).optional(),
   data: z.string(),
   synthetic: z.boolean(),
   examples: whole,
@@ -128,6 +132,7 @@ export function chooseSettings(
     batch: options.batch ?? task.batch,
     epochs: options.epochs ?? task.epochs,
     seed: options.seed,
+    ...(options.evaluateEvery && { evaluateEvery: options.evaluateEvery }),
     data: data.train.name,
     synthetic: data.train.synthetic,
     examples: data.train.count,

@@ -14,7 +14,7 @@ export function resultTable(title: string, results: readonly Result[]): string {
   ];
   const rows = results.map((result) => [
     result.optimizer,
-    result.testAccuracy.toFixed(4),
+    result.testAccuracy?.toFixed(4) ?? '–',
     result.testLoss.toFixed(4),
     result.trainLoss.toFixed(4),
     result.seconds.toFixed(1),

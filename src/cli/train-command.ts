@@ -3,7 +3,16 @@ import { DEVICES } from '../backend/device.ts';
 import { COMPARED, METHOD_NAMES } from '../tasks/methods.ts';
 import type { Task } from '../tasks/task.ts';
 import { TASKS } from '../tasks/tasks.ts';
-import { device, folder, methods, nonNegative, oneOf, setting, wholeFrom } from './arguments.ts';
+import {
+  cadence,
+  device,
+  folder,
+  methods,
+  nonNegative,
+  oneOf,
+  setting,
+  wholeFrom,
+} from './arguments.ts';
 import { SCHEDULES, type TrainOptions } from './settings.ts';
 import { train } from './train.ts';
 
@@ -26,6 +35,11 @@ export function trainCommand(program: Command): void {
     )
     .option('--device <name>', `one of: ${DEVICES.join(', ')}, cuda:1, …`, device, 'auto')
     .option('--epochs <n>', 'passes over the training data', wholeFrom(1))
+    .option(
+      '--evaluate-every <n>',
+      'epochs between evaluations, or with a unit steps, as 500steps (default: 1)',
+      cadence,
+    )
     .option('--batch <n>', 'examples a step', wholeFrom(1))
     .option('--lr <x>', 'learning rate', nonNegative)
     .option('--weight-decay <x>', 'weight decay', nonNegative)

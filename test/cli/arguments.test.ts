@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { methods, nonNegative, oneOf, setting, wholeFrom } from '../../src/cli/arguments.ts';
+import {
+  cadence,
+  methods,
+  nonNegative,
+  oneOf,
+  setting,
+  wholeFrom,
+} from '../../src/cli/arguments.ts';
 import { nearest } from '../../src/nearest.ts';
 
 describe('numbers', () => {
@@ -69,4 +76,13 @@ describe('--set', () => {
     expect(() => all('K=1', 'K.p=2')).toThrow('K is set twice.');
     expect(() => all('K.p=2', 'K=1')).toThrow('K is set twice.');
   });
+});
+
+it('--evaluate-every counts epochs, or steps where it says so', () => {
+  expect(['2', '3 epochs', '1epoch', '500steps', '1 step'].map(cadence)).toEqual([
+    ...[{ epochs: 2 }, { epochs: 3 }, { epochs: 1 }, { steps: 500 }, { steps: 1 }],
+  ]);
+  for (const text of ['0', 'steps', '', '1.5steps', '2 days']) {
+    expect(() => cadence(text)).toThrow('Expected a whole number of at least 1.');
+  }
 });

@@ -14,6 +14,8 @@ const metrics = {
   epochSeconds: 2.25,
 };
 
+const epoch = { event: 'epoch', optimizer: 'lion', synthetic: true, ...metrics } as const;
+
 describe('the meter', () => {
   it('tells speed, time left and the mean loss of the epoch', () => {
     let now = 0;
@@ -63,9 +65,10 @@ describe('progress', () => {
   it('is a line an epoch where nobody watches', () => {
     const stream = new PassThrough();
     const progress = lineProgress(settings, stream);
-    progress.start([{ ...metrics, epoch: 2 }], 0);
-    progress.epoch(metrics);
-    progress.stop();
+    progress.take({ ...epoch, epoch: 2 });
+    progress.take({ event: 'training', epochs: 2, row: 0 });
+    progress.take(epoch);
+    progress.take({ event: 'end' });
     const lines = stream.read().toString().split('\n');
     expect(lines).toHaveLength(3);
     expect(lines[0]).toMatch(/^lion {5}epoch {2}2\/20 .* \(resumed\)$/);
@@ -75,10 +78,10 @@ describe('progress', () => {
   it('is a bar on a terminal, and in the end the last epoch', () => {
     const stream = Object.assign(new PassThrough(), { isTTY: true, columns: 100 });
     const progress = barProgress(settings, stream as unknown as NodeJS.WriteStream);
-    progress.start([], 0);
-    progress.step?.({ step: 1, epoch: 0, row: 50, loss: 2.3, weight: 50 });
-    progress.epoch(metrics);
-    progress.stop();
+    progress.take({ event: 'training', epochs: 0, row: 0 });
+    progress.take({ event: 'step', step: 1, epoch: 0, row: 50, loss: 2.3, weight: 50 });
+    progress.take(epoch);
+    progress.take({ event: 'end' });
     const written = stream.read().toString();
     expect(written).toContain('lion     epoch  1/20  ░░░');
     expect(written).toContain('loss 2.3000');
@@ -87,7 +90,7 @@ describe('progress', () => {
 
   it('may be stopped before it started', () => {
     const stream = new PassThrough();
-    barProgress(settings, stream as unknown as NodeJS.WriteStream).stop();
+    barProgress(settings, stream as unknown as NodeJS.WriteStream).take({ event: 'end' });
     expect(stream.read()).toBeNull();
   });
 });

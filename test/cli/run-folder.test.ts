@@ -14,10 +14,10 @@ import {
 import { hostname, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { RunEvent } from '../../src/cli/run-events.ts';
+import type { KeptEvent } from '../../src/cli/run-events.ts';
 import { RunFolder, toLine } from '../../src/cli/run-folder.ts';
 
-const start: RunEvent = {
+const start: KeptEvent = {
   event: 'start',
   task: 'digits',
   optimizer: 'sgd',
@@ -33,7 +33,7 @@ const start: RunEvent = {
   testExamples: 10,
   backend: 'js',
 };
-const epoch: RunEvent = {
+const epoch: KeptEvent = {
   event: 'epoch',
   optimizer: 'sgd',
   synthetic: true,
@@ -43,7 +43,7 @@ const epoch: RunEvent = {
   testAccuracy: 0.5,
   epochSeconds: 1.5,
 };
-const result: RunEvent = {
+const result: KeptEvent = {
   event: 'result',
   optimizer: 'sgd',
   synthetic: true,

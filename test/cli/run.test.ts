@@ -2,9 +2,8 @@ import { mkdtempSync, readFileSync, rmSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Progress } from '../../src/cli/progress.ts';
 import { runMethod } from '../../src/cli/run.ts';
-import type { RunEvent } from '../../src/cli/run-events.ts';
+import { isKept, type KeptEvent, type Sink } from '../../src/cli/run-events.ts';
 import { RunFolder } from '../../src/cli/run-folder.ts';
 import { checkMethodOptions, chooseSettings, type TrainOptions } from '../../src/cli/settings.ts';
 import { digits } from '../../src/tasks/digits.ts';
@@ -29,27 +28,31 @@ afterEach(() => rmSync(dir, { recursive: true }));
 
 interface Given {
   resume?: boolean;
-  step?: Progress['step'];
+  step?: (report: { step: number }) => void;
   signal?: AbortSignal;
   settings?: typeof settings;
 }
 
 async function run(name: string, given: Given = {}) {
   const folder = new RunFolder(join(dir, name));
-  const events: RunEvent[] = [];
+  const events: KeptEvent[] = [];
+  const told: Sink = { take: (event) => isKept(event) && events.push(event) };
+  const watching: Sink = {
+    steps: true,
+    take: (event) => event.event === 'step' && given.step?.(event),
+  };
   const result = await runMethod(digits, data, given.settings ?? settings, {
     device: 'js',
     folder,
     resume: given.resume,
-    emit: (event) => events.push(event),
-    progress: { start: () => {}, step: given.step, epoch: () => {}, stop: () => {} },
+    sinks: given.step === undefined ? [told] : [told, watching],
     signal: given.signal ?? new AbortController().signal,
   }).catch((error) => error);
   return { result, events, folder };
 }
 
 /** Times differ from run to run. */
-const timeless = (events: readonly RunEvent[]) =>
+const timeless = (events: readonly KeptEvent[]) =>
   events.map((event) => ({ ...event, epochSeconds: 0, seconds: 0 }));
 
 /** Aborts after `steps` steps. */
@@ -100,6 +103,21 @@ describe('a run', () => {
     expect(timeless(resumed.events)).toEqual(timeless(whole.events));
     expect(timeless(resumed.folder.events())).toEqual(timeless(whole.events));
     expect(readFileSync(resumed.folder.model)).toEqual(readFileSync(whole.folder.model));
+  });
+
+  it('evaluated by steps goes on as if it had never stopped', async () => {
+    const given = { ...options, evaluateEvery: { steps: 2 } };
+    const bySteps = chooseSettings(digits, 'sam', given, { data, backend: 'js' });
+    const whole = await run('whole', { settings: bySteps });
+    const names = (events: readonly KeptEvent[]) => events.map(({ event }) => event);
+    expect(names(whole.events)).toEqual([
+      ...['start', 'evaluation', 'epoch', 'evaluation', 'evaluation', 'epoch', 'evaluation'],
+      ...['epoch', 'result'],
+    ]);
+    await run('stopped', { settings: bySteps, ...stopAfter(5) });
+    const resumed = await run('stopped', { settings: bySteps, resume: true });
+    expect(timeless(resumed.events)).toEqual(timeless(whole.events));
+    expect(timeless(resumed.folder.events())).toEqual(timeless(whole.events));
   });
 
   it('gets the lines that were lost back from its checkpoint', async () => {
