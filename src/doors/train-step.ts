@@ -4,16 +4,14 @@ import { openStore } from '../backend/device.ts';
 import type { Numbers } from '../graph/kernel.ts';
 import { FROM_THE_START } from '../graph/moment.ts';
 import type { Shape, TensorType } from '../graph/types.ts';
-import { describeModel, type Layer, parameterKey } from '../nn/layer.ts';
+import { describeModel, type Layer } from '../nn/layer.ts';
 import { crossEntropy } from '../nn/loss.ts';
 import { expectDims } from '../ops/define.ts';
-import { STATUS_KEY } from '../ops/status.ts';
 import { besideState } from '../step/beside.ts';
 import { checkEpoch, momentOf } from '../step/epoch.ts';
 import { type Ages, type Held, keep, loadHeld } from '../step/held.ts';
-import { OptimizerStep } from '../step/optimizer-step.ts';
+import { OptimizerStep, stepKeys } from '../step/optimizer-step.ts';
 import {
-  byKey,
   type Loaded,
   type LoadOptions,
   readState,
@@ -115,11 +113,10 @@ export function trainStep(model: Layer, options: TrainStepOptions): TrainStep {
       ages,
       place,
     });
-    const tensors = [...params, ...buffers].map((p) => parameterKey(p.name));
     return {
       step,
       store,
-      keys: new Map([...byKey([...tensors, STATUS_KEY, STEP_KEY]), ...step.stateKeys]),
+      keys: stepKeys({ params, buffers }, [step], [STEP_KEY]),
       params: params.map(({ name }) => ({ name, age: ages.get(name) ?? FROM_THE_START })),
     };
   };

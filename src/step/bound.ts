@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { wrongArgument } from '../arguments.ts';
-import type { RunResult } from '../backend/backend.ts';
 import type { DeviceOptions } from '../backend/device.ts';
 import type { Program } from '../backend/program.ts';
 import { FlatminError } from '../errors.ts';
@@ -17,9 +16,10 @@ import {
   type Params,
 } from './arrays.ts';
 import { besideState } from './beside.ts';
-import { gradKey, inputsKey, outputGradsKey, paramKey } from './bound-trace.ts';
+import type { CompiledStep } from './compiled-step.ts';
 import type { Traceable } from './context.ts';
 import { checkEpoch, momentOf } from './epoch.ts';
+import { gradKey, inputsKey, outputGradsKey, paramKey } from './from-arrays.ts';
 import { type Ages, hasAges, keep, lacking, loadHeld } from './held.ts';
 import type { Observation } from './observation.ts';
 import { Placed, type Settings } from './placed.ts';
@@ -32,7 +32,7 @@ import {
   STEP_KEY,
   type StateDict,
 } from './state-dict.ts';
-import { lossStop, stopError } from './stop.ts';
+import { lossStop } from './stop.ts';
 
 export interface BindOptions extends DeviceOptions {
   /** Decides what a method draws: Enim's rotations. Default 0. */
@@ -227,7 +227,7 @@ export class BoundOptimizer {
   /** For the present parameters and these ages, with all that can be kept. */
   #replace(ages: Ages): Placed {
     const placed = new Placed(this.optimizer, this.params, this.#settings, ages);
-    placed.traced(this.observations);
+    placed.step(this.observations);
     keep(placed, this.#placed);
     return placed;
   }
@@ -330,11 +330,11 @@ export class BoundOptimizer {
 
   /** The program for the shapes that were observed. */
   protected program(): Program {
-    return this.#traced().program;
+    return this.#compiled.program;
   }
 
-  #traced() {
-    return this.#placed.traced(this.observations);
+  get #compiled(): CompiledStep {
+    return this.#placed.step(this.observations);
   }
 
   /** All arrays of a step, looked at anew, under the keys of their buffers. */
@@ -366,9 +366,10 @@ export class BoundOptimizer {
 
   readonly #runSync: RunPhase = (moment, grads, phase) => {
     const arrays = this.#arrays(grads);
-    const { program } = this.#traced();
-    const bindings = program.bound.map((key) => arrays.get(key) as Float32Array);
-    this.#settleRun(program.runSync([moment], bindings, phase), moment);
+    const step = this.#compiled;
+    const bindings = step.program.bound.map((key) => arrays.get(key) as Float32Array);
+    const { reports } = step.runSync([moment], bindings, phase);
+    this.#reported = step.scalars.read(reports, 0, moment.step);
   };
 
   readonly #runAsync: RunPhase = async (moment, grads, phase) => {
@@ -383,20 +384,11 @@ export class BoundOptimizer {
     phase?: number,
   ): Promise<FlatminError | undefined> {
     const arrays = this.#arrays(grads);
-    const { program } = this.#traced();
-    const bindings = this.#staging.bringIn(program.bound, arrays);
-    const result = await program.run([moment], { bindings, phase });
-    this.#settleRun(result, moment);
+    const step = this.#compiled;
+    const bindings = this.#staging.bringIn(step.program.bound, arrays);
+    const { reports } = await step.run([moment], { bindings, phase });
+    this.#reported = step.scalars.read(reports, 0, moment.step);
     const names = new Map(Object.keys(this.params).map((name) => [paramKey(name), name]));
     return this.#staging.bringOut(arrays, names);
-  }
-
-  #settleRun({ reports, stopped }: RunResult, { step }: Moment): void {
-    if (stopped)
-      throw stopError(
-        this.#placed.store,
-        this.#placed.params.map(({ name }) => name),
-      );
-    this.#reported = this.#traced().scalars.read(reports, 0, step);
   }
 }

@@ -1,23 +1,18 @@
-import type { RunOptions, RunResult, Store } from '../backend/backend.ts';
-import { Program } from '../backend/program.ts';
+import type { RunResult, Store } from '../backend/backend.ts';
 import { compile } from '../graph/compile.ts';
 import { Graph, type Node, type Value } from '../graph/graph.ts';
-import { FROM_THE_START, type Moment } from '../graph/moment.ts';
 import { checkPrecision, type Precision } from '../graph/precision.ts';
-import type { Init } from '../nn/init.ts';
-import { type ParameterSpec, parameterKey } from '../nn/layer.ts';
+import { type Description, type ParameterSpec, parameterKey } from '../nn/layer.ts';
 import { assign, keep } from '../ops/assign.ts';
 import { fill } from '../ops/fill.ts';
-import { checkFinite, type NonFinitePolicy, statusBlock } from '../ops/status.ts';
-import type { OptimizerTrace, Pass, Traceable } from './context.ts';
+import { type NonFinitePolicy, STATUS_KEY } from '../ops/status.ts';
+import { CompiledStep } from './compiled-step.ts';
+import type { Traceable } from './context.ts';
 import type { Ages } from './held.ts';
-import { initialise } from './initialise.ts';
 import { type PassOptions, passes } from './pass.ts';
-import { Scalars, type StepScalars } from './scalars.ts';
-import type { StateKeys } from './state-dict.ts';
-import { stopError } from './stop.ts';
-
-export const stateKey = (name: string): string => `state/${name}`;
+import type { StepScalars } from './scalars.ts';
+import { byKey, type StateKeys } from './state-dict.ts';
+import { traceStep } from './trace.ts';
 
 export interface StepOptions extends PassOptions {
   readonly params: readonly ParameterSpec[];
@@ -39,113 +34,66 @@ export interface StepResult extends StepScalars {
 }
 
 /** One compiled optimizer step: batch, forward, backward, update. */
-export class OptimizerStep {
-  readonly program: Program;
+export class OptimizerStep extends CompiledStep {
   /** The step's ops, without those that only tell whether it was skipped. */
   readonly traced: readonly Node[];
-  /** Names of the optimizer's state, `state/…`, with their keys in the store. */
-  readonly stateKeys: StateKeys;
-  readonly #store: Store;
-  readonly #names: readonly string[];
-  readonly #scalars: Scalars;
   /** What every step weighs; `undefined` where it is the second report. */
   readonly #weight: number | undefined;
 
   constructor(store: Store, options: StepOptions) {
-    const { compiled, states, scalars, traced, weight } = traceStep(options);
-    const fresh = states.filter(({ key }) => !store.has(key));
-    this.program = new Program(compiled, store);
-    initialise(store, fresh);
+    const { traced, weight, ...step } = traceOverModel(options);
+    super(store, step);
     this.traced = traced;
-    this.#store = store;
-    this.#scalars = scalars;
     this.#weight = weight;
-    this.#names = options.params.map((p) => p.name);
-    this.stateKeys = new Map(states.map(({ name, key }) => [name, key]));
-  }
-
-  /** A step for each moment; `FLATMIN_NUMERICS` when the status block stopped the run. */
-  runSync(moments: readonly Moment[]): RunResult {
-    const result = this.program.runSync(moments);
-    if (result.stopped) throw stopError(this.#store, this.#names);
-    return result;
-  }
-
-  async run(moments: readonly Moment[], options?: RunOptions): Promise<RunResult> {
-    const result = await this.program.run(moments, options);
-    if (result.stopped) throw stopError(this.#store, this.#names);
-    return result;
   }
 
   /** What the steps of a run that began with step `first` told, from its step number `from` (0 the first) on. */
   results({ steps, reports }: RunResult, first: number, from = 0): StepResult[] {
     const own = this.#weight === undefined ? 2 : 1;
-    const width = this.#scalars.values.length + own;
+    const width = this.scalars.values.length + own;
     return Array.from({ length: steps - from }, (_, i) => {
       const at = (from + i) * width;
       return {
         loss: reports[at],
         weight: this.#weight ?? reports[at + 1],
-        ...this.#scalars.read(reports, at + own, first + from + i),
+        ...this.scalars.read(reports, at + own, first + from + i),
       };
     });
   }
 }
 
-interface StateSpec {
-  readonly name: string;
-  readonly key: string;
-  readonly init: Init | undefined;
-}
+/**
+ * Names with their keys in the store of all that the coming steps depend on: the model's tensors, the status block, `others`
+ * that go by their keys, and the optimizer's state.
+ */
+export const stepKeys = (
+  { params, buffers }: Pick<Description, 'params' | 'buffers'>,
+  steps: Iterable<OptimizerStep>,
+  others: readonly string[] = [],
+): StateKeys => {
+  const tensors = [...params, ...buffers].map(({ name }) => parameterKey(name));
+  const states = [...steps].flatMap((step) => [...step.stateKeys]);
+  return new Map([...byKey([...tensors, STATUS_KEY, ...others]), ...states]);
+};
 
-function traceStep(options: StepOptions) {
+function traceOverModel({ ages, onNonFinite, ...options }: StepOptions) {
   const graph = new Graph(checkPrecision(options.precision));
-  const status = statusBlock(graph);
-  const params = options.params.map(({ name, shape }, index) => ({
-    name,
-    value: graph.stored(parameterKey(name), { dtype: 'f32', shape }),
-    index,
-    age: options.ages?.get(name) ?? FROM_THE_START,
-  }));
-  const states: StateSpec[] = [];
-  const scalars = new Scalars();
-  let reported: Value | undefined;
-
-  const { trace, forward, mass, afterwards } = passes(graph, params, options);
-  // Of passes whose gradients are to be checked.
-  let losses: Value[] = [];
-  const gradient = (): Pass => {
-    const pass = trace();
-    reported ??= pass.loss;
-    losses.push(pass.loss);
-    return pass;
-  };
-
-  const context: OptimizerTrace = {
-    graph,
-    params,
-    status,
-    gradient,
-    forward,
-    state: (name, type, init) => {
-      const key = `${options.place ?? 'state/'}${name}`;
-      states.push({ name: stateKey(name), key, init });
-      return graph.stored(key, type);
-    },
-    checkFinite: (grads, limits) => {
-      checkFinite(status, { grads, limits, losses }, options.onNonFinite);
-      losses = [];
-    },
-    report: scalars.report,
-  };
-  options.optimizer.trace(context);
+  const { status, states, scalars, loss, source } = traceStep(options.optimizer, graph, {
+    params: options.params.map(({ name, shape }) => ({ name, shape, age: ages?.get(name) })),
+    buffer: (name, shape) => graph.stored(parameterKey(name), { dtype: 'f32', shape }),
+    source: (params) => passes(graph, params, options),
+    onNonFinite,
+    place: options.place,
+  });
+  const { mass, afterwards } = source;
   for (const update of afterwards) update(status);
   const traced = [...graph.nodes];
-  if (options.onNonFinite === 'skip') scalars.report('skipped', skipped(status));
+  if (onNonFinite === 'skip') scalars.report('skipped', skipped(status));
   const weight = typeof mass === 'number' ? mass : undefined;
-  const own = [reported, mass].filter((x) => typeof x === 'object');
+  const own = [loss, mass].filter((x) => typeof x === 'object');
   const compiled = compile(graph, { reports: [...own, ...scalars.values], status });
-  return { compiled, states, scalars, traced, weight };
+  const names = options.params.map(({ name }) => name);
+  return { compiled, states, scalars, names, traced, weight };
 }
 
 /** [] 1 where the status block says that this step is not taken, else 0. */

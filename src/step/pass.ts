@@ -8,6 +8,7 @@ import { add, mul, sub } from '../ops/binary.ts';
 import { affine } from '../ops/elementwise.ts';
 import type { Fisher, Forward, Parameter, Pass } from './context.ts';
 import { exactGradients } from './exact-fisher.ts';
+import type { GradientSource } from './trace.ts';
 
 export interface PassOptions {
   readonly model: Layer;
@@ -33,9 +34,8 @@ interface Weighed extends Batch {
 }
 
 /** What traces forward and backward over a step's batch; every pass draws the same random numbers. */
-export interface Passes {
-  trace(): Required<Pass>;
-  forward(): Forward;
+export interface Passes extends GradientSource {
+  gradient(): Required<Pass>;
   /** What the rows of the step's batch weigh together; a number where they weigh the same. */
   readonly mass: Value | number;
   /** What the layers want traced after the update: those of the first pass. */
@@ -99,7 +99,7 @@ export function passes(
       (a, b) => ({ loss: add(a.loss, b.loss), outputs: [...a.outputs, ...b.outputs] }),
     );
   return {
-    trace: () => graph.inPrecision(trace),
+    gradient: () => graph.inPrecision(trace),
     forward: () => graph.inPrecision(forward),
     mass,
     afterwards,

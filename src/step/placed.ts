@@ -1,18 +1,26 @@
 import type { Store } from '../backend/backend.ts';
 import { type DeviceOptions, openStore } from '../backend/device.ts';
-import { Program } from '../backend/program.ts';
 import { FlatminError } from '../errors.ts';
-import { FROM_THE_START } from '../graph/moment.ts';
+import { compile } from '../graph/compile.ts';
+import { Graph } from '../graph/graph.ts';
+import { type Age, FROM_THE_START } from '../graph/moment.ts';
 import { type Shape, sameShape } from '../graph/types.ts';
 import { type NonFinitePolicy, STATUS_KEY } from '../ops/status.ts';
 import type { Params } from './arrays.ts';
-import { type Bound, traceBound } from './bound-trace.ts';
+import { CompiledStep, type StepProgram } from './compiled-step.ts';
 import type { Traceable } from './context.ts';
+import { fromArrays, paramKey } from './from-arrays.ts';
 import type { Ages, Held } from './held.ts';
-import { initialise } from './initialise.ts';
 import type { Observation } from './observation.ts';
-import type { Scalars } from './scalars.ts';
 import { byKey, STEP_KEY, type StateKeys } from './state-dict.ts';
+import { traceStep } from './trace.ts';
+
+/** A parameter as a program knows it. */
+interface Bound {
+  readonly name: string;
+  readonly shape: Shape;
+  readonly age: Age;
+}
 
 export interface Settings extends DeviceOptions {
   readonly onNonFinite: NonFinitePolicy;
@@ -27,7 +35,7 @@ export class Placed implements Held {
   readonly params: readonly Bound[];
   readonly #optimizer: Traceable;
   readonly #policy: NonFinitePolicy;
-  readonly #programs = new Map<string, { program: Program; scalars: Scalars }>();
+  readonly #steps = new Map<string, CompiledStep>();
   readonly #stateKeys = new Set([STATUS_KEY, STEP_KEY]);
 
   constructor(optimizer: Traceable, params: Params, settings: Settings, ages: Ages = new Map()) {
@@ -40,25 +48,34 @@ export class Placed implements Held {
     this.store.declare(STEP_KEY, { dtype: 'i32', shape: [1] });
   }
 
-  /** The program for the layers that were observed; those for all of them share the state. */
-  traced(observations: ReadonlyMap<string, Observation>): { program: Program; scalars: Scalars } {
+  /** The step for the layers that were observed; those for all of them share the state. */
+  step(observations: ReadonlyMap<string, Observation>): CompiledStep {
     const key = JSON.stringify(
       [...observations].map(([name, { inputs, attrs }]) => [name, inputs.shape, attrs]),
     );
-    let known = this.#programs.get(key);
+    let known = this.#steps.get(key);
     if (known === undefined) {
-      const traced = traceBound(this.#optimizer, this.params, observations, this.#policy);
-      const fresh = traced.states.filter(({ key }) => !this.store.has(key));
-      known = { program: new Program(traced.compiled, this.store), scalars: traced.scalars };
-      for (const { key } of traced.states) this.#stateKeys.add(key);
-      initialise(this.store, fresh);
+      known = new CompiledStep(this.store, this.#trace(observations));
+      for (const key of known.stateKeys.values()) this.#stateKeys.add(key);
     }
     // The last one used stands last.
-    this.#programs.delete(key);
-    this.#programs.set(key, known);
-    const [oldest] = this.#programs.keys();
-    if (this.#programs.size > PROGRAMS) this.#programs.delete(oldest);
+    this.#steps.delete(key);
+    this.#steps.set(key, known);
+    const [oldest] = this.#steps.keys();
+    if (this.#steps.size > PROGRAMS) this.#steps.delete(oldest);
     return known;
+  }
+
+  #trace(observations: ReadonlyMap<string, Observation>): StepProgram {
+    const graph = new Graph();
+    const { status, states, scalars } = traceStep(this.#optimizer, graph, {
+      params: this.params,
+      buffer: (name, shape) => graph.bound(paramKey(name), { dtype: 'f32', shape }),
+      source: (params) => fromArrays(this.#optimizer, graph, params, observations),
+      onNonFinite: this.#policy,
+    });
+    const compiled = compile(graph, { reports: scalars.values, status });
+    return { compiled, states, scalars, names: this.params.map(({ name }) => name) };
   }
 
   get keys(): StateKeys {

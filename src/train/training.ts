@@ -6,20 +6,14 @@ import { FlatminError } from '../errors.ts';
 import type { Moment } from '../graph/moment.ts';
 import { checkPrecision, type Precision } from '../graph/precision.ts';
 import type { TensorType } from '../graph/types.ts';
-import { describeModel, type Layer, type ParameterSpec, parameterKey } from '../nn/layer.ts';
+import { describeModel, type Layer, type ParameterSpec } from '../nn/layer.ts';
 import { crossEntropy, type Loss, metricsOf } from '../nn/loss.ts';
 import { checkMetrics, type Metric } from '../nn/metric.ts';
-import { type NonFinitePolicy, STATUS_KEY } from '../ops/status.ts';
+import type { NonFinitePolicy } from '../ops/status.ts';
 import { permutation, STREAM } from '../random/philox.ts';
 import type { Optimizer } from '../step/bound.ts';
-import { OptimizerStep, type StepResult } from '../step/optimizer-step.ts';
-import {
-  byKey,
-  readState,
-  type StateDict,
-  type StateKeys,
-  writeState,
-} from '../step/state-dict.ts';
+import { OptimizerStep, type StepResult, stepKeys } from '../step/optimizer-step.ts';
+import { readState, type StateDict, type StateKeys, writeState } from '../step/state-dict.ts';
 import { batches } from './batches.ts';
 import { Deliveries } from './deliveries.ts';
 import { type Evaluation, Evaluator } from './evaluate.ts';
@@ -218,9 +212,7 @@ export class Training implements ModelOnStore {
   }
 
   #stateKeys(): StateKeys {
-    const states = [...this.steps.values()].flatMap((step) => [...step.stateKeys]);
-    const tensors = [...this.params, ...this.buffers].map((p) => parameterKey(p.name));
-    return new Map([...byKey([...tensors, STATUS_KEY]), ...states]);
+    return stepKeys(this, this.steps.values());
   }
 
   /** Rows of one pass over the training data. */

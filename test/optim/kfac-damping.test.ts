@@ -1,7 +1,7 @@
 /** Damping that follows the reduction ratio. */
 import { describe, expect, it } from 'vitest';
 import type { KfacOptions } from '../../src/index.ts';
-import { stateKey } from '../../src/step/optimizer-step.ts';
+import { stateKey } from '../../src/step/trace.ts';
 import { TrainedModel } from '../../src/train/model.ts';
 import { Training } from '../../src/train/training.ts';
 import { devices } from './devices.ts';

@@ -14,7 +14,7 @@ import {
   tanh,
 } from '../../src/index.ts';
 import { STREAM, uniforms } from '../../src/random/philox.ts';
-import { stateKey } from '../../src/step/optimizer-step.ts';
+import { stateKey } from '../../src/step/trace.ts';
 import { TrainedModel } from '../../src/train/model.ts';
 import { Training } from '../../src/train/training.ts';
 import { unpacked } from '../conformance/data.ts';

@@ -17,7 +17,7 @@ import {
   trainStep,
 } from '../../src/index.ts';
 import { STREAM, uniforms } from '../../src/random/philox.ts';
-import { stateKey } from '../../src/step/optimizer-step.ts';
+import { stateKey } from '../../src/step/trace.ts';
 import { TrainedModel } from '../../src/train/model.ts';
 import { Training } from '../../src/train/training.ts';
 import { devices } from './devices.ts';

@@ -1,6 +1,6 @@
 /** The factors that K-FAC keeps, and how they are compared. */
 import { expect } from 'vitest';
-import { stateKey } from '../../src/step/optimizer-step.ts';
+import { stateKey } from '../../src/step/trace.ts';
 import type { Training } from '../../src/train/training.ts';
 import { unpacked } from '../conformance/data.ts';
 import type { Rows } from './oracles/matrix.ts';

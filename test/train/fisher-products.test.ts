@@ -126,12 +126,12 @@ function products(loss: Loss, cuts: Cuts): number[] {
         index,
       }));
       const parts = cuts.map(([begin, end]) => part(begin, end, values));
-      const { trace } = passes(graph, params, { model: everything(), loss, parts });
+      const { gradient } = passes(graph, params, { model: everything(), loss, parts });
       const tangents = directions.map((_, d) =>
         specs.map(({ shape }, i) => stored(`direction/${d}/${i}`, shape)),
       );
       const wrt = params.map(({ value }) => value);
-      return trace().fisherProducts(wrt, tangents);
+      return gradient().fisherProducts(wrt, tangents);
     },
     readFrom(start, values),
   );
@@ -151,8 +151,8 @@ function curvature(loss: Loss, cuts: Cuts): number {
         index,
       }));
       const parts = cuts.map(([begin, end]) => part(begin, end, values));
-      const { trace, forward } = passes(graph, params, { model: everything(), loss, parts });
-      const pass = trace();
+      const { gradient, forward } = passes(graph, params, { model: everything(), loss, parts });
+      const pass = gradient();
       const moved = params.map(({ value }, i) => {
         const by = graph.stored(`direction/0/${i}`, value.type);
         return ops.add(value, ops.affine(by, MOVE));
