@@ -1,4 +1,4 @@
-import { wrongArgument } from '../arguments.ts';
+import { checkObject, wrongArgument } from '../arguments.ts';
 import type { Value } from '../graph/graph.ts';
 import { fill } from '../ops/fill.ts';
 import { sum } from '../ops/reduce.ts';
@@ -20,18 +20,24 @@ interface Weighing {
   weights?(targets: Value): Value;
 }
 
-/** The share of rows that count in the loss whose largest output is the label's. */
-export const accuracy = ({ weights }: Weighing = {}): Metric => ({
-  name: 'accuracy',
-  sums: (output, labels) => {
-    const counted = weights?.(labels);
-    return [
-      countCorrect(output, labels),
-      counted === undefined ? fill(labels.graph, [], labels.size) : sum(sign(counted)),
-    ];
-  },
-  of: ([correct, counted]) => correct / counted,
-});
+/** The share of rows that count in the loss whose largest output is the label's. `FLATMIN_ARGUMENT` for anything but a loss or its weights. */
+export function accuracy(loss: Weighing = {}): Metric {
+  checkObject('What accuracy takes', loss);
+  if (loss.weights !== undefined && typeof loss.weights !== 'function') {
+    throw wrongArgument('weights', 'a function of the targets', loss.weights);
+  }
+  return {
+    name: 'accuracy',
+    sums: (output, labels) => {
+      const weights = loss.weights?.(labels);
+      return [
+        countCorrect(output, labels),
+        weights === undefined ? fill(labels.graph, [], labels.size) : sum(sign(weights)),
+      ];
+    },
+    of: ([correct, counted]) => correct / counted,
+  };
+}
 
 /** Throws unless these are metrics of different names. */
 export function checkMetrics(metrics: readonly Metric[]): void {
