@@ -1,6 +1,6 @@
-# The node-gyp build, CPU only. Every file of addon/, ops/, program/ and cpu/ is a source; cpu/ is compiled once
-# per instruction set. The libraries are linked from the narrowest to the widest set, so that a weak
-# symbol never comes from instructions the machine may lack.
+# The node-gyp build, CPU only. Every file of addon/, ops/, program/ and cpu/ is a source, those of cpu/ units that
+# include the files of a family's folder; cpu/ is compiled once per instruction set. The libraries are linked from the
+# narrowest to the widest set, so that a weak symbol never comes from instructions the machine may lack.
 {
   'variables': {
     'variables': { 'native%': '.' },
@@ -43,7 +43,7 @@
     {
       'target_name': 'flatmin',
       'sources': [
-        '<@(addon_sources)', '<@(ops_sources)', '<@(program_sources)', '<(native)/cuda/no_cuda.cc',
+        '<@(addon_sources)', '<@(ops_sources)', '<@(program_sources)', '<(native)/cuda/device/no_cuda.cc',
       ],
       'include_dirs': ['<(node_addon_api)'],
       # Swallowed: what can no longer be thrown in a worker that ends.

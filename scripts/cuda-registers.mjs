@@ -3,7 +3,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { readdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { root } from './record.mjs';
 import { findTools, toolVersion } from './tools.mjs';
 
@@ -11,7 +11,7 @@ const ARCHITECTURES = ['75', '80', '90', '100'];
 const { nvcc } = findTools();
 if (nvcc === null) throw new Error('nvcc not found: install the CUDA toolkit');
 const folder = join(root, 'native', 'cuda');
-const files = readdirSync(folder).filter((name) => name.endsWith('.cu'));
+const files = readdirSync(folder, { recursive: true }).filter((path) => /\/.*\.cu$/.test(path));
 
 /** By file and name: for each architecture what ptxas says. */
 const kernels = new Map();
@@ -19,7 +19,7 @@ const due = files.flatMap((file) => ARCHITECTURES.map((architecture) => ({ file,
 const worker = async () => {
   for (let next = due.pop(); next !== undefined; next = due.pop())
     for (const { name, ...use } of parse(await compile(next))) {
-      const key = `${next.file} | \`${name}\``;
+      const key = `${basename(next.file)} | \`${name}\``;
       kernels.set(key, { ...kernels.get(key), [next.architecture]: use });
     }
 };
@@ -98,7 +98,9 @@ function demangle(names) {
   const lines = status === 0 ? stdout.trim().split('\n') : names;
   return lines.map((line) =>
     short(
-      line.replaceAll(/flatmin::(cuda::)?|\(anonymous namespace\)::/g, '').replace(/^void /, ''),
+      line
+        .replaceAll(/flatmin::(cuda::)?|(\(anonymous namespace\)|<unnamed>)::/g, '')
+        .replace(/^void /, ''),
     ),
   );
 }

@@ -5,7 +5,7 @@
 #include "addon/async_run.h"
 #include "addon/program_object.h"
 #include "addon/store_object.h"
-#include "cuda/probe.h"
+#include "cuda/device/probe.h"
 #include "program/isa.h"
 
 namespace flatmin {

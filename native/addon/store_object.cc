@@ -3,7 +3,7 @@
 #include "addon/arrays.h"
 #include "addon/errors.h"
 #include "addon/parse.h"
-#include "cuda/device.h"
+#include "cuda/device/device.h"
 #include "program/host.h"
 #include "program/isa.h"
 #include "program/verify.h"

@@ -1,8 +1,8 @@
-// What native/cuda/blas.cu uses of cuBLAS, for matrices by columns in emulated device memory: the
-// tests name their own addon as the library.
+// What native/cuda/device/blas.cu uses of cuBLAS, for matrices by columns in emulated device
+// memory: the tests name their own addon as the library.
 #include <cstddef>
 
-#include "cuda/rounding.h"
+#include "cuda/gemm/rounding.h"
 #include "cuda_runtime.h"
 
 namespace {

@@ -28,7 +28,7 @@ function step(
 const sizes = ([, g, m]: Tensors, { beta1 }: LionAttrs): Float64Array =>
   Float64Array.from(m.data, (v, i) => Math.abs(beta1 * v + (1 - beta1) * g.data[i]));
 
-/** ∇K for the K that are sums over elements, in the order of native/cpu/lion_k.cc; `e` is the scale that some have. */
+/** ∇K for the K that are sums over elements, in the order of native/cpu/updates/lion_k.cc; `e` is the scale that some have. */
 const GRADIENTS = {
   l1: (c) => Math.sign(c),
   deadZone: (c, e) => (c <= e && c >= -e ? 0 : Math.sign(c)),

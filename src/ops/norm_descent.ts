@@ -1,7 +1,7 @@
 import type { Numbers } from '../graph/kernel.ts';
 import { defineUpdate } from './update.ts';
 
-/** Norms of a tensor as one vector, in the order of native/cpu/norm_descent.cc. */
+/** Norms of a tensor as one vector, in the order of native/cpu/updates/norm_descent.cc. */
 export const NORMS = ['l2', 'linf', 'l1'] as const;
 export type Norm = (typeof NORMS)[number];
 

@@ -3,7 +3,7 @@
  * `npx vitest run test/emulation/kernels.test.ts -u` writes it anew.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { expect, it } from 'vitest';
 import { collectCases, nativeOps } from '../conformance/collect.ts';
 import type { Case } from '../conformance/harness.ts';
@@ -19,11 +19,11 @@ const opsOf = (cases: readonly Case[]): Set<string> =>
 
 /** The file that each op's kernel is prepared in. */
 const files = new Map(
-  readdirSync(cuda)
-    .filter((name) => name.endsWith('.cu'))
-    .flatMap((name) =>
-      [...read(join(cuda, name)).matchAll(/^Run op_(\w+)\(/gm)].map(
-        ([, op]) => [op, name] as const,
+  readdirSync(cuda, { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.cu'))
+    .flatMap((path) =>
+      [...read(join(cuda, path)).matchAll(/^Run op_(\w+)\(/gm)].map(
+        ([, op]) => [op, basename(path)] as const,
       ),
     ),
 );

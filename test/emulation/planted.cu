@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "cuda/check.h"
-#include "cuda/device.h"
-#include "cuda/kernels.h"
-#include "cuda/launch.h"
+#include "cuda/base/check.h"
+#include "cuda/device/device.h"
+#include "cuda/base/kernels.h"
+#include "cuda/base/launch.h"
 #include "emulation/memory.h"
 #include "program/program.h"
 

@@ -9,10 +9,10 @@
 #include <limits>
 #include <vector>
 
-#include "../../native/cpu/eigh.h"
-#include "../../native/cpu/inverse_root.h"
-#include "../../native/cpu/secular.h"
-#include "../../native/cpu/simd.h"
+#include "cpu/base/simd.h"
+#include "cpu/eigen/eigh.h"
+#include "cpu/eigen/secular.h"
+#include "cpu/linalg/inverse_root.h"
 
 using namespace flatmin;
 using namespace flatmin::FLATMIN_ISA;
@@ -69,20 +69,14 @@ struct Problem {
 const Problem kProblems[] = {
     {"zero", [](int n) { return Floats(n * n); }},
     {"identity",
-     [](int n) {
-       return tridiagonal(
-           n, [](int) { return 1; }, [](int) { return 0; });
-     }},
+     [](int n) { return tridiagonal(n, [](int) { return 1; }, [](int) { return 0; }); }},
     {"ones", [](int n) { return Floats(n * n, 1.0f); }},
     {"rank one and a little of the identity",
      [](int n) {
        return symmetric(n, [](int r, int c) { return noise(r) * noise(c) + (r == c ? 1e-4 : 0); });
      }},
     {"second difference",
-     [](int n) {
-       return tridiagonal(
-           n, [](int) { return 2; }, [](int) { return -1; });
-     }},
+     [](int n) { return tridiagonal(n, [](int) { return 2; }, [](int) { return -1; }); }},
     {"glued Wilkinson matrices",
      [](int n) {
        return tridiagonal(

@@ -16,9 +16,9 @@
 #include <string>
 #include <vector>
 
-#include "cpu/gemm.h"
-#include "cpu/gemm_bf16.h"
-#include "cpu/simd.h"
+#include "cpu/base/simd.h"
+#include "cpu/gemm/gemm.h"
+#include "cpu/gemm/gemm_bf16.h"
 
 using namespace flatmin;
 using namespace flatmin::FLATMIN_ISA;

@@ -6,10 +6,10 @@
 #include <limits>
 #include <vector>
 
-#include "../../native/cpu/cholesky.h"
-#include "../../native/cpu/eigh.h"
-#include "../../native/cpu/inverse_root.h"
-#include "../../native/cpu/warm_eigh.h"
+#include "cpu/eigen/eigh.h"
+#include "cpu/eigen/warm_eigh.h"
+#include "cpu/linalg/cholesky.h"
+#include "cpu/linalg/inverse_root.h"
 
 using namespace flatmin;
 using namespace flatmin::FLATMIN_ISA;

@@ -27,18 +27,17 @@ interface Program {
   readonly short?: readonly string[];
 }
 
+/** Files of a family, each of which compiles by itself, too. */
+const of = (family: string, ...files: readonly string[]): string[] =>
+  files.map((file) => `${family}/${file}.cc`);
+
 const LINALG = [
-  'cpu/eigh.cc',
-  'cpu/householder.cc',
-  'cpu/tridiagonal.cc',
-  'cpu/tridiagonal_merge.cc',
-  'cpu/tridiagonal_ql.cc',
-  'cpu/secular.cc',
-  'cpu/inverse_root.cc',
-  'cpu/sampled_residual.cc',
-  'cpu/warm_eigh.cc',
-  'cpu/newton_root.cc',
-  'cpu/cholesky.cc',
+  ...of(
+    'cpu/eigen',
+    ...['eigh', 'householder', 'tridiagonal', 'tridiagonal_merge', 'tridiagonal_ql', 'secular'],
+    'warm_eigh',
+  ),
+  ...of('cpu/linalg', 'inverse_root', 'sampled_residual', 'newton_root', 'cholesky'),
   'program/thread_pool.cc',
 ];
 
@@ -63,10 +62,10 @@ const BF16 = {
 const PROGRAMS: Readonly<Record<string, Program>> = {
   gemm_bf16_test: {
     main: 'gemm_test',
-    sources: ['cpu/gemm.cc', 'cpu/gemm_bf16.cc', 'cpu/gemm_tiles.cc', 'program/thread_pool.cc'],
+    sources: [...of('cpu/gemm', 'gemm', 'gemm_bf16', 'gemm_tiles'), 'program/thread_pool.cc'],
     feature: BF16,
   },
-  gemm_test: { sources: ['cpu/gemm.cc', 'program/thread_pool.cc'], short: ['--short'] },
+  gemm_test: { sources: ['cpu/gemm/gemm.cc', 'program/thread_pool.cc'], short: ['--short'] },
   philox_test: { sources: [] },
   eigh_test: { sources: LINALG },
   linalg_test: { sources: LINALG },

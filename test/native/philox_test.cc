@@ -4,7 +4,7 @@
 #include <cmath>
 #include <cstdio>
 
-#include "cpu/random.h"
+#include "cpu/base/random.h"
 
 using namespace flatmin;
 using namespace flatmin::FLATMIN_ISA;

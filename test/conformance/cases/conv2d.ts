@@ -57,7 +57,7 @@ function convolution(name: string, sizes: Sizes): Case {
   // Products of up to 4, summed in float32: over a window, and over all positions for the weight.
   const window = Math.max(1, size(w.slice(1)), w[0] * w[2] * w[3]);
   const all = Math.max(window, x[0] * x[2] * x[3]);
-  // The CPU's tiles of 5×5 windows on 4 to 32 channels (native/cpu/winograd_5x5.h) err more than a plain sum.
+  // The CPU's tiles of 5×5 windows on 4 to 32 channels (native/cpu/winograd/winograd_5x5.h) err more than a plain sum.
   const isTiled = w[2] === 5 && w[3] === 5 && [w[0], w[1]].every((c) => c >= 4 && c <= 32);
   const unit = isTiled ? 4e-6 : 3e-6;
   return {
@@ -130,6 +130,11 @@ export const cases: Case[] = [
     padding: [1, 0],
     bias: true,
   }),
+  // Products over 512 terms and more, which gemm.h of CUDA cuts into pieces: forward, of the input's, of the weight's
+  // gradient.
+  convolution('windows for pieces', { x: [2, 60, 4, 5], w: [3, 60, 3, 3], bias: true }),
+  convolution('outputs for pieces', { x: [2, 3, 4, 5], w: [60, 3, 3, 3], bias: true }),
+  convolution('positions for pieces', { x: [3, 2, 20, 19], w: [3, 2, 3, 3], bias: true }),
   convolution('5×5, odd sizes', { x: [18, 5, 7, 10], w: [7, 5, 5, 5], bias: true }),
   convolution('5×5, padding', { x: [17, 4, 6, 9], w: [8, 4, 5, 5], padding: [2, 1], bias: true }),
   convolution('5×5, padding beyond the kernel', {

@@ -384,6 +384,16 @@ export const cases: Case[] = [
   ...layerCases('one example of one number', { examples: 1, bias: false, weight: [1, 1] }),
   ...layerCases('one example, bias', { examples: 1, bias: true, weight: [1, 1] }),
   ...layerCases('many examples', { examples: 300, bias: true, weight: [33, 65] }),
+  // Products over 512 terms and more, which gemm.h of CUDA cuts into pieces.
+  ...weighted('linear', [1030, 6, 4], 1),
+  ...layerCases('examples for pieces', { examples: 1030, bias: true, weight: [4, 6] }),
+  ...layerCases('positions for pieces', {
+    examples: 5,
+    bias: true,
+    weight: [3, 2, 3, 3],
+    image: [13, 12],
+  }),
+  several([3, 4, 20, 10], 3),
   ...layerCases('no example', { ...LINEAR, examples: 0 }, 1),
   ...layerCases('conv2d', CONV),
   ...layerCases('conv2d', CONV, 1),

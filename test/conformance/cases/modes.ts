@@ -15,6 +15,12 @@ const MODES: readonly Mode[] = [
   { count: 1, outer: 1, dim: 17, inner: 1 },
   { count: 1, outer: 1, dim: 70, inner: 301 },
   { count: 1, outer: 301, dim: 70, inner: 1 },
+  // Products over 512 terms and more, which gemm.h of CUDA cuts into pieces.
+  { count: 1, outer: 1, dim: 5, inner: 600 },
+  { count: 1, outer: 1100, dim: 3, inner: 1 },
+  { count: 1, outer: 20, dim: 4, inner: 30 },
+  { count: 1, outer: 1, dim: 513, inner: 3 },
+  { count: 1, outer: 3, dim: 513, inner: 1 },
   // In the middle of a tensor.
   { count: 1, outer: 3, dim: 4, inner: 9 },
   { count: 1, outer: 6, dim: 16, inner: 25 },

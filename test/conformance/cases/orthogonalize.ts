@@ -1,4 +1,5 @@
 /** Polar factors: the iterations against matrix products in doubles, the exact ones against eigenvectors. */
+import { findOp } from '../../../src/ops/define.ts';
 import { leadingPair, type Orthogonalizer, orthogonalize } from '../../../src/ops/orthogonalize.ts';
 import { exactFactor, iterated, leadingFactor } from '../../optim/oracles/polar.ts';
 import { f32, random } from '../data.ts';
@@ -61,6 +62,43 @@ const draw = (shape: readonly [number, number, number], seed: number): Tensor =>
 /** Large enough that all threads share one. */
 const LARGE = [1, 100, 110] as const;
 
+/** One turn X ← (aI + bA + cA²)X with A = XXᵀ of a matrix of ‖X‖_F = 1: all of its products have `order` ≥ 512 terms. */
+const turn = (order: number): Case => {
+  const [a, b, c] = [3.4445, -4.775, 2.0315];
+  const times = (x: Float64Array, y: Float64Array): Float64Array => {
+    const z = new Float64Array(order ** 2);
+    for (let i = 0; i < order; i++)
+      for (let k = 0; k < order; k++)
+        for (let j = 0; j < order; j++) z[i * order + j] += x[i * order + k] * y[k * order + j];
+    return z;
+  };
+  return {
+    op: 'orthogonalize',
+    name: `one turn of a matrix of order ${order}`,
+    inputs: [draw([1, order, order], 62)],
+    build: (batches) =>
+      batches[0].graph.add(findOp('orthogonalize'), batches, {
+        coefficients: [a, b, c],
+        safety: 1,
+        epsilon: 0,
+        leading: 0,
+      }),
+    oracle: ([given]) => {
+      const norm = Math.sqrt(given.reduce((sum, v) => sum + v * v, 0));
+      const x = given.map((v) => v / norm);
+      const gram = times(
+        x,
+        x.map((_, at) => x[(at % order) * order + Math.floor(at / order)]),
+      );
+      const polynomial = times(gram, gram).map(
+        (v, at) => c * v + b * gram[at] + (at % (order + 1) === 0 ? a : 0),
+      );
+      return [times(polynomial, x)];
+    },
+    tolerance: { abs: 1e-6 },
+  };
+};
+
 export const cases: Case[] = [
   ...(['newton-schulz', 'polar-express', 'exact', 'leading'] as const).flatMap((method) => [
     polar(
@@ -72,6 +110,12 @@ export const cases: Case[] = [
     polar('a large scale', method, [f32([1, 2, 3], [1e30, 2e30, -1e30, 3e30, 1e30, 1e29])]),
   ]),
   polar('a large matrix', 'newton-schulz', [draw(LARGE, 60), draw([4, 5, 3], 61)]),
+  // Products over 512 terms and more, which gemm.h of CUDA cuts into pieces.
+  ...(['newton-schulz', 'polar-express'] as const).flatMap((method) => [
+    polar('a wide matrix of long rows', method, [draw([1, 40, 700], 63)]),
+    polar('a tall matrix of long columns', method, [draw([1, 1040, 33], 64)]),
+  ]),
+  turn(512),
   polar('equal singular values', 'leading', [f32([1, 2, 2], [0, 3, 3, 0])]),
   polar('a matrix of rank 1', 'exact', [f32([1, 2, 3], [1, 2, 2, 2, 4, 4])]),
   polar('singular values 1 and 1e-6', 'exact', [f32([1, 2, 2], [1, 0, 0, 1e-6])]),

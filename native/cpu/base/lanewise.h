@@ -1,0 +1,24 @@
+// Functions of a vector, lane by lane.
+#pragma once
+
+#include <cmath>
+
+#include "cpu/base/simd.h"
+
+namespace flatmin {
+namespace FLATMIN_ISA {
+
+// −1, 0 or 1; NaN stays NaN.
+static inline vf signOf(vf c) {
+  const vf one = splat(1.0f);
+  const vf zero = {};
+  return c > zero ? one : (c < zero ? -one : c);
+}
+
+static inline vf sqrtOf(vf x) {
+  for (int i = 0; i < kLanes; ++i) x[i] = std::sqrt(x[i]);
+  return x;
+}
+
+}  // namespace FLATMIN_ISA
+}  // namespace flatmin

@@ -1,0 +1,1 @@
+#include "cpu/base/kernels.cc"

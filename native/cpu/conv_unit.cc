@@ -1,0 +1,7 @@
+#include "cpu/conv/conv2d.cc"
+#include "cpu/conv/conv2d_direct.cc"
+#include "cpu/conv/conv2d_direct_grad_weight.cc"
+#include "cpu/conv/conv2d_grad_input.cc"
+#include "cpu/conv/conv2d_grad_weight.cc"
+#include "cpu/conv/pool.cc"
+#include "cpu/conv/window_gram.cc"

@@ -1,0 +1,7 @@
+#include "cpu/curvature/blocks.cc"
+#include "cpu/curvature/graft.cc"
+#include "cpu/curvature/kfac.cc"
+#include "cpu/curvature/kfac_eigen.cc"
+#include "cpu/curvature/kfac_model.cc"
+#include "cpu/curvature/modes.cc"
+#include "cpu/curvature/soap.cc"

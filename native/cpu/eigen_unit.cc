@@ -1,0 +1,7 @@
+#include "cpu/eigen/eigh.cc"
+#include "cpu/eigen/householder.cc"
+#include "cpu/eigen/secular.cc"
+#include "cpu/eigen/tridiagonal.cc"
+#include "cpu/eigen/tridiagonal_merge.cc"
+#include "cpu/eigen/tridiagonal_ql.cc"
+#include "cpu/eigen/warm_eigh.cc"

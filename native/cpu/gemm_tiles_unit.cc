@@ -1,0 +1,1 @@
+#include "cpu/gemm/gemm_tiles.cc"

@@ -1,0 +1,203 @@
+// Shampoo's inverse roots and K-FAC's damped inverses of many matrices in one call, under the
+// failure policy of settle.h.
+#include <algorithm>
+#include <cmath>
+
+#include "cpu/linalg/cholesky.h"
+#include "cpu/linalg/inverse_root.h"
+#include "cpu/base/kernels.h"
+#include "cpu/linalg/matrix_tasks.h"
+#include "cpu/linalg/settle.h"
+
+namespace flatmin {
+namespace FLATMIN_ISA {
+
+namespace {
+
+int64_t align64(int64_t bytes) { return (bytes + 63) / 64 * 64; }
+
+// One matrix of the list, and how its root is taken.
+struct RootTask {
+  Operand statistics, roots, bases;  // bases: of warm roots alone
+  int64_t n, index;                  // of the operands' batch
+  RootOptions options;
+  double tensor;
+
+  const float* statistic(const Step& step) const {
+    return statistics.f32(step) + index * packedSize(n);
+  }
+  float* root(const Step& step) const { return roots.f32(step) + index * n * n; }
+  float* basis(const Step& step) const {
+    return options.warm ? bases.f32(step) + index * n * n : nullptr;
+  }
+  int64_t correctedBytes() const {
+    return align64(packedSize(n) * static_cast<int64_t>(sizeof(float)));
+  }
+  int64_t scratchBytes() const {
+    return correctedBytes() + align64(static_cast<int64_t>(inverseRootScratchBytes(n, options)));
+  }
+};
+
+std::vector<RootTask> rootTasks(const Instruction& in) {
+  std::vector<RootTask> tasks;
+  const bool warm = in.integer("warm") != 0;
+  const size_t stride = warm ? 3 : 2;
+  for (size_t i = 0; i < in.list("p").size(); ++i) {
+    RootOptions options;
+    options.p = in.list("p")[i];
+    options.ridge = in.number("ridge");
+    options.epsilon = in.number("epsilon");
+    options.newton = in.integer("newton") != 0;
+    options.warm = warm;
+    options.sampled = true;
+    const size_t first = 3 + stride * i;
+    const Operand &statistics = in.inputs.at(first), &roots = in.inputs.at(first + 1);
+    const Operand bases = warm ? in.inputs.at(first + 2) : Operand();
+    for (int64_t k = 0; k < roots.dim(0); ++k)
+      tasks.push_back(
+          {statistics, roots, bases, roots.dim(1), k, options, in.list("tensors").at(i)});
+  }
+  return tasks;
+}
+
+// The statistic, or in the scratch what it is without its bias towards the zero it began at.
+Lower corrected(const RootTask& task, double correction, const Step& step, char* scratch) {
+  const float* const a = task.statistic(step);
+  if (correction == 1) return packedMatrix(a, task.n);
+  float* const out = reinterpret_cast<float*>(scratch);
+  for (int64_t j = 0; j < packedSize(task.n); ++j) out[j] = static_cast<float>(a[j] * correction);
+  return packedMatrix(out, task.n);
+}
+
+}  // namespace
+
+Run op_inverseRoots(Instruction& in) {
+  const Operand status = in.inputs.at(0);
+  const Operand failures = in.inputs.at(1);
+  const Operand updates = in.inputs.at(2);
+  const std::vector<RootTask> tasks = rootTasks(in);
+  const double beta = in.number("beta");
+  const int64_t stepSlot = in.integer("stepSlot");
+  // Results wait in front of the scratch of the matrices.
+  const int64_t header = align64(static_cast<int64_t>(tasks.size() * sizeof(MatrixStatus)));
+  std::vector<int64_t> orders, bytes;
+  for (const RootTask& task : tasks) {
+    orders.push_back(task.n);
+    bytes.push_back(task.scratchBytes());
+  }
+  const MatrixTasks forMatrices(orders, bytes, in.threads);
+  in.scratchBytes = header + forMatrices.scratchBytes();
+  return [=](const Step& step) {
+    int32_t* words = status.i32(step);
+    if (standsStill(words) || *updates.i32(step) == 0) return;
+    const double correction = beta == 1 ? 1 : 1 / (1 - std::pow(beta, *updates.i32(step)));
+    MatrixStatus* results = reinterpret_cast<MatrixStatus*>(step.scratch);
+    const auto begin = [&](size_t t, char* scratch) {
+      const RootTask& task = tasks[t];
+      const Lower a = corrected(task, correction, step, scratch);
+      beginInverseRoot(a, task.options, scratch + task.correctedBytes());
+    };
+    const auto finish = [&](size_t t, char* scratch, ThreadPool& pool) {
+      const RootTask& task = tasks[t];
+      const float* const a =
+          correction == 1 ? task.statistic(step) : reinterpret_cast<const float*>(scratch);
+      results[t] = finishInverseRoot(packedMatrix(a, task.n), task.options, task.root(step),
+                                     scratch + task.correctedBytes(), pool, task.basis(step))
+                       .status;
+    };
+    forMatrices(step, step.scratch + header, begin, finish);
+    for (size_t t = 0; t < tasks.size(); ++t)
+      settle(words, failures.i32(step)[t], results[t], tasks[t].tensor, step.row[stepSlot]);
+  };
+}
+
+namespace {
+
+// The inverse of a diagonal factor is the vector of its diagonal, as the factor is.
+bool isDiagonal(const Operand& inverse) { return inverse.type.shape.size() == 1; }
+
+// tr M / dim M
+double meanTrace(Lower m) {
+  double trace = 0;
+  for (int64_t i = 0; i < m.n; ++i) trace += m.row(i)[i];
+  return trace / static_cast<double>(m.n);
+}
+double meanOf(const float* d, int64_t n) {
+  double sum = 0;
+  for (int64_t i = 0; i < n; ++i) sum += d[i];
+  return sum / static_cast<double>(n);
+}
+
+// out ← 1 / (d + shift); writes nothing unless all of them are positive and fit a float.
+MatrixStatus reciprocals(const float* d, int64_t n, double shift, float* out) {
+  for (int64_t i = 0; i < n; ++i) {
+    if (!std::isfinite(d[i])) return MatrixStatus::notFinite;
+    const float x = static_cast<float>(1 / (d[i] + shift));
+    if (!(x > 0 && std::isfinite(x))) return MatrixStatus::notPositive;
+  }
+  for (int64_t i = 0; i < n; ++i) out[i] = static_cast<float>(1 / (d[i] + shift));
+  return MatrixStatus::ok;
+}
+
+}  // namespace
+
+Run op_kfacInverses(Instruction& in) {
+  const Operand status = in.inputs.at(0);
+  const Operand failures = in.inputs.at(1);
+  const Operand damping = in.inputs.at(2);
+  std::vector<Operand> factors, inverses;  // a and g of a layer, then of the next
+  for (size_t i = 3; i + 1 < in.inputs.size(); i += 2) {
+    factors.push_back(in.inputs[i]);
+    inverses.push_back(in.inputs[i + 1]);
+  }
+  const std::vector<double> tensors = in.list("tensors");
+  const int64_t stepSlot = in.integer("stepSlot");
+  const int64_t header = align64(static_cast<int64_t>(factors.size() * sizeof(MatrixStatus)));
+  std::vector<int64_t> orders, bytes;
+  for (const Operand& inverse : inverses) {
+    const int64_t order = isDiagonal(inverse) ? 1 : inverse.dim(0);
+    orders.push_back(order);
+    bytes.push_back(static_cast<int64_t>(choleskyInverseScratchBytes(order)));
+  }
+  const MatrixTasks forMatrices(orders, bytes, in.threads);
+  in.scratchBytes = header + forMatrices.scratchBytes();
+  return [=](const Step& step) {
+    int32_t* words = status.i32(step);
+    if (standsStill(words)) return;
+    MatrixStatus* results = reinterpret_cast<MatrixStatus*>(step.scratch);
+    const auto invert = [&](size_t i, char* scratch, ThreadPool& pool) {
+      const auto factor = [&](size_t k) { return factors[k].f32(step); };
+      const auto order = [&](size_t k) { return inverses[k].dim(0); };
+      const auto mean = [&](size_t k) {
+        return isDiagonal(inverses[k]) ? meanOf(factor(k), order(k))
+                                       : meanTrace(packedMatrix(factor(k), order(k)));
+      };
+      const size_t a = i / 2 * 2;
+      const double ratio = mean(a) / mean(a + 1);
+      const double pi = ratio > 0 && std::isfinite(ratio) ? std::sqrt(ratio) : 1;
+      const double root = std::sqrt(static_cast<double>(*damping.f32(step)));
+      const double shift = i == a ? pi * root : root / pi;
+      float* const inverse = inverses[i].f32(step);
+      results[i] = isDiagonal(inverses[i]) ? reciprocals(factor(i), order(i), shift, inverse)
+                                           : choleskyInverse(packedMatrix(factor(i), order(i)),
+                                                             shift, inverse, scratch, pool);
+    };
+    forMatrices(step, step.scratch + header, [](size_t, char*) {}, invert);
+    for (size_t i = 0; i < factors.size(); ++i) {
+      const int64_t counter =
+          2 * static_cast<int64_t>(tensors[i / 2]) + static_cast<int64_t>(i % 2);
+      settle(words, failures.i32(step)[counter], results[i], tensors[i / 2], step.row[stepSlot]);
+    }
+  };
+}
+
+Run op_countUpdate(Instruction& in) {
+  const Operand status = in.inputs.at(0);
+  const Operand counter = in.inputs.at(1);
+  return [=](const Step& step) {
+    if (!standsStill(status.i32(step))) *counter.i32(step) += 1;
+  };
+}
+
+}  // namespace FLATMIN_ISA
+}  // namespace flatmin

@@ -1,0 +1,8 @@
+#include "cpu/nn/batch_norm.cc"
+#include "cpu/nn/dropout.cc"
+#include "cpu/nn/embedding.cc"
+#include "cpu/nn/lstm.cc"
+#include "cpu/nn/lstm_grad.cc"
+#include "cpu/nn/sample_labels.cc"
+#include "cpu/nn/sequence.cc"
+#include "cpu/nn/softmax.cc"

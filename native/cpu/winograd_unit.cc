@@ -1,0 +1,6 @@
+#include "cpu/winograd/winograd.cc"
+#include "cpu/winograd/winograd_5x5.cc"
+#include "cpu/winograd/winograd_5x5_grad_weight.cc"
+#include "cpu/winograd/winograd_bf16.cc"
+#include "cpu/winograd/winograd_bf16_grad_weight.cc"
+#include "cpu/winograd/winograd_grad_weight.cc"

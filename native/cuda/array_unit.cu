@@ -1,0 +1,8 @@
+#include "cuda/array/assign.cu"
+#include "cuda/array/binary.cu"
+#include "cuda/array/fill.cu"
+#include "cuda/array/gather.cu"
+#include "cuda/array/reduce.cu"
+#include "cuda/array/sample_normal.cu"
+#include "cuda/array/take_along_axis.cu"
+#include "cuda/array/unary.cu"

@@ -1,0 +1,11 @@
+#include "cuda/base/kernels.h"
+
+namespace flatmin {
+namespace cuda {
+
+#define FLATMIN_ENTRY(name) {#name, op_##name},
+const KernelEntry kKernels[] = {FLATMIN_CUDA_KERNELS(FLATMIN_ENTRY){nullptr, nullptr}};
+#undef FLATMIN_ENTRY
+
+}  // namespace cuda
+}  // namespace flatmin

@@ -1,0 +1,14 @@
+// Words of the status block, as in src/ops/status.ts.
+#pragma once
+
+#include "cuda/base/launch.h"
+
+namespace flatmin {
+namespace cuda {
+
+enum StatusWord { kStop = 0, kSkip, kTensor, kStep, kSkipped, kRootFailures };
+
+__device__ inline bool standsStill(const int32_t* status) { return status[kStop] || status[kSkip]; }
+
+}  // namespace cuda
+}  // namespace flatmin

@@ -1,0 +1,2 @@
+#include "cuda/conv/conv2d.cu"
+#include "cuda/conv/pool.cu"

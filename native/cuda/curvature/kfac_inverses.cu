@@ -1,0 +1,170 @@
+// K-FAC's damped inverses (A + π√λ I)⁻¹ and (G + √λ/π I)⁻¹ of every layer by Cholesky in double,
+// under the failure policy of src/ops/roots.ts. A block to a matrix; a second kernel settles the
+// outcomes in order.
+#include "cuda/base/kernels.h"
+#include "cuda/eigen/matrix.h"
+#include "cuda/linalg/settle.h"
+
+namespace flatmin {
+namespace cuda {
+
+namespace {
+
+// The factors of a layer are neighbours: A and then G.
+struct DampedFactor {
+  int factor, inverse;  // buffers
+  int32_t tensor;
+  int64_t n, scratch;  // where its doubles stand: n² of L, n² of L⁻¹
+  bool diagonal;       // the vector of one, as its inverse is
+};
+
+__device__ inline bool finite(double x) { return x - x == 0; }
+
+// tr M / dim M of a packed M, or of the vector of its diagonal
+__device__ inline double meanTrace(const DampedFactor& f, char* const* table) {
+  const float* const m = reinterpret_cast<const float*>(table[f.factor]);
+  double trace = 0;
+  for (int64_t i = threadIdx.x; i < f.n; i += kThreads)
+    trace += m[f.diagonal ? i : packedSize(i) + i];
+  return blockSum(trace) / f.n;
+}
+
+// True for all threads where it is for one.
+__device__ inline bool any(bool one) { return blockSum(one ? 1 : 0) > 0; }
+
+// L, row-major, with L Lᵀ = M of which it holds the lower triangle; false at a pivot <= 0.
+__device__ inline bool factorise(double* l, int64_t n) {
+  for (int64_t k = 0; k < n; ++k) {
+    const double pivot = l[k * n + k];
+    if (!(pivot > 0)) return false;
+    const double root = sqrt(pivot);
+    __syncthreads();
+    for (int64_t r = k + threadIdx.x; r < n; r += kThreads) l[r * n + k] /= root;
+    __syncthreads();
+    const int64_t rest = n - k - 1;
+    for (int64_t at = threadIdx.x; at < rest * rest; at += kThreads) {
+      const int64_t r = k + 1 + at / rest, c = k + 1 + at % rest;
+      if (c <= r) l[r * n + c] -= l[r * n + k] * l[c * n + k];
+    }
+    __syncthreads();
+  }
+  return true;
+}
+
+// s = L⁻¹, lower triangular: a thread solves for whole columns.
+__device__ inline void invertLower(const double* l, double* s, int64_t n) {
+  for (int64_t c = threadIdx.x; c < n; c += kThreads) {
+    for (int64_t r = c; r < n; ++r) {
+      double sum = r == c ? 1 : 0;
+      for (int64_t k = c; k < r; ++k) sum -= l[r * n + k] * s[k * n + c];
+      s[r * n + c] = sum / l[r * n + r];
+    }
+  }
+  __syncthreads();
+}
+
+// out ← 1 / (d + shift) unless one is not positive or does not fit a float.
+__device__ inline int32_t reciprocals(const float* d, int64_t n, double shift, float* out) {
+  bool infinite = false, bad = false;
+  for (int64_t i = threadIdx.x; i < n; i += kThreads) {
+    const float x = static_cast<float>(1 / (d[i] + shift));
+    infinite = infinite || !finite(d[i]);
+    bad = bad || !(x > 0 && finite(x));
+  }
+  if (any(infinite)) return kMatrixNotFinite;
+  if (any(bad)) return kMatrixFailed;
+  for (int64_t i = threadIdx.x; i < n; i += kThreads)
+    out[i] = static_cast<float>(1 / (d[i] + shift));
+  return kMatrixOk;
+}
+
+__global__ void dampedInverses(const DampedFactor* list, int64_t count, char* const* table,
+                               const int32_t* status, const float* damping, double* scratch,
+                               int32_t* outcomes) {
+  if (standsStill(status)) return;
+  for (int64_t i = blockIdx.x; i < count; i += gridDim.x) {
+    const DampedFactor &own = list[i], &a = list[i / 2 * 2], &g = list[i / 2 * 2 + 1];
+    const int64_t n = own.n;
+    const float* const m = reinterpret_cast<const float*>(table[own.factor]);
+    float* const inverse = reinterpret_cast<float*>(table[own.inverse]);
+    const double ratio = meanTrace(a, table) / meanTrace(g, table);
+    const double pi = ratio > 0 && finite(ratio) ? sqrt(ratio) : 1;
+    const double root = sqrt(static_cast<double>(*damping));
+    const double shift = i % 2 == 0 ? pi * root : root / pi;
+    if (own.diagonal) {
+      const int32_t outcome = reciprocals(m, n, shift, inverse);
+      if (threadIdx.x == 0) outcomes[i] = outcome;
+      continue;
+    }
+    double *const l = scratch + own.scratch, *const s = l + n * n;
+    bool bad = false;
+    for (int64_t at = threadIdx.x; at < n * n; at += kThreads) {
+      const int64_t r = at / n, c = at % n;
+      if (c > r) continue;
+      const float x = m[packedSize(r) + c];
+      bad = bad || !finite(x);
+      l[at] = x + (r == c ? shift : 0.0);
+    }
+    int32_t outcome = any(bad) ? kMatrixNotFinite : kMatrixOk;
+    if (outcome == kMatrixOk && !factorise(l, n)) outcome = kMatrixFailed;
+    if (outcome == kMatrixOk) {
+      invertLower(l, s, n);
+      // L's place holds the inverse Sᵀ S until all of it is known to fit a float.
+      for (int64_t at = threadIdx.x; at < n * n; at += kThreads) {
+        const int64_t r = at / n, c = at % n;
+        if (c > r) continue;
+        double sum = 0;
+        for (int64_t k = r; k < n; ++k) sum += s[k * n + r] * s[k * n + c];
+        l[at] = sum;
+        bad = bad || !finite(static_cast<float>(sum));
+      }
+      if (any(bad)) outcome = kMatrixFailed;
+    }
+    for (int64_t at = threadIdx.x; outcome == kMatrixOk && at < n * n; at += kThreads) {
+      const int64_t r = at / n, c = at % n;
+      inverse[at] = static_cast<float>(c <= r ? l[at] : l[c * n + r]);
+    }
+    if (threadIdx.x == 0) outcomes[i] = outcome;
+  }
+}
+
+__global__ void settleInverses(const DampedFactor* list, int64_t count, const int32_t* outcomes,
+                               const double* stepNumber, int32_t* status, int32_t* failures) {
+  if (standsStill(status)) return;
+  for (int64_t i = 0; i < count; ++i)
+    settle(status, failures[2 * list[i].tensor + i % 2], outcomes[i], list[i].tensor, *stepNumber);
+}
+
+}  // namespace
+
+Run op_kfacInverses(Instruction& in) {
+  const Operand status = in.inputs.at(0), failures = in.inputs.at(1), damping = in.inputs.at(2);
+  const std::vector<double>& tensors = in.list("tensors");
+  const int64_t stepSlot = in.integer("stepSlot");
+  std::vector<DampedFactor> factors;
+  int64_t doubles = 0;
+  for (size_t i = 0; i + 4 < in.inputs.size(); i += 2) {
+    const Operand &factor = in.inputs[3 + i], &inverse = in.inputs[4 + i];
+    const int32_t tensor = static_cast<int32_t>(tensors.at(i / 4));
+    const bool diagonal = inverse.type.shape.size() == 1;
+    factors.push_back({factor.id, inverse.id, tensor, inverse.dim(0), doubles, diagonal});
+    if (!diagonal) doubles += 2 * inverse.size();
+  }
+  const Constant<DampedFactor> list(in, factors);
+  const int64_t count = list.size();
+  in.scratchBytes = doubles * static_cast<int64_t>(sizeof(double)) +
+                    count * static_cast<int64_t>(sizeof(int32_t));
+  return [=](const Step& step) {
+    if (count == 0) return;  // guard
+    double* const scratch = reinterpret_cast<double*>(step.scratch);
+    int32_t* const outcomes = reinterpret_cast<int32_t*>(scratch + doubles);
+    LAUNCH(dampedInverses, static_cast<unsigned>(std::min(count, kMostBlocks)), kThreads, 0,
+           step.stream, list.data(), count, step.table, status.i32(step), damping.f32(step),
+           scratch, outcomes);
+    LAUNCH(settleInverses, 1, 1, 0, step.stream, list.data(), count, outcomes, step.row + stepSlot,
+           status.i32(step), failures.i32(step));
+  };
+}
+
+}  // namespace cuda
+}  // namespace flatmin

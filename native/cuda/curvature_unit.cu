@@ -1,0 +1,8 @@
+#include "cuda/curvature/blocks.cu"
+#include "cuda/curvature/graft.cu"
+#include "cuda/curvature/kfac.cu"
+#include "cuda/curvature/kfac_eigen.cu"
+#include "cuda/curvature/kfac_inverses.cu"
+#include "cuda/curvature/kfac_model.cu"
+#include "cuda/curvature/modes.cu"
+#include "cuda/curvature/soap.cu"

@@ -1,0 +1,3 @@
+#include "cuda/device/blas.cu"
+#include "cuda/device/device.cu"
+#include "cuda/device/probe.cu"

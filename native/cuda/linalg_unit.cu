@@ -1,0 +1,3 @@
+#include "cuda/linalg/matrices.cu"
+#include "cuda/linalg/orthogonalize.cu"
+#include "cuda/linalg/roots.cu"

@@ -1,0 +1,7 @@
+#include "cuda/nn/batch_norm.cu"
+#include "cuda/nn/dropout.cu"
+#include "cuda/nn/embedding.cu"
+#include "cuda/nn/lstm.cu"
+#include "cuda/nn/sample_labels.cu"
+#include "cuda/nn/sequence.cu"
+#include "cuda/nn/softmax.cu"
