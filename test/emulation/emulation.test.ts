@@ -1,46 +1,16 @@
 /** The emulation itself: planted bugs are caught, plain and under sanitizers, and failures are typed errors. */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { findTools } from '../../scripts/tools.mjs';
-import {
-  compileAll,
-  emulatedSources,
-  flagsFor,
-  run,
-  sourcesFor,
-  VARIANTS,
-  type Variant,
-} from './build.ts';
-
-const folder = mkdtempSync(join(tmpdir(), 'flatmin-emulation-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-const { compiler } = findTools();
-const missing =
-  process.platform !== 'linux' ? 'not Linux' : compiler === null ? 'no compiler' : null;
+import { beforeAll, describe, expect, it } from 'vitest';
+import { buildTarget, type Variant } from './build.ts';
 
 /** Milliseconds that compiling, or a run under a sanitizer, may take on a machine that others load. */
 const PATIENCE = 300_000;
 
-/** The runtime without the kernels. */
-const sources = [
-  join(import.meta.dirname, 'planted.cu'),
-  ...emulatedSources().filter(
-    (path) => !path.endsWith('.cu') || /\/(blas|device|probe)\.cu$/.test(path),
-  ),
-];
+const { missing } = await buildTarget('planted', 'plain');
 
 async function build(variant: Variant) {
-  const binary = join(folder, variant);
-  const objects = await compileAll(compiler as string, sourcesFor(variant, sources), (source) =>
-    flagsFor(variant, source),
-  );
-  const { link } = VARIANTS[variant];
-  await run(compiler as string, ['-pthread', ...link, '-o', binary, ...objects]);
-  return (...args: string[]) => spawnSync(binary, args, { encoding: 'utf8' });
+  const { path } = await buildTarget('planted', variant);
+  return (...args: string[]) => spawnSync(path, args, { encoding: 'utf8' });
 }
 
 function itFindsNothingInCleanKernels(planted: () => Awaited<ReturnType<typeof build>>): void {

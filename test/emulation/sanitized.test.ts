@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { prepare } from '../../scripts/gpu/prepare.mjs';
-import { buildEmulation, libraryAt, VARIANTS } from './build.ts';
+import { buildTarget, libraryAt, VARIANTS } from './build.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'flatmin-sanitized-'));
 const program = join(folder, 'check');
@@ -22,7 +22,7 @@ const OPTIONS = {
 };
 
 for (const variant of ['memory', 'races'] as const) {
-  const emulation = await buildEmulation(variant);
+  const emulation = await buildTarget('emulation', variant);
   const library = libraryAt(VARIANTS[variant].library);
   const missing =
     emulation.missing ?? (library.startsWith('/') ? null : `no ${library} beside the compiler`);
