@@ -3,4 +3,13 @@ import type { BuildRecord } from './record.mjs';
 /** `fresh`: something was done now. */
 export type BuildOutcome = BuildRecord & { fresh: boolean };
 
-export function buildNative(options: { retry: boolean }): Promise<BuildOutcome>;
+/** What is about to be compiled. */
+export interface Wanted {
+  route: 'cmake' | 'gyp';
+  cuda?: string | null;
+}
+
+export function buildNative(options: {
+  retry: boolean;
+  announce?: (wanted: Wanted) => void;
+}): Promise<BuildOutcome>;

@@ -14,15 +14,16 @@ import {
   version,
   writeRecord,
 } from './record.mjs';
-import { findTools, missingFor } from './tools.mjs';
+import { CUDA_CHOICES, cudaArchitectures, findTools, missingFor } from './tools.mjs';
 
 const rank = { js: 0, gyp: 1, cmake: 2 };
 
 /**
  * Leaves a current addon, or none and a record of the reason. Nothing is done twice: neither a build of
- * these sources nor, unless `retry` asks for it, an attempt at them that failed.
+ * these sources nor, unless `retry` asks for it, an attempt at them that failed. `announce` is told the route before
+ * something is compiled.
  */
-export async function buildNative({ retry }) {
+export async function buildNative({ retry, announce = () => {} }) {
   const tools = findTools();
   const wanted = choose(tools);
   const hash = sourcesHash();
@@ -30,6 +31,7 @@ export async function buildNative({ retry }) {
   if (current()) return { ...readRecord(), fresh: false };
   return await withLock(join(root, 'build', 'lock'), async () => {
     if (current()) return { ...readRecord(), fresh: false };
+    if (wanted.route !== 'js') announce(wanted);
     const outcome = await attempt(wanted, tools);
     const record = { version, platform, hash, wanted: wantedName(wanted), ...outcome };
     writeRecord(record);
@@ -39,13 +41,18 @@ export async function buildNative({ retry }) {
 
 function choose(tools) {
   const forced = process.env.FLATMIN_BUILD;
+  const chosen = process.env.FLATMIN_CUDA || CUDA_CHOICES[0];
+  if (!CUDA_CHOICES.includes(chosen))
+    return none(`FLATMIN_CUDA is "${chosen}", not ${CUDA_CHOICES.join(', ')}`);
+  const cuda = cudaArchitectures(tools);
   const missing = { js: [], gyp: missingFor('gyp', tools), cmake: missingFor('cmake', tools) };
   if (forced) {
     if (!(forced in rank)) return none(`FLATMIN_BUILD is "${forced}", not js, gyp or cmake`);
     if (missing[forced].length > 0) return lacking(missing[forced]);
-    return { route: forced, forced: true, reason: `FLATMIN_BUILD=${forced}` };
+    const reason = `FLATMIN_BUILD=${forced}`;
+    return { route: forced, forced: true, reason, cuda: forced === 'cmake' ? cuda : null };
   }
-  if (tools.nvcc !== null && missing.cmake.length === 0) return { route: 'cmake' };
+  if (cuda !== null && missing.cmake.length === 0) return { route: 'cmake', cuda };
   return missing.gyp.length === 0 ? { route: 'gyp' } : lacking(missing.gyp);
 }
 
@@ -63,7 +70,8 @@ function isCurrent(record, hash, wanted, retry) {
   if (record === null || record.hash !== hash || record.platform !== platform) return false;
   if (record.builder !== 'js') {
     if (!existsSync(addonPath) || loadError(addonPath) !== null) return false;
-    if (record.builder === wanted.route) return true;
+    if (record.builder === wanted.route && (record.cuda ?? null) === (wanted.cuda ?? null))
+      return true;
     if (rank[record.builder] > rank[wanted.route] && !wanted.forced) return true;
   }
   return !retry && wanted.route !== 'js' && record.wanted === wantedName(wanted);
@@ -76,9 +84,12 @@ async function attempt(wanted, tools) {
   const failures = [];
   for (const route of routes[wanted.route]) {
     if (missingFor(route, tools).length > 0) continue;
-    const failure = await builders[route](tools);
-    if (failure === null)
-      return { builder: route, reason: failures[0] ?? null, remedy: failures[0] ? seeLog : null };
+    const cuda = route === 'cmake' ? (wanted.cuda ?? null) : null;
+    const failure = await builders[route](tools, cuda);
+    if (failure === null) {
+      const [reason = null] = failures;
+      return { builder: route, cuda, reason, remedy: reason === null ? null : seeLog };
+    }
     failures.push(failure);
   }
   // An addon of other sources must not be loaded with these.
@@ -88,6 +99,7 @@ async function attempt(wanted, tools) {
 }
 
 /** A route that was forced leaves the others untried. */
-const wantedName = ({ route, forced }) => (forced ? `${route} alone` : route);
+const wantedName = ({ route, forced, cuda }) =>
+  [route, ...(cuda ? [cuda] : []), ...(forced ? ['alone'] : [])].join(' ');
 
 const seeLog = `see ${logPath}`;

@@ -1,4 +1,4 @@
-// The two builders of the addon. Each keeps its objects for the next time, resolves to null or to the
+// The two builders of the addon; `cuda` are architectures, or null. Each keeps its objects for the next time, resolves to null or to the
 // reason of its failure, and moves what it made into place only once it has been loaded.
 import { spawn } from 'node:child_process';
 import {
@@ -28,8 +28,9 @@ export const builders = {
     if (headers !== null) options.push('--nodedir', headers);
     return build('node-gyp', tools.nodeGyp, options, gypFolder, tools);
   },
-  cmake(tools) {
+  cmake(tools, cuda) {
     const options = ['--directory', root, '--out', cmakeFolder, '--parallel', jobs];
+    options.push(`--CDFLATMIN_CUDA_ARCHITECTURES=${cuda ?? 'OFF'}`);
     return build('cmake-js', tools.cmakeJs, options, cmakeFolder, tools);
   },
 };

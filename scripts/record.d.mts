@@ -6,6 +6,8 @@ export interface BuildRecord {
   /** The best route the machine offered, and the one that was taken in the end. */
   wanted: string;
   builder: 'cmake' | 'gyp' | 'js';
+  /** Architectures of the CUDA kernels, "90" or "80;90"; null or absent where there are none. */
+  cuda?: string | null;
   /** Why it is not the best route, or no native build. */
   reason: string | null;
   remedy: string | null;

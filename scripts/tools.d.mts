@@ -10,5 +10,6 @@ export interface Tools {
 }
 
 export function findTools(): Tools;
+export function cudaArchitectures(tools: Tools, env?: NodeJS.ProcessEnv): string | null;
 export function headersFolder(): string | null;
 export function toolVersion(path: string): string | null;

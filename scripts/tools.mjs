@@ -19,6 +19,30 @@ export function findTools(env = process.env) {
   };
 }
 
+/** What FLATMIN_CUDA may be. */
+export const CUDA_CHOICES = ['all', 'native', 'off'];
+
+/**
+ * The architectures of the CUDA kernels, as CMake takes them: "90" of the cards that are there, "75;80;90;100" of all,
+ * or null. Without FLATMIN_CUDA in the environment they are the cards' own, and none where there is no card.
+ */
+export function cudaArchitectures(tools, env = process.env) {
+  const choice = env.FLATMIN_CUDA || 'native';
+  if (choice === 'off' || tools.nvcc === null) return null;
+  return choice === 'all' ? '75;80;90;100' : capabilities(env);
+}
+
+/** Of this machine's cards by the driver: "90", "80;90"; null when there is none. */
+function capabilities(env) {
+  const smi = which('nvidia-smi', env);
+  if (smi === null) return null;
+  const query = ['--query-gpu=compute_cap', '--format=csv,noheader'];
+  const { status, stdout } = spawnSync(smi, query, { encoding: 'utf8', timeout: 20_000 });
+  const found = status === 0 ? (stdout.match(/^\d+\.\d+$/gm) ?? []) : [];
+  const known = [...new Set(found)].map((capability) => capability.replace('.', '')).sort();
+  return known.length === 0 ? null : known.join(';');
+}
+
 /** What a route to a native build is short of; an empty list when it can be taken. */
 export function missingFor(route, tools) {
   if (process.platform === 'win32') return ['GCC or Clang on Linux or macOS (on Windows: WSL)'];

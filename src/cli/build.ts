@@ -1,12 +1,14 @@
 import { buildNative } from '../../scripts/build.mjs';
 import { root } from '../../scripts/record.mjs';
-import { describeBuild } from '../../scripts/report.mjs';
+import { describeBuild, describePlan } from '../../scripts/report.mjs';
 import { FlatminError } from '../errors.ts';
 
 /** Builds the native addon; resolves to the exit code, 1 when there is none in the end. */
 export async function build(): Promise<number> {
-  if (process.stderr.isTTY) process.stderr.write('flatmin: building the native addon…\n');
-  const outcome = await buildNative({ retry: true }).catch((cause: NodeJS.ErrnoException) => {
+  const outcome = await buildNative({
+    retry: true,
+    announce: (wanted) => process.stderr.write(`${describePlan(wanted)}\n`),
+  }).catch((cause: NodeJS.ErrnoException) => {
     throw cause.syscall === undefined ? cause : cannotBuild(cause);
   });
   process.stdout.write(`${describeBuild(outcome)}\n`);

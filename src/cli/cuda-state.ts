@@ -22,7 +22,9 @@ export function cudaState(report: CudaReport | null, tools: CudaTools): CudaStat
     return {
       state: 'no-driver',
       message: `toolkit (${nvcc}) but no driver, and no CUDA kernels in this build`,
-      remedy: 'install an NVIDIA driver, then run "npx flatmin build"',
+      remedy:
+        'install an NVIDIA driver, then run "npx flatmin build", or build for other machines: ' +
+        '"FLATMIN_CUDA=all npx flatmin build"',
     };
   const found = nvcc === null ? 'no toolkit' : `toolkit (${nvcc})`;
   const lacking = nvcc === null ? 'the CUDA toolkit (nvcc) and CMake' : 'CMake';

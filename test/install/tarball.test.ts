@@ -25,10 +25,16 @@ afterAll(() => {
 const flatminLines = (output: string) =>
   output.split('\n').filter((line) => line.startsWith('flatmin: '));
 
+/** Which the install says before it compiles. */
+const plan = expect.stringMatching(
+  /^flatmin: compiling CPU kernels \(node-gyp\), about \d+ minutes? on \d+ cores?; log: .*build\.log$/,
+);
+
 describe('a tarball installed elsewhere', () => {
   it('is built by npm install, once', { timeout: 600_000 }, () => {
     const { status, output } = npm(project, ['install', tarball], gyp);
     expect(flatminLines(output)).toEqual([
+      plan,
       `flatmin: native build done (node-gyp, CPU only): ${addon}`,
     ]);
     expect(status).toBe(0);
@@ -58,6 +64,7 @@ describe('a tarball installed elsewhere', () => {
     renameSync(kept, objects);
     const { status, output } = flatmin(project, ['build'], gyp);
     expect(flatminLines(output)).toEqual([
+      plan,
       `flatmin: native build done (node-gyp, CPU only): ${addon}`,
     ]);
     expect(status).toBe(0);
@@ -105,7 +112,8 @@ describe('a compiler that fails', () => {
     const log = join(installed, 'build', 'build.log');
     const { status, output } = npm(project, ['rebuild', 'flatmin'], env);
     expect(status).toBe(0);
-    const [line, ...others] = flatminLines(output);
+    const [announced, line, ...others] = flatminLines(output);
+    expect(announced).toEqual(plan);
     expect(line).toContain(
       'flatmin: no native build, JavaScript will do the work: node-gyp failed',
     );

@@ -11,7 +11,7 @@ import { serialize } from 'node:v8';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { addonPath } from '../../scripts/record.mjs';
 import { loadAddon } from '../../src/backend/native/addon.ts';
-import { buildSanitizedCpu, libraryAt, root, VARIANTS } from '../emulation/build.ts';
+import { buildTarget, libraryAt, root, VARIANTS } from '../emulation/build.ts';
 import { capturedPrograms } from './captured.ts';
 
 const SEED = 1;
@@ -51,7 +51,7 @@ describe.skipIf(reason !== null)(`mutated programs${reason === null ? '' : `: ${
 
   const title = 'find nothing under AddressSanitizer and UBSan (FLATMIN_MUTATED=5000)';
   it.skipIf(sanitized === 0)(title, { timeout: 7_200_000 }, async () => {
-    const { missing, path } = await buildSanitizedCpu();
+    const { missing, path } = await buildTarget('portable', 'memory');
     expect(missing).toBe(null);
     const { failure, last } = attempt(path, 'portable', sanitized, {
       LD_PRELOAD: libraryAt(VARIANTS.memory.library),
