@@ -2,6 +2,7 @@
 #include "cpu/array/binary.cc"
 #include "cpu/array/fill.cc"
 #include "cpu/array/gather.cc"
+#include "cpu/array/initialise.cc"
 #include "cpu/array/reduce.cc"
 #include "cpu/array/sample_normal.cc"
 #include "cpu/array/take_along_axis.cc"

@@ -2,6 +2,7 @@
 #include "cuda/array/binary.cu"
 #include "cuda/array/fill.cu"
 #include "cuda/array/gather.cu"
+#include "cuda/array/initialise.cu"
 #include "cuda/array/reduce.cu"
 #include "cuda/array/sample_normal.cu"
 #include "cuda/array/take_along_axis.cu"

@@ -1,11 +1,13 @@
 // How tensors begin: drawUniform, numbers by (seed, stream, step, element), a thread a Philox
 // block; setDiagonal, a thread an element of a diagonal.
-#include "cuda/kernels.h"
-#include "cuda/random.h"
+#include "cuda/base/kernels.h"
+#include "cuda/base/random.h"
 #include "formulas/packed.h"
 
 namespace flatmin {
 namespace cuda {
+
+namespace {
 
 __global__ void drawUniform(int64_t size, RandomSlots slots, const double* row, double bound,
                             float* x) {
@@ -19,6 +21,8 @@ __global__ void drawUniform(int64_t size, RandomSlots slots, const double* row, 
   }
 }
 
+}  // namespace
+
 Run op_drawUniform(Instruction& in) {
   const Operand x = in.inputs.at(0);
   const RandomSlots slots(in);
@@ -30,6 +34,8 @@ Run op_drawUniform(Instruction& in) {
   };
 }
 
+namespace {
+
 __global__ void setDiagonal(int64_t size, int64_t n, int64_t elements, bool packed, float value,
                             float* x) {
   for (int64_t i = globalThread(); i < size; i += globalThreads()) {
@@ -37,6 +43,8 @@ __global__ void setDiagonal(int64_t size, int64_t n, int64_t elements, bool pack
     x[i / n * elements + (packed ? k * (k + 3) / 2 : k * (n + 1))] = value;
   }
 }
+
+}  // namespace
 
 Run op_setDiagonal(Instruction& in) {
   const Operand x = in.inputs.at(0);

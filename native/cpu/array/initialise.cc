@@ -1,7 +1,7 @@
 // How tensors begin: drawUniform, numbers by (seed, stream, step, element), and setDiagonal.
-#include "../formulas/packed.h"
-#include "chunks.h"
-#include "random.h"
+#include "cpu/base/chunks.h"
+#include "cpu/base/random.h"
+#include "formulas/packed.h"
 
 namespace flatmin {
 namespace FLATMIN_ISA {
