@@ -7,7 +7,11 @@
 namespace flatmin {
 namespace FLATMIN_ISA {
 
+namespace {
+
 constexpr double kPivot = 0.137;  // share of the largest column's squares
+
+}  // namespace
 
 void echelon(double* m, int64_t rows, int64_t n, double* squares, double* along, double* column) {
   std::fill(squares, squares + n, 0.0);
