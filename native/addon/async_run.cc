@@ -51,6 +51,8 @@ AsyncRun::~AsyncRun() {
 void AsyncRun::stopAndJoin() {
   abort = true;
   if (thread_.joinable()) thread_.join();
+  // Not before, so that it does not depend on the thread's pace what the caller may do.
+  program_->store().settle();
 }
 
 int64_t AsyncRun::report(ArrayView<float> to) const {
@@ -85,9 +87,7 @@ Napi::Value AsyncRun::result(Napi::Env env) const {
 
 void AsyncRun::settle(Napi::Env env) {
   Napi::HandleScope scope(env);
-  thread_.join();
-  // Not before, so that it does not depend on the thread's pace what the caller may do.
-  program_->store().busy = false;
+  stopAndJoin();
   ProgramObject::Unwrap(self_.Value())->ended();
   try {
     deferred.Resolve(result(env));

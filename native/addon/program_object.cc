@@ -24,6 +24,12 @@ ProgramObject::ProgramObject(const Napi::CallbackInfo& info)
   });
 }
 
+ProgramObject::~ProgramObject() {
+  if (!program_) return;  // guard
+  const std::shared_ptr<Program> program = std::move(program_);
+  program->store().retire(program);
+}
+
 class ProgramObject::Claim {
  public:
   Claim(Napi::Env env, Store& store) : store_(store) {

@@ -17,6 +17,7 @@ class ProgramObject : public Napi::ObjectWrap<ProgramObject> {
 
   // (spec: ProgramSpec, store: Store)
   explicit ProgramObject(const Napi::CallbackInfo& info);
+  ~ProgramObject() override;
 
   // Called on the main thread when a run has ended.
   void ended() { running_ = nullptr; }

@@ -5,6 +5,8 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <utility>
+#include <vector>
 
 #include "kernel.h"
 #include "memory.h"
@@ -28,7 +30,19 @@ class Store {
   // Set while a program runs: its buffers must not be touched then.
   std::atomic<bool> busy{false};
 
+  // A program that nobody needs any more. While another runs, its memory waits: to free it is work for
+  // the device, whose queue is the run's.
+  void retire(std::shared_ptr<void> program) {
+    if (busy) retired_.push_back(std::move(program));
+  }
+  // After a run; on the thread of `retire`.
+  void settle() {
+    busy = false;
+    std::vector<std::shared_ptr<void>>().swap(retired_);
+  }
+
  private:
+  std::vector<std::shared_ptr<void>> retired_;
   std::unordered_map<std::string, Memory> entries_;
 };
 

@@ -33,7 +33,9 @@ export const adamwOp = defineUpdate<{
       v.data[i] = vi;
       if (top !== undefined) top.data[i] = Math.max(vi, top.data[i]);
       const second = top === undefined ? vi : top.data[i];
-      p.data[i] -= lr * ((mi * c1) / (Math.sqrt(second * c2) + eps) + shrink * p.data[i]);
+      // A float32 has no more.
+      const unbiased = second * c2 > LARGEST ? Infinity : second * c2;
+      p.data[i] -= lr * ((mi * c1) / (Math.sqrt(unbiased) + eps) + shrink * p.data[i]);
     }
   },
 });

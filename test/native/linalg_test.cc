@@ -133,7 +133,8 @@ bool runEigh(const Floats& a, int n, Doubles* values, Doubles* vectors) {
   Memory scratch(eighScratchBytes(n));
   ThreadPool pool(1);
   values->assign(n, 0), vectors->assign(n * n, 0);
-  return eigh(wholeMatrix(a.data(), n), values->data(), vectors->data(), scratch.data(), pool);
+  return eigh(wholeMatrix(a.data(), n), values->data(), vectors->data(), scratch.data(), pool) ==
+         MatrixStatus::ok;
 }
 
 RootResult runRoot(const Floats& a, int n, const RootOptions& options, Floats* out) {

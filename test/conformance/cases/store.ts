@@ -210,8 +210,14 @@ export const cases: Case[] = [
   finiteness('all finite', 'throw', ZERO, [], ZERO),
   finiteness('the largest float is finite', 'throw', ZERO, [[2, 3, 3.4028235e38]], ZERO),
   finiteness('NaN at the end', 'throw', ZERO, [[3, LAST, NaN]], [1, 0, 3, 41, 0, 0, 0, 0]),
-  finiteness('the limit itself', 'throw', ZERO, [[1, 0, -1]], ZERO),
-  finiteness('beyond the limit', 'throw', ZERO, [[1, 0, -1.5]], [4, 0, 1, 41, 0, 0, 0, 0]),
+  finiteness('the limit itself', 'throw', ZERO, [[1, 0, -(2 ** 63)]], ZERO),
+  finiteness(
+    'beyond the limit',
+    'throw',
+    ZERO,
+    [[1, 0, -1.5 * 2 ** 63]],
+    [4, 0, 1, 41, 0, 0, 0, 0],
+  ),
   finiteness('beyond the limit, skipping', 'skip', ZERO, [[3, 0, 2e30]], [0, 1, 3, 41, 1, 0, 0, 0]),
   finiteness(
     'not finite and beyond the limit',

@@ -114,6 +114,11 @@ const sgd = (momentum: number, nesterov: number, weightDecay: number, decoupled:
     }),
   });
 
+/** Of float32. */
+const LARGEST = (2 - 2 ** -23) * 2 ** 127;
+/** Sums of squares end at the largest float. */
+const held = (v: number): number => Math.min(v, LARGEST);
+
 const adamw = (weightDecay: number, decoupled: number, amsgrad: number): Case[] =>
   updateCases({
     op: 'adamw',
@@ -133,10 +138,11 @@ const adamw = (weightDecay: number, decoupled: number, amsgrad: number): Case[] 
     rule: elementwise((p, g, state, lr, t) => {
       const d = decoupled ? g : g + weightDecay * p;
       state[0] += (1 - 0.9) * (d - state[0]);
-      state[1] += (1 - 0.99) * (d ** 2 - state[1]);
+      state[1] = held(state[1] + (1 - 0.99) * (d ** 2 - state[1]));
       const mean = state[0] / (1 - 0.9 ** t);
       if (amsgrad) state[2] = Math.max(state[2], state[1]);
-      const deviation = (state[1 + amsgrad] / (1 - 0.99 ** t)) ** 0.5;
+      const unbiased = state[1 + amsgrad] / (1 - 0.99 ** t);
+      const deviation = unbiased > LARGEST ? Infinity : unbiased ** 0.5;
       const shrunk = decoupled ? p * (1 - lr * weightDecay) : p;
       return shrunk - (lr * mean) / (deviation + 1e-8);
     }),
@@ -202,7 +208,7 @@ const adagrad = (decay: number, weight: number, inside: number, decoupled: numbe
       }),
     rule: elementwise((p, g, state, lr) => {
       const d = decoupled ? g : g + 0.1 * p;
-      state[0] = decay * state[0] + weight * d ** 2;
+      state[0] = held(decay * state[0] + weight * d ** 2);
       const root = inside ? Math.sqrt(state[0] + 1e-3) : Math.sqrt(state[0]) + 1e-3;
       return (decoupled ? p * (1 - lr * 0.1) : p) - (lr * d) / root;
     }),
