@@ -20,7 +20,7 @@ const drawUniformOp = defineOp<{
     (row) => {
       const source = { seed: row[seedSlot], stream, step: row[stepSlot] };
       forEachWord(source, x.size, (i, word) => {
-        x.data[i] = (2 * toUniform(word) - 1) * bound;
+        x.data[i] = Math.fround((2 * toUniform(word) - 1) * bound);
       });
     },
 });

@@ -56,7 +56,9 @@ function path(gradient: Gradient, shape: Shape, device: 'js' | 'cpu'): Float32Ar
   return data;
 }
 
-describe.skipIf(loadAddon().reason !== null)('soap', () => {
+const { reason } = loadAddon();
+
+describe.skipIf(reason !== null)(`soap${reason === null ? '' : `, skipped: ${reason}`}`, () => {
   describe.each(Object.keys(GRADIENTS))('gradients %s', (kind) => {
     it.each(SHAPES)('takes the same steps on cpu and js: [%i, %i]', (...shape) => {
       const [a, b] = [path(GRADIENTS[kind], shape, 'cpu'), path(GRADIENTS[kind], shape, 'js')];

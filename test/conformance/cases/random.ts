@@ -107,11 +107,11 @@ const beginnings = [...SIZES, CHUNK + 5].map(
       return [x];
     },
     oracle: ([x], moments) => [
-      x.map((_, k) => (2 * uniform(moments[0], STREAM.init + i, k) - 1) * (0.1 + i)),
+      x.map((_, k) => Math.fround((2 * uniform(moments[0], STREAM.init + i, k) - 1) * (0.1 + i))),
     ],
     moments: [MOMENTS[i % MOMENTS.length]],
-    // Rounded once.
-    tolerance: { rel: 2 ** -24 },
+    // Equal to the bit.
+    tolerance: { rel: 0, abs: 0 },
   }),
 );
 
