@@ -36,7 +36,7 @@ class ProgramObject::Claim {
     if (store.busy.exchange(true)) throw busyError(env);
   }
   ~Claim() {
-    if (!kept_) store_.busy = false;
+    if (!kept_) store_.settle();
   }
   Claim(const Claim&) = delete;
   Claim& operator=(const Claim&) = delete;

@@ -5,10 +5,13 @@
 #include <initializer_list>
 #include <utility>
 
+#include "formulas/packed.h"
 #include "program/spec.h"
 
 namespace flatmin {
 namespace ops {
+
+using formulas::packedSize;
 
 constexpr int64_t kAny = -1;  // a dimension of any size
 
@@ -81,9 +84,6 @@ class Signature {
   const InstructionSpec& instruction_;
   mutable std::vector<std::pair<size_t, size_t>> shared_;
 };
-
-// n(n + 1)/2: a symmetric matrix by its lower triangle, row after row.
-inline int64_t packedSize(int64_t n) { return n * (n + 1) / 2; }
 
 // ProgramError unless the instruction is one that its op takes.
 void check(const ProgramSpec& program, const InstructionSpec& instruction);

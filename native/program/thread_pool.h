@@ -53,7 +53,7 @@ class ThreadPool {
   void work(int thread);
 
   std::vector<std::thread> workers_;
-  std::mutex use_;  // one job at a time: a second program on this pool waits
+  std::mutex use_;  // one job at a time: a second program works alone until it is free
 
   std::vector<Share> shares_;
   std::atomic<uint64_t> job_{0};

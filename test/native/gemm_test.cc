@@ -1,6 +1,6 @@
 // The matrix product against a float64 loop, and against itself over threads and alignments. From
 // the repository's root, for the portable instruction set (others: FLATMIN_ISA and their -m flags):
-//   g++ -std=c++17 -O3 -DFLATMIN_ISA=portable -Inative test/native/gemm_test.cc native/cpu/gemm.cc
+//   g++ -std=c++17 -O3 -DFLATMIN_ISA=portable -Inative test/native/gemm_test.cc native/cpu/gemm/gemm.cc
 //     native/program/thread_pool.cc -pthread -o gemm_test && ./gemm_test
 // `./gemm_test --short` tests products of two threads alone, `--bench` measures the speed of one
 // thread instead. With FLATMIN_AMX_MODEL it tests the products of bfloat16, by vectors and by

@@ -86,6 +86,7 @@ describe.each(devices)('groups on $title', ({ device, missing }) => {
     const optimizer = groups(
       params,
       [{ match: /bias/, optimizer: sgd({ lr: 1 }) }, { optimizer: shampoo({ lr: 1 }) }],
+      // A gradient of this size is refused before its statistics are.
       { device, onNonFinite: 'allow' },
     );
     const grads = randomGrads(1, SHAPES);

@@ -58,7 +58,7 @@ describe.each(devices)('lion with bf16 momentum on $title', ({ device, missing }
     const w = { data: new Float32Array(6), shape: [6] };
     const optimizer = start({ w }, { betas: [0.5, 0.5] });
     // m = g/2. Two ties go to the even neighbour, 1 and 1 + 2⁻⁶; a little more than a tie goes up; then a
-    // large number, one of 8 bits, and 0.
+    // large number (gradients go to 2¹²⁷), one of 8 bits, and 0.
     const halves = [1 + 2 ** -8, 1 + 3 * 2 ** -8, 1 + 2 ** -8 + 2 ** -20, 8.5e37, -0.15625, 0];
     optimizer.step({ w: Float32Array.from(halves, (m) => 2 * m) });
     expect(optimizer.stateDict()['state/momentum/w']).toEqual({

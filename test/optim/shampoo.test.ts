@@ -249,6 +249,7 @@ describe.each(devices)('shampoo on $title', ({ device, missing }) => {
       fine: { data: new Float32Array(2), shape: [2] },
       large: { data: new Float32Array(2), shape: [2] },
     };
+    // A gradient of this size is refused before its statistics are.
     const optimizer = shampoo(params, { lr: 1, device, onNonFinite: 'allow' });
     const grads = { fine: Float32Array.of(1, 2), large: Float32Array.of(1e20, 1) };
     expect(() => optimizer.step(grads)).toThrowErrorMatchingInlineSnapshot(

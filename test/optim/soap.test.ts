@@ -106,6 +106,7 @@ describe.each(devices)('soap on $title', ({ device, missing }) => {
       large: { data: new Float32Array(4), shape: [2, 2] },
     };
     const grads = { fine: Float32Array.of(1, 2, 3, 4), large: Float32Array.of(1e20, 1, 1, 1) };
+    // A gradient of this size is refused before its statistics are.
     expect(() =>
       soap(params, { lr: 1, device, onNonFinite: 'allow' }).step(grads),
     ).toThrowErrorMatchingInlineSnapshot(

@@ -19,8 +19,9 @@ void echelon(double* m, int64_t rows, int64_t n, double* squares, double* along,
     for (int64_t c = 0; c < n; ++c) squares[c] += m[r * n + c] * m[r * n + c];
   for (int64_t i = 0; i < rows; ++i) {
     const double least = kPivot * *std::max_element(squares, squares + n);
-    const int64_t pivot =
-        std::find_if(squares, squares + n, [=](double x) { return x >= least; }) - squares;
+    // Of rows that are not finite no column is the largest.
+    const int64_t pivot = std::min<int64_t>(
+        std::find_if(squares, squares + n, [=](double x) { return x >= least; }) - squares, n - 1);
     double square = 0;
     for (int64_t r = i; r < rows; ++r) {
       column[r] = m[r * n + pivot];

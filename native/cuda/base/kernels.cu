@@ -4,7 +4,7 @@ namespace flatmin {
 namespace cuda {
 
 #define FLATMIN_ENTRY(name) {#name, op_##name},
-const KernelEntry kKernels[] = {FLATMIN_CUDA_KERNELS(FLATMIN_ENTRY){nullptr, nullptr}};
+const KernelEntry kKernels[] = {FLATMIN_OPS(FLATMIN_ENTRY){nullptr, nullptr}};
 #undef FLATMIN_ENTRY
 
 }  // namespace cuda

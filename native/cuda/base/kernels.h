@@ -1,116 +1,14 @@
-// The ops that have a CUDA kernel, one line each: `Run op_NAME(Instruction&)` prepares op NAME.
+// The CUDA kernel of every op: `Run op_NAME(Instruction&)` prepares op NAME.
 #pragma once
 
+#include "ops/list.h"
 #include "program/kernel.h"
-
-// clang-format off
-#define FLATMIN_CUDA_KERNELS(KERNEL) \
-  KERNEL(fill) \
-  KERNEL(relu) \
-  KERNEL(tanh) \
-  KERNEL(sigmoid) \
-  KERNEL(exp) \
-  KERNEL(log) \
-  KERNEL(sqrt) \
-  KERNEL(square) \
-  KERNEL(sign) \
-  KERNEL(abs) \
-  KERNEL(affine) \
-  KERNEL(reluGrad) \
-  KERNEL(tanhGrad) \
-  KERNEL(sigmoidGrad) \
-  KERNEL(add) \
-  KERNEL(sub) \
-  KERNEL(mul) \
-  KERNEL(div) \
-  KERNEL(maximum) \
-  KERNEL(minimum) \
-  KERNEL(greaterEqual) \
-  KERNEL(less) \
-  KERNEL(sum) \
-  KERNEL(expand) \
-  KERNEL(max) \
-  KERNEL(maxGrad) \
-  KERNEL(takeAlongAxis) \
-  KERNEL(softmax) \
-  KERNEL(softmaxGrad) \
-  KERNEL(crossEntropy) \
-  KERNEL(crossEntropyGrad) \
-  KERNEL(countCorrect) \
-  KERNEL(embedding) \
-  KERNEL(lengths) \
-  KERNEL(rowWeights) \
-  KERNEL(previousSteps) \
-  KERNEL(lstm) \
-  KERNEL(lstmGrad) \
-  KERNEL(lstmTangent) \
-  KERNEL(gather) \
-  KERNEL(scatterAdd) \
-  KERNEL(batchRows) \
-  KERNEL(normalise) \
-  KERNEL(dropout) \
-  KERNEL(dropoutGrad) \
-  KERNEL(sampleLabels) \
-  KERNEL(sampleNormal) \
-  KERNEL(drawUniform) \
-  KERNEL(setDiagonal) \
-  KERNEL(checkFinite) \
-  KERNEL(sgd) \
-  KERNEL(adamw) \
-  KERNEL(lion) \
-  KERNEL(lionK) \
-  KERNEL(lionLp) \
-  KERNEL(lionLargest) \
-  KERNEL(angularNoise) \
-  KERNEL(enim) \
-  KERNEL(normDescent) \
-  KERNEL(momentum) \
-  KERNEL(orthogonalize) \
-  KERNEL(adagrad) \
-  KERNEL(globalNorm) \
-  KERNEL(lpDirection) \
-  KERNEL(samPerturb) \
-  KERNEL(assign) \
-  KERNEL(keep) \
-  KERNEL(linear) \
-  KERNEL(matmul) \
-  KERNEL(conv2d) \
-  KERNEL(conv2dGradInput) \
-  KERNEL(conv2dGradWeight) \
-  KERNEL(maxPool2d) \
-  KERNEL(maxPool2dGrad) \
-  KERNEL(avgPool2d) \
-  KERNEL(avgPool2dGrad) \
-  KERNEL(batchNorm) \
-  KERNEL(batchNormGrad) \
-  KERNEL(trackStatistics) \
-  KERNEL(splitBlocks) \
-  KERNEL(joinBlocks) \
-  KERNEL(modeGram) \
-  KERNEL(modeApply) \
-  KERNEL(graft) \
-  KERNEL(soapDirection) \
-  KERNEL(soapBases) \
-  KERNEL(inverseRoots) \
-  KERNEL(inverseRoot) \
-  KERNEL(eigh) \
-  KERNEL(countUpdate) \
-  KERNEL(kfacInverses) \
-  KERNEL(kfacEigen) \
-  KERNEL(kfacInputFactor) \
-  KERNEL(kfacTokenFactor) \
-  KERNEL(kfacGradFactor) \
-  KERNEL(kfacJoin) \
-  KERNEL(kfacSplit) \
-  KERNEL(kfacModel) \
-  KERNEL(klClip)
-// clang-format on
 
 namespace flatmin {
 namespace cuda {
 
 #define FLATMIN_DECLARE(name) Run op_##name(Instruction& instruction);
-FLATMIN_CUDA_KERNELS(FLATMIN_DECLARE)
+FLATMIN_OPS(FLATMIN_DECLARE)
 #undef FLATMIN_DECLARE
 
 extern const KernelEntry kKernels[];

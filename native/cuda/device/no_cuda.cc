@@ -1,4 +1,4 @@
-// Stands in for every file of this folder in a build without nvcc.
+// Stands in for all of native/cuda in a build without nvcc.
 #include "cuda/device/device.h"
 #include "cuda/device/probe.h"
 

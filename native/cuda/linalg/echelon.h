@@ -1,4 +1,4 @@
-// Bases that depend on their span alone, by one block (native/cpu/echelon.h).
+// Bases that depend on their span alone, by one block (native/cpu/linalg/echelon.h).
 #pragma once
 
 #include "cuda/eigen/matrix.h"
@@ -23,7 +23,9 @@ __device__ inline void echelon(double* m, int64_t rows, int64_t n, double* squar
     const double least = kPivot * blockMax(most);
     for (int64_t c = threadIdx.x; c < n; c += kThreads)
       if (squares[c] >= least) before = fmax(before, static_cast<double>(n - c));
-    const int64_t pivot = n - static_cast<int64_t>(blockMax(before));
+    // Of rows that are not finite no column is the largest.
+    const int64_t first = n - static_cast<int64_t>(blockMax(before));
+    const int64_t pivot = first < n ? first : n - 1;
     double part = 0;
     for (int64_t r = i + threadIdx.x; r < rows; r += kThreads) {
       column[r] = m[r * n + pivot];
