@@ -48,8 +48,10 @@ void check_crossEntropyGrad(const Signature& s) {
   s.output(0, probabilities);
 }
 void check_countCorrect(const Signature& s) {
-  s.takes(2, 1);
-  labels(s, 1, s.input(0, f32({kAny, kAny})).shape[0]);
+  s.takes(2, 3, 1);
+  const int64_t rows = s.input(0, f32({kAny, kAny})).shape[0];
+  labels(s, 1, rows);
+  if (s.inputs() > 2) s.input(2, f32({rows}));
   s.output(0, f32());
 }
 

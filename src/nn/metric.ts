@@ -31,7 +31,7 @@ export function accuracy(loss: Weighing = {}): Metric {
     sums: (output, labels) => {
       const weights = loss.weights?.(labels);
       return [
-        countCorrect(output, labels),
+        countCorrect(output, labels, weights),
         weights === undefined ? fill(labels.graph, [], labels.size) : sum(sign(weights)),
       ];
     },

@@ -161,15 +161,19 @@ export const crossEntropy = (logits: Value, labels: Value, weights?: Value): Val
 
 const countCorrectOp = defineOp({
   name: 'countCorrect',
-  infer: ([logits, labels]) => {
+  infer: ([logits, labels, weights]) => {
     expectType('countCorrect', 'logits', logits, 'f32', [labels.shape[0], null]);
+    if (weights !== undefined) {
+      expectType('countCorrect', 'weights', weights, 'f32', [labels.shape[0]]);
+    }
     return [{ dtype: 'f32', shape: [] }];
   },
-  kernel: ({ inputs: [logits, labels], outputs: [count] }) => {
+  kernel: ({ inputs: [logits, labels, weights], outputs: [count] }) => {
     const [rows, classes] = logits.shape;
     return () => {
       let correct = 0;
       for (let r = 0; r < rows; r++) {
+        if (weights?.data[r] === 0) continue;
         let best = 0;
         for (let c = 1; c < classes; c++) {
           if (logits.data[r * classes + c] > logits.data[r * classes + best]) best = c;
@@ -181,10 +185,13 @@ const countCorrectOp = defineOp({
   },
 });
 
-/** Number of rows of logits […, classes] whose largest (the first of equals) is the label's, of […]. */
-export const countCorrect = (logits: Value, labels: Value): Value =>
-  graphOf('countCorrect', logits, labels).add(
+/**
+ * Number of rows of logits […, classes] whose largest (the first of equals) is the label's, of […]; with `weights`, one a
+ * row, of those whose weight is not 0.
+ */
+export const countCorrect = (logits: Value, labels: Value, weights?: Value): Value =>
+  graphOf('countCorrect', logits, labels, weights === undefined ? labels : weights).add(
     countCorrectOp,
-    [rowsOf(logits), flat(labels)],
+    [rowsOf(logits), flat(labels), ...(weights === undefined ? [] : [weights])],
     {},
   )[0];

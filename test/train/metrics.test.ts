@@ -4,10 +4,12 @@ import {
   accuracy,
   crossEntropy,
   fit,
+  type Loss,
   type Metric,
   ops,
   sgd,
   squaredError,
+  type Value,
 } from '../../src/index.ts';
 import { present } from '../optim/devices.ts';
 import { circle, network } from './task.ts';
@@ -63,6 +65,24 @@ describe.each(present)('metrics on %s', (device) => {
     });
     expect(count.tp).toBeGreaterThan(0);
     expect(metrics?.f1).toBe((2 * count.tp) / (count.predicted + count.actual));
+  });
+
+  it('count rows of weight 0 neither as right nor at all', async () => {
+    const data = { train: circle(60), test: circle(40) };
+    const ofClass = ({ graph }: Value) =>
+      ops.normalise(ops.fill(graph, [1, 2], 0), { scale: [1, 1], shift: [1, 0] });
+    const loss: Loss = {
+      ...crossEntropy(),
+      weights: (labels) => {
+        const table = ops.reshape(ofClass(labels), [2, 1]);
+        return ops.reshape(ops.gather(table, labels), labels.shape);
+      },
+    };
+    const { model, history } = await fit(network(), data, { ...options, device, loss });
+    const { data: logits } = model.predict(data.test.inputs.data as Float32Array);
+    const counted = [...data.test.labels].flatMap((label, i) => (label === 0 ? [i] : []));
+    const right = counted.filter((i) => logits[2 * i] >= logits[2 * i + 1]).length;
+    expect(history[1].testAccuracy).toBe(right / counted.length);
   });
 
   it('leave the training as it is without them', async () => {

@@ -222,10 +222,12 @@ Run op_crossEntropyGrad(Instruction& in) {
   };
 }
 
-// Rows whose first largest logit is the label's.
+// Rows whose first largest logit is the label's; with weights, of those whose weight is not 0.
 Run op_countCorrect(Instruction& in) {
   const Operand logits = in.inputs.at(0);
   const Operand labels = in.inputs.at(1);
+  const bool weighted = in.inputs.size() > 2;
+  const Operand weights = weighted ? in.inputs[2] : Operand{};
   const Operand count = in.outputs.at(0);
   const int64_t rows = logits.dim(0);
   const int64_t classes = logits.dim(1);
@@ -233,9 +235,11 @@ Run op_countCorrect(Instruction& in) {
   in.scratchBytes = tasks * static_cast<int64_t>(sizeof(int64_t));
   return [=](const Step& step) {
     int64_t* const partial = reinterpret_cast<int64_t*>(step.scratch);
+    const float* const weight = weighted ? weights.f32(step) : nullptr;
     forRows(step.pool, rows, classes, [&](int64_t begin, int64_t end, int64_t task) {
       int64_t correct = 0;
       for (int64_t r = begin; r < end; ++r) {
+        if (weight && weight[r] == 0) continue;
         const float* const x = logits.f32(step) + r * classes;
         int64_t best = 0;
         for (int64_t c = 1; c < classes; ++c)

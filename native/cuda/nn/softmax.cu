@@ -177,16 +177,16 @@ Run op_crossEntropyGrad(Instruction& in) {
 
 namespace {
 
-// 1 for a row whose first largest logit is the label's. As on the CPU a NaN is never larger, so
+// 1 for a row whose first largest logit is the label's, and whose weight is not 0. As on the CPU a NaN is never larger, so
 // that a NaN in front of all others stays.
 __global__ void hits(int64_t rows, int64_t classes, const float* logits, Labels labels,
-                     double* correct) {
+                     const float* weights, double* correct) {
   for (int64_t row = globalThread(); row < rows; row += globalThreads()) {
     const float* const x = logits + row * classes;
     int64_t best = 0;
     for (int64_t c = 1; c < classes; ++c)
       if (x[c] > x[best]) best = c;
-    correct[row] = best == labels.at(row);
+    correct[row] = best == labels.at(row) && !(weights && weights[row] == 0);
   }
 }
 
@@ -195,6 +195,8 @@ __global__ void hits(int64_t rows, int64_t classes, const float* logits, Labels 
 Run op_countCorrect(Instruction& in) {
   const Operand logits = in.inputs.at(0);
   const Operand labels = in.inputs.at(1);
+  const bool weighted = in.inputs.size() > 2;
+  const Operand weights = weighted ? in.inputs[2] : Operand{};
   const Operand count = in.outputs.at(0);
   const int64_t rows = logits.dim(0);
   const int64_t classes = logits.dim(1);
@@ -203,7 +205,7 @@ Run op_countCorrect(Instruction& in) {
     double* const correct = reinterpret_cast<double*>(step.scratch);
     if (rows > 0)
       LAUNCH(hits, blocksFor(rows), kThreads, 0, step.stream, rows, classes, logits.f32(step),
-             Labels(labels, step), correct);
+             Labels(labels, step), weighted ? weights.f32(step) : nullptr, correct);
     LAUNCH(sumToOne, 1, kThreads, 0, step.stream, rows, 1.0, correct, count.f32(step));
   };
 }

@@ -193,6 +193,18 @@ export const cases: Case[] = [
   ),
   {
     op: 'countCorrect',
+    name: 'rows of weight 0 do not count',
+    inputs: [
+      f32([4, 2], [1, 0, 1, 0, 0, 1, 0, 1]),
+      u8([4], [0, 0, 0, 1]),
+      f32([4], [0, 0.5, 3, 2]),
+    ],
+    build: ([x, labels, w]) => [countCorrect(x, labels, w)],
+    // Rows 0, 1 and 3 are right, row 0 does not count.
+    oracle: () => [[2]],
+  },
+  {
+    op: 'countCorrect',
     name: 'the first of equals counts',
     inputs: [f32([2, 3], [1, 7, 7, 2, 2, 2]), u8([2], [1, 1])],
     build: ([x, labels]) => [countCorrect(x, labels)],
