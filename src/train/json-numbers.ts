@@ -7,7 +7,7 @@ export const toJson = (value: unknown): string =>
 
 /** Any number, read back from what `toJson` made of it. */
 export const anyNumber = z.union(
-  [z.number(), z.enum(['NaN', 'Infinity', '-Infinity']).transform(Number)],
+  [z.number(), z.literal(['NaN', 'Infinity', '-Infinity']).transform(Number)],
   { error: 'expected a number, "NaN", "Infinity" or "-Infinity"' },
 );
 
