@@ -19,7 +19,7 @@ import {
   type StateDict,
 } from '../step/state-dict.ts';
 import { checkParts } from '../train/check-form.ts';
-import { checkIndices } from '../train/indices.ts';
+import { checkIndices, type Indices, indicesOf } from '../train/indices.ts';
 import { TrainedModel } from '../train/model.ts';
 import { declareParameters } from '../train/parameters.ts';
 import { TRAINING_OPTIONS, type TrainingOptions } from '../train/training.ts';
@@ -93,7 +93,7 @@ export function trainStep(model: Layer, options: TrainStepOptions): TrainStep {
     ? output
     : { dtype: 'i32', shape: output.shape.slice(0, -1) };
   declareParameters(store, { params, buffers }, seed);
-  const place = (ages: Ages, place?: string): Held & { step: OptimizerStep } => {
+  const place = (ages: Ages, name?: string): Held & { step: OptimizerStep; indices: Indices } => {
     const step = new OptimizerStep(store, {
       model,
       params,
@@ -111,10 +111,11 @@ export function trainStep(model: Layer, options: TrainStepOptions): TrainStep {
         },
       ],
       ages,
-      place,
+      place: name,
     });
     return {
       step,
+      indices: indicesOf(step.program.compiled.graph),
       store,
       keys: stepKeys({ params, buffers }, [step], [STEP_KEY]),
       params: params.map(({ name }) => ({ name, age: ages.get(name) ?? FROM_THE_START })),
@@ -129,10 +130,9 @@ export function trainStep(model: Layer, options: TrainStepOptions): TrainStep {
   const check = (inputs: Inputs, targets: Targets): void => {
     checkBatch('inputs', inputs, input);
     checkBatch(values ? 'targets' : 'labels', targets, targetsType);
-    const { graph } = held.step.program.compiled;
     const code = 'FLATMIN_ARGUMENT';
     const rows = (key: string, data: Numbers, { shape }: TensorType, whose: string) => {
-      checkIndices(graph, { key, data, shape: shape.slice(1), whose, code });
+      checkIndices(held.indices, { key, data, shape: shape.slice(1), whose, code });
     };
     rows(INPUTS, inputs, input, 'The inputs of a step');
     rows(TARGETS, targets, targetsType, 'The labels of a step');

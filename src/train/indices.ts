@@ -1,5 +1,5 @@
 import { type ErrorCode, FlatminError } from '../errors.ts';
-import type { Graph, Value } from '../graph/graph.ts';
+import type { Graph, Index, Value } from '../graph/graph.ts';
 import type { Numbers } from '../graph/kernel.ts';
 import { type Shape, sizeOf } from '../graph/types.ts';
 
@@ -15,18 +15,32 @@ export interface Rows {
   readonly code: ErrorCode;
 }
 
-/** Throws where a number of `rows` is outside what an op of the graph takes as an index. */
-export function checkIndices(graph: Graph, { key, data, shape, whose, code }: Rows): void {
+/** What the ops of a graph take rows by, and the buffers that these numbers stand in. */
+export type Indices = readonly (Index & { readonly key: string; readonly layer: string })[];
+
+/** Where several ops take the same rows, the first. */
+export function indicesOf(graph: Graph): Indices {
+  const found = new Map<string, Indices[number]>();
   for (const node of graph.nodes) {
     const index = node.op.indexes?.(node);
-    if (index === undefined || bufferOf(index.by) !== key) continue;
-    const { what, least, count, of } = index;
+    const key = index === undefined ? undefined : bufferOf(index.by);
+    if (index === undefined || key === undefined) continue;
+    const same = `${key} ${index.least} ${index.count}`;
+    if (!found.has(same)) found.set(same, { ...index, key, layer: node.layer });
+  }
+  return [...found.values()];
+}
+
+/** Throws where a number of `rows` is outside what an op takes as an index. */
+export function checkIndices(indices: Indices, { key, data, shape, whose, code }: Rows): void {
+  for (const { what, least, count, of, layer: path, key: by } of indices) {
+    if (by !== key) continue;
     const at = data.findIndex((i) => i < least || i >= count);
     if (at === -1) continue;
     const width = sizeOf(shape);
     const place = width > 1 ? `, number ${at % width} there,` : '';
     const padding = least === -1 ? ', or −1 for padding' : '';
-    const layer = node.layer === '' ? '' : ` in layer "${node.layer}"`;
+    const layer = path === '' ? '' : ` in layer "${path}"`;
     throw new FlatminError(
       code,
       `${whose}: ${what} ${data[at]} of example ${Math.floor(at / width)}${place} is outside 0 … ${count - 1}, the ${count} ${of}${layer}${padding}`,

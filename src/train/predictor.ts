@@ -11,7 +11,7 @@ import { type Shape, sizeOf } from '../graph/types.ts';
 import type { Layer, ParameterSpec } from '../nn/layer.ts';
 import { Scope } from '../nn/layer.ts';
 import { assign } from '../ops/assign.ts';
-import { checkIndices } from './indices.ts';
+import { checkIndices, type Indices, indicesOf } from './indices.ts';
 import type { Turns } from './turns.ts';
 
 /** Rows predicted at once, at most: more are cut into so many, so that memory does not grow with them. */
@@ -41,6 +41,7 @@ export interface ModelOnStore {
 interface Plan {
   readonly rows: number;
   readonly program: Program;
+  readonly indices: Indices;
   readonly inputs: string;
   readonly outputs: string;
   /** Of all its rows. */
@@ -97,7 +98,7 @@ export class Predictor {
     const width = sizeOf(input.shape.slice(1));
     const rows = inputs.length / width;
     const plan = this.#plan(sizeFor(rows, input.shape[0]));
-    checkIndices(plan.program.compiled.graph, {
+    checkIndices(plan.indices, {
       key: plan.inputs,
       data: inputs,
       shape: input.shape.slice(1),
@@ -147,6 +148,7 @@ export class Predictor {
     const plan = {
       rows,
       program: new Program(compile(graph), store),
+      indices: indicesOf(graph),
       inputs,
       outputs,
       shape: y.shape,

@@ -7,7 +7,7 @@ import type { Numbers } from '../graph/kernel.ts';
 import { type DType, type Shape, sizeOf, type TensorType } from '../graph/types.ts';
 import type { Loss } from '../nn/loss.ts';
 import { batchRows, normalise } from '../ops/gather.ts';
-import { checkIndices } from './indices.ts';
+import { checkIndices, indicesOf } from './indices.ts';
 
 const dtypeOf = (data: Numbers): DType =>
   isFloat32Array(data) ? 'f32' : isInt32Array(data) ? 'i32' : 'u8';
@@ -64,8 +64,9 @@ export class DatasetSource {
   checkIndices(graph: Graph): void {
     const { inputs } = this.dataset;
     const common = { whose: `${this.#name} data`, code: 'FLATMIN_DATA' as const };
-    checkIndices(graph, { key: this.#keys.inputs, ...inputs, ...common });
-    checkIndices(graph, { key: this.#keys.targets, ...targetsOf(this.dataset), ...common });
+    const indices = indicesOf(graph);
+    checkIndices(indices, { key: this.#keys.inputs, ...inputs, ...common });
+    checkIndices(indices, { key: this.#keys.targets, ...targetsOf(this.dataset), ...common });
   }
 
   /** Type of a batch of the network's inputs. */
