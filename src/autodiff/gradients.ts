@@ -19,13 +19,15 @@ export function gradients(loss: Value, wrt: readonly Value[]): (Value | undefine
 
 /** Traces dyᵀ ∂y/∂x for every x of `wrt` (reverse mode). */
 export function pullback(y: Value, dy: Value, wrt: readonly Value[]): (Value | undefined)[] {
-  const { graph } = y;
+  // What was traced after y has no part in it; pulling back adds to the graph.
+  const nodes =
+    y.node === undefined ? [] : y.graph.nodes.slice(0, y.graph.nodes.indexOf(y.node) + 1);
   const dependent = new Set<Value>(wrt);
-  for (const node of graph.nodes) {
+  for (const node of nodes) {
     if (node.inputs.some((x) => dependent.has(x))) for (const y of node.outputs) dependent.add(y);
   }
   const grads = new Map<Value, Value>([[y, dy]]);
-  for (const node of [...graph.nodes].reverse()) {
+  for (const node of nodes.reverse()) {
     const dys = node.outputs.map((y) => grads.get(y));
     if (dys.every((dy) => dy === undefined) || !node.inputs.some((x) => dependent.has(x))) continue;
     if (node.op.gradient === undefined) {

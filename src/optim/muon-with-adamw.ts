@@ -54,7 +54,7 @@ const isInner = (p: Described): boolean => isMatrix(p) && !isEmbedding(p);
 /** Its index; −1 where there is none. */
 function headOf(all: readonly Described[]): number {
   const mayBe = (p: Described) => isInner(p) && !inBlocks(p, all);
-  const named = all.findLastIndex((p) => mayBe(p) && HEAD.test(p.name));
+  const named = all.findLastIndex((p) => HEAD.test(p.name) && mayBe(p));
   if (named !== -1) return named;
   const last = all.findLastIndex(isInner);
   return last !== -1 && mayBe(all[last]) ? last : -1;

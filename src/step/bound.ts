@@ -252,7 +252,6 @@ export class BoundOptimizer {
   }
 
   async #stepWith(closure: Closure, run: RunPhase): Promise<number> {
-    this.#busy = true;
     const { phases: begun, sections } = this.program().compiled.graph;
     const phases = begun.length - 1;
     // Between two gradients the parameters may stand elsewhere: a closure that fails must not leave them there.
@@ -262,6 +261,7 @@ export class BoundOptimizer {
       for (const { data, was } of before) if (data.length === was.length) data.set(was);
     };
     const skipped = this.#placed.store.read(STATUS_KEY)[STATUS.skipped];
+    this.#busy = true;
     try {
       const moment = this.#next();
       const losses: number[] = [];
