@@ -3,4 +3,4 @@ export const DEFAULT_DATA_FOLDER = 'data';
 
 /** The folder that the user named. */
 export const namedDataFolder = (option: string | undefined): string | undefined =>
-  option ?? (process.env.FLATMIN_DATA || undefined);
+  option || process.env.FLATMIN_DATA || undefined;
