@@ -149,9 +149,9 @@ describe('layers of sequences', () => {
     const { params, output } = describeModel(tagger(), { dtype: 'i32', shape: [4, STEPS] });
     expect(params.map(({ name, shape }) => [name, ...shape])).toEqual([
       ['words.embedding', 5, 6],
-      ['lstm.weight_ih', 32, 6],
-      ['lstm.weight_hh', 32, 8],
-      ['lstm.bias', 32],
+      ['lstm.weight_ih_l0', 32, 6],
+      ['lstm.weight_hh_l0', 32, 8],
+      ['lstm.bias_l0', 32],
       ['head.weight', 2, 8],
       ['head.bias', 2],
     ]);

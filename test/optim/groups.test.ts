@@ -219,8 +219,8 @@ describe('hiddenMatrix', () => {
     ]);
     const tagger = {
       'embed.embedding': [50, 8],
-      'lstm.weight_ih': [16, 8],
-      'lstm.weight_hh': [16, 4],
+      'lstm.weight_ih_l0': [16, 8],
+      'lstm.weight_hh_l0': [16, 4],
     };
     expect(others({ ...tagger, 'out.weight': [5, 4] })).toEqual(['embed.embedding', 'out.weight']);
   });

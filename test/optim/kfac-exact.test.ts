@@ -169,15 +169,15 @@ describe.each(devices)('the exact Fisher on $title', ({ device, missing }) => {
       const { probabilities, backward } = tagger(
         {
           'table.weight': transposed(params['words.embedding']),
-          'input.weight': params['lstm.weight_ih'],
-          'input.bias': params['lstm.bias'],
-          'recurrent.weight': params['lstm.weight_hh'],
+          'input.weight': params['lstm.weight_ih_l0'],
+          'input.bias': params['lstm.bias_l0'],
+          'recurrent.weight': params['lstm.weight_hh_l0'],
           'head.weight': params['head.weight'],
           'head.bias': params['head.bias'],
         },
         rows,
       );
-      const names = ['words.embedding', 'lstm.weight_ih', 'lstm.weight_hh', 'head.weight'];
+      const names = ['words.embedding', 'lstm.weight_ih_l0', 'lstm.weight_hh_l0', 'head.weight'];
       LAYERS.forEach((_, layer) => {
         let want: Rows | undefined;
         for (const labels of labellings(probabilities.length)) {

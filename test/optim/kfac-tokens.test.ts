@@ -87,9 +87,9 @@ function paramsOf(training: Training): Tensors64 {
       data: transposed(all['words.embedding'].data, [VOCABULARY, DIM]),
       shape: [DIM, VOCABULARY],
     },
-    'input.weight': copy('lstm.weight_ih'),
-    'input.bias': copy('lstm.bias'),
-    'recurrent.weight': copy('lstm.weight_hh'),
+    'input.weight': copy('lstm.weight_ih_l0'),
+    'input.bias': copy('lstm.bias_l0'),
+    'recurrent.weight': copy('lstm.weight_hh_l0'),
     'head.weight': copy('head.weight'),
     'head.bias': copy('head.bias'),
   };
@@ -146,7 +146,7 @@ describe.each(devices)('kfac over tokens on $title', ({ device, missing }) => {
       const training = start(device, { lr: 0.01, fisher: 'empirical' });
       const { data } = batchOf(paramsOf(training), 1, false);
       await training.epoch();
-      const names = ['words.embedding', 'lstm.weight_ih', 'lstm.weight_hh', 'head.weight'];
+      const names = ['words.embedding', 'lstm.weight_ih_l0', 'lstm.weight_hh_l0', 'head.weight'];
       const close = (key: string, want: Rows) => {
         const got = training.store.read(stateKey(key));
         const isDiagonal = got.length === want.length;
