@@ -43,7 +43,15 @@ export {
 export * from './nn/layers.ts';
 export { crossEntropy, type Loss, squaredError, tokenCrossEntropy } from './nn/loss.ts';
 export { accuracy, type Metric } from './nn/metric.ts';
-export { lenet5 } from './nn/models.ts';
+export {
+  type LstmTaggerOptions,
+  lenet5,
+  lstmTagger,
+  type MlpOptions,
+  mlp,
+  type Resnet18Options,
+  resnet18,
+} from './nn/models.ts';
 export { sequential } from './nn/sequential.ts';
 export * as ops from './ops/index.ts';
 export type { NonFinitePolicy } from './ops/status.ts';

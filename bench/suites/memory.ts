@@ -1,9 +1,9 @@
 /** What trainings take of memory: planned temporaries beside what they would take apart, and the process. */
-import { lenet5 } from '#flatmin/nn/models';
+import { lenet5, resnet18 } from '#flatmin/nn/models';
 import { batch, digitsOf, METHODS } from '../digits.ts';
 import { CPU, flatmin } from '../flatmin.ts';
 import { memoryOf } from '../memory.ts';
-import { imagesOf, resnet18 } from '../resnet.ts';
+import { imagesOf } from '../resnet.ts';
 import type { Suite, Works } from '../suite.ts';
 
 const EPOCH = 600;

@@ -1,6 +1,6 @@
-import { checkBoolean, checkNames, show } from '../arguments.ts';
+import { checkBoolean, checkNames, show, wrongArgument } from '../arguments.ts';
 import { FlatminError } from '../errors.ts';
-import { sizeOf } from '../graph/types.ts';
+import { sameShape, sizeOf } from '../graph/types.ts';
 import { batchNorm as batchNormOp, normaliseBy, trackStatistics } from '../ops/batch_norm.ts';
 import { checkProbability } from '../ops/dropout.ts';
 import * as ops from '../ops/index.ts';
@@ -192,6 +192,36 @@ function pool(
   checkNames<WindowOptions>(name, options, { stride: true, padding: true });
   const [kh, kw] = pair(name, 'the kernel', kernel, 1);
   return named(`${name}(${kh === kw ? kh : `${kh}×${kw}`})`, (x) => op(x, { kernel, ...options }));
+}
+
+/** The mean of each channel of images [n, c, h, w] → [n, c], of images of any size. */
+export const globalAvgPool2d = (): Layer =>
+  named('globalAvgPool2d()', (x) => {
+    if (x.shape.length === 4 && x.shape[2] > 0 && x.shape[3] > 0) return ops.mean(x, [2, 3]);
+    throw new FlatminError(
+      'FLATMIN_SHAPE',
+      `globalAvgPool2d expects images [n, channels, height, width] of at least one pixel, got [${x.shape.join(', ')}]`,
+    );
+  });
+
+/**
+ * y = body(x) + x, or + shortcut(x) where the body changes the shape (He et al. 2016). Parameters of the body are named as
+ * if it stood alone, those of the shortcut begin with `downsample`, as in torchvision's networks.
+ */
+export function residual(body: Layer, shortcut?: Layer): Layer {
+  for (const [what, layer] of Object.entries({ body, shortcut })) {
+    if (typeof layer === 'function' || (layer === undefined && what === 'shortcut')) continue;
+    throw wrongArgument(`The ${what} of residual`, 'a layer', layer);
+  }
+  return named('residual()', (x, scope) => {
+    const beside = shortcut === undefined ? x : scope.call('downsample', shortcut, x);
+    const y = body(x, scope);
+    if (sameShape(y.shape, beside.shape)) return ops.add(y, beside);
+    throw new FlatminError(
+      'FLATMIN_SHAPE',
+      `residual adds a body of [${y.shape.join(', ')}] to [${beside.shape.join(', ')}]. Help: give it a shortcut that has the body's shape, such as a 1×1 convolution.`,
+    );
+  });
 }
 
 /** Sets elements to 0 with probability p while training and scales the others by 1/(1 − p). */
