@@ -77,6 +77,11 @@ export type { BindOptions, BoundOptimizer, Evaluated, Optimizer } from './step/b
 export type { LayerBatch } from './step/observation.ts';
 export type { StepScalars } from './step/scalars.ts';
 export type { Loaded, LoadOptions, StateDict } from './step/state-dict.ts';
+export { mergeSweeps } from './sweep/merge.ts';
+export type { Choice, Ranked } from './sweep/rank.ts';
+export type { Dimension, Draws, Point, Range, Space } from './sweep/space.ts';
+export { type SweepOptions, type Swept, sweep } from './sweep/sweep.ts';
+export type { Finished, Measures, Outcome, Trial } from './sweep/trial.ts';
 export type { EpochMetrics, StepEvaluation } from './train/checkpoint.ts';
 export type { TrainedModel } from './train/model.ts';
 export type { Tensor } from './train/predictor.ts';

@@ -18,6 +18,7 @@ const FLOORS = [
   'optim',
   'train',
   'doors',
+  'sweep',
   'tasks',
   'cli',
   'index.ts',

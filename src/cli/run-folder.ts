@@ -2,8 +2,8 @@ import { appendFileSync, existsSync, readdirSync, rmSync, writeFileSync } from '
 import { join } from 'node:path';
 import { FlatminError } from '../errors.ts';
 import { makeFolder, readPlainFile, replaceFile } from '../files.ts';
+import { takeLock } from '../lock.ts';
 import { firstFault, toJson } from '../train/json-numbers.ts';
-import { takeLock } from './lock.ts';
 import { eventSchema, isKept, type KeptEvent, type Sink } from './run-events.ts';
 
 /** One run's files: metrics.jsonl (one event a line), checkpoint.safetensors, model.safetensors. */

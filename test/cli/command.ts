@@ -5,7 +5,7 @@ import {
   spawnSync,
 } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, mkdtempSync, symlinkSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -59,8 +59,9 @@ export class CompiledCommand {
 
   /** Runs a script that imports modules of the command from `./dist`. */
   script(code: string, onSaid: (stderr: string, child: ChildProcess) => void): Promise<Outcome> {
-    const args = ['--input-type=module', '--eval', code];
-    const child = spawn(process.execPath, args, { cwd: this.folder });
+    const file = join(this.folder, 'script.mjs');
+    writeFileSync(file, code);
+    const child = spawn(process.execPath, [file], { cwd: this.folder });
     return outcomeOf(child, (stderr) => onSaid(stderr, child));
   }
 }

@@ -1,7 +1,7 @@
 import { readFileSync, rmSync, statSync, utimes, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { FlatminError } from '../errors.ts';
-import { readPlainFile, replaceFile } from '../files.ts';
+import { FlatminError } from './errors.ts';
+import { readPlainFile, replaceFile } from './files.ts';
 
 /**
  * A file that keeps other processes out of a folder. It names its process and is taken over when that is dead: on

@@ -1,0 +1,217 @@
+import { availableParallelism } from 'node:os';
+import { checkNames, checkText, checkWhole, show, wrongArgument } from '../arguments.ts';
+import { FlatminError } from '../errors.ts';
+import { type LocalWork, localRunner } from './local-runner.ts';
+import { type ModuleWork, processRunner } from './process-runner.ts';
+import { type Choice, checkChoice, type Ranked, rank } from './rank.ts';
+import { type Draws, pointsOf, type Space } from './space.ts';
+import { SweepFolder } from './sweep-folder.ts';
+import { type Finished, keyOf, type Runner, type Trial, TrialLost } from './trial.ts';
+
+export interface SweepOptions extends Draws {
+  /** What is varied, by name: lists of values, or ranges of numbers. */
+  readonly space: Space;
+  /** How many seeds every point is tried with, 0 the first. Default 1. */
+  readonly seeds?: number;
+  /** By which points are ranked: one of the measures, and whether the largest (`max`) or the smallest (`min`) is best. */
+  readonly choice: Choice;
+  /** Trials at a time. Default as many as there are cores. */
+  readonly jobs?: number;
+  /** The part i of n of the trials, as [i, n], i from 1: sweeps of the same options with other parts make up the whole. */
+  readonly shard?: readonly [number, number];
+  /** Folder for the trials as they end, in which a sweep that was stopped goes on. */
+  readonly out?: string;
+  /** Go on with the sweep in `out`, if there is one. Default false. */
+  readonly resume?: boolean;
+  /** Stops the sweep: trials under way are given up, and `sweep` throws `FLATMIN_ABORTED`. */
+  readonly signal?: AbortSignal;
+  /** Told of every trial as it ends, how many have, and how many there are. */
+  readonly onTrial?: (trial: Finished, progress: { done: number; of: number }) => void;
+}
+
+export interface Swept {
+  /** Points by their mean over seeds, the best first; those of which no seed was done come last. */
+  readonly ranking: readonly Ranked[];
+  /** By point and seed. */
+  readonly trials: readonly Finished[];
+}
+
+/**
+ * Tries points of a space with several seeds. `work` is a function from a trial to what it measured, which runs in this
+ * process, or a module whose default export makes such a function, which runs in processes of its own: one that dies is
+ * replaced and its trial repeated once, then reported as failed. What a trial throws is recorded, not thrown;
+ * `FLATMIN_NUMERICS` counts as diverged.
+ */
+export async function sweep(work: LocalWork | ModuleWork, options: SweepOptions): Promise<Swept> {
+  const { choice, folder, trials, jobs, signal, onTrial } = plan(work, options);
+  const release = folder?.lock();
+  try {
+    const before = folder === undefined ? [] : begin(folder, work, options);
+    const known = new Set(trials.map(keyOf));
+    const stranger = before.find((trial) => !known.has(keyOf(trial)));
+    if (stranger !== undefined) {
+      throw new FlatminError(
+        'FLATMIN_CHECKPOINT',
+        `${folder?.trials} has point ${stranger.point}, seed ${stranger.seed}, which is none of this sweep's trials; help: choose another folder`,
+      );
+    }
+    const finished = new Map(before.map((trial) => [keyOf(trial), trial]));
+    const left = trials.filter((trial) => !finished.has(keyOf(trial)));
+    if (left.length > 0) {
+      const runner =
+        typeof work === 'function' ? localRunner(work, jobs) : processRunner(work, jobs);
+      await runAll(left, runner, signal, (trial) => {
+        finished.set(keyOf(trial), trial);
+        folder?.append(trial);
+        onTrial?.(trial, { done: finished.size, of: trials.length });
+      });
+    }
+    const all = trials.flatMap((trial) => finished.get(keyOf(trial)) ?? []);
+    folder?.writeTable(all);
+    return { trials: all, ranking: rank(all, choice) };
+  } finally {
+    release?.();
+  }
+}
+
+/** Gives trials to a runner, `jobs` at a time, until there are none left. */
+async function runAll(
+  trials: readonly Trial[],
+  runner: Runner,
+  signal: AbortSignal | undefined,
+  onFinished: (trial: Finished) => void,
+): Promise<void> {
+  const queue = trials.values();
+  let fault: { error: unknown } | undefined;
+  const stopped = () => signal?.aborted || fault !== undefined;
+  const lane = async () => {
+    for (const trial of queue) {
+      if (stopped()) return;
+      try {
+        const outcome = await runTwice(runner, trial);
+        if (!stopped()) onFinished({ ...trial, ...outcome });
+      } catch (error) {
+        fault ??= { error };
+        runner.close();
+      }
+    }
+  };
+  const close = () => runner.close();
+  signal?.addEventListener('abort', close);
+  try {
+    await Promise.all(Array.from({ length: runner.jobs }, lane));
+  } finally {
+    signal?.removeEventListener('abort', close);
+    close();
+  }
+  if (signal?.aborted) throw new FlatminError('FLATMIN_ABORTED', 'The sweep was stopped');
+  if (fault !== undefined) throw fault.error;
+}
+
+/** Once more where a trial was lost with its process, which may have been another's fault. */
+async function runTwice(runner: Runner, trial: Trial) {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await runner.run(trial);
+    } catch (error) {
+      if (!(error instanceof TrialLost)) throw error;
+      if (attempt < 2) continue;
+      return { status: 'failed', measures: {}, seconds: 0, reason: error.message } as const;
+    }
+  }
+}
+
+/** What a folder must be of for a sweep to go on in it. */
+function definitionOf(work: LocalWork | ModuleWork, options: SweepOptions): object {
+  const { space, random, drawSeed, seeds = 1, shard } = options;
+  const context = typeof work === 'function' ? undefined : work.context;
+  return {
+    space,
+    random,
+    drawSeed: random === undefined ? undefined : (drawSeed ?? 0),
+    seeds,
+    shard,
+    context,
+  };
+}
+
+/** Trials that have ended in a folder; a new one gets its definition. */
+function begin(
+  folder: SweepFolder,
+  work: LocalWork | ModuleWork,
+  options: SweepOptions,
+): readonly Finished[] {
+  const before = folder.readDefinition();
+  const now: unknown = JSON.parse(JSON.stringify(definitionOf(work, options)));
+  if (before === undefined) {
+    folder.writeDefinition(now as object);
+    return folder.finished();
+  }
+  if (!options.resume) {
+    throw new FlatminError(
+      'FLATMIN_IO',
+      `${folder.path} already holds a sweep; help: go on with it by resume, or choose another folder`,
+    );
+  }
+  const differing = differences(before, now);
+  if (differing.length > 0) {
+    throw new FlatminError(
+      'FLATMIN_CHECKPOINT',
+      `${folder.definition} is of a sweep with ${differing.join('; ')}; help: resume with the same options, or choose another folder`,
+    );
+  }
+  return folder.finished();
+}
+
+/** What two definitions do not share, by name. */
+export function differences(before: unknown, now: unknown): string[] {
+  const [was, is] = [Object(before), Object(now)] as Record<string, unknown>[];
+  return [...new Set([...Object.keys(was), ...Object.keys(is)])]
+    .filter((name) => JSON.stringify(was[name]) !== JSON.stringify(is[name]))
+    .map((name) => `${name} ${show(was[name])}, not ${show(is[name])}`);
+}
+
+/** Checked options, and the trials that they name. */
+function plan(work: LocalWork | ModuleWork, options: SweepOptions) {
+  checkNames<SweepOptions>('sweep', options, {
+    space: true,
+    random: true,
+    drawSeed: true,
+    seeds: true,
+    choice: true,
+    jobs: true,
+    shard: true,
+    out: true,
+    resume: true,
+    signal: true,
+    onTrial: true,
+  });
+  if (typeof work !== 'function') {
+    checkNames<ModuleWork>('the work of a sweep', work, { module: true, context: true });
+  }
+  const seeds = checkWhole('seeds', options.seeds ?? 1, 1);
+  const jobs = checkWhole('jobs', options.jobs ?? availableParallelism(), 1);
+  if (options.out !== undefined) checkText('out', options.out);
+  const shard = checkShard(options.shard ?? [1, 1]);
+  const trials = pointsOf(options.space, options)
+    .flatMap((values, point) =>
+      Array.from({ length: seeds }, (_, seed) => ({ point, values, seed })),
+    )
+    .filter((_, i) => i % shard[1] === shard[0] - 1);
+  return {
+    choice: checkChoice(options.choice),
+    trials,
+    jobs,
+    folder: options.out === undefined ? undefined : new SweepFolder(options.out),
+    signal: options.signal,
+    onTrial: options.onTrial,
+  };
+}
+
+function checkShard(shard: readonly [number, number]): readonly [number, number] {
+  const [part, of] = Array.isArray(shard) ? (shard as unknown[]) : [];
+  if (isCount(part) && isCount(of) && part <= of) return shard;
+  throw wrongArgument('shard', '[i, n], whole numbers with 1 ≤ i ≤ n', shard);
+}
+
+const isCount = (x: unknown): x is number => Number.isSafeInteger(x) && (x as number) >= 1;
