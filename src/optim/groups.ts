@@ -1,4 +1,4 @@
-import { isRegExp, show } from '../arguments.ts';
+import { checkNames, isRegExp, show } from '../arguments.ts';
 import { FlatminError } from '../errors.ts';
 import type { Shape } from '../graph/types.ts';
 import { ROOM } from '../ops/status.ts';
@@ -53,11 +53,17 @@ export function groups<const L extends readonly Group[]>(
 export function groups(
   first: readonly Group[] | Params,
   second?: readonly Group[],
-  options?: BindOptions,
+  options: BindOptions = {},
 ): Optimizer | BoundOptimizer {
   if (second === undefined) return over(first as readonly Group[]);
   const made = over(second);
-  return new (made.Bound ?? BoundOptimizer)(made, first as Params, options ?? {});
+  checkNames<BindOptions>('groups', options, {
+    device: true,
+    threads: true,
+    seed: true,
+    onNonFinite: true,
+  });
+  return new (made.Bound ?? BoundOptimizer)(made, first as Params, options);
 }
 
 function over(list: readonly Group[]): Optimizer {

@@ -271,6 +271,7 @@ describe('groups refuse', () => {
       on([{ match: /cnov/, optimizer: base }, { optimizer: base }]),
       on([{ optimizer: base }, { optimizer: lion({ lr: 1 }) }]),
       on([{ match: /bias/, optimizer: sam(base) }, { optimizer: base }]),
+      () => groups(params, [{ optimizer: base }], { onNonFinit: 'skip' } as never),
     ].map(refusal);
     expect(messages).toMatchInlineSnapshot(`
       [
@@ -278,6 +279,7 @@ describe('groups refuse', () => {
         "Group 0 (sgd) gets no parameter; there are "conv.weight", "conv.bias", "out.weight"",
         "Group 1 (lion) gets no parameter; there are "conv.weight", "conv.bias", "out.weight"",
         "sam needs several gradients a step and cannot be one of several groups. Help: put it around them, sam(groups([…])).",
+        "groups: Unknown option "onNonFinit"; did you mean "onNonFinite"?",
       ]
     `);
   });
