@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { show } from '../arguments.ts';
 import { FlatminError } from '../errors.ts';
+import { readData } from '../files.ts';
 import { type Dataset, standardise } from './dataset.ts';
-import { requireFile } from './locate.ts';
+import { readFirst } from './locate.ts';
 import type { Split } from './mnist.ts';
 
 /** Names of the classes, by label. */
@@ -12,14 +12,14 @@ export const CIFAR10_CLASSES: readonly string[] = [
 ];
 
 /** Mean and standard deviation of the training pixels by channel, as fractions of 255. */
-export const CIFAR10_MEAN = [0.4914, 0.4822, 0.4465];
-export const CIFAR10_STD = [0.247, 0.2435, 0.2616];
+const MEAN = [0.4914, 0.4822, 0.4465];
+const STD = [0.247, 0.2435, 0.2616];
 
 const PIXELS = 3 * 32 * 32;
 const RECORD = 1 + PIXELS;
 const RECORDS = 10_000;
 
-export const CIFAR10_FILES: Readonly<Record<Split, readonly string[]>> = {
+const FILES: Readonly<Record<Split, readonly string[]>> = {
   train: [1, 2, 3, 4, 5].map((i) => `data_batch_${i}.bin`),
   test: ['test_batch.bin'],
 };
@@ -29,26 +29,22 @@ export const CIFAR10_FILES: Readonly<Record<Split, readonly string[]>> = {
  * of red, green and blue. Throws `FLATMIN_DATA` for files that are missing or damaged.
  */
 export function loadCifar10(dir: string, split: Split): Dataset {
-  if (!Object.hasOwn(CIFAR10_FILES, split)) {
+  if (!Object.hasOwn(FILES, split)) {
     throw new FlatminError(
       'FLATMIN_ARGUMENT',
       `split: expected 'train' or 'test', got ${show(split)}`,
     );
   }
-  const files = CIFAR10_FILES[split].map((name) => requireFile(dir, 'cifar10', name));
-  const count = files.length * RECORDS;
+  const count = FILES[split].length * RECORDS;
   const data = new Uint8Array(count * PIXELS);
   const labels = new Uint8Array(count);
-  files.forEach((file, i) => {
-    const bytes = readRecords(file);
+  FILES[split].forEach((name, i) => {
+    const { content } = readFirst(dir, 'cifar10', name, readRecords);
     for (let record = 0; record < RECORDS; record++) {
       const row = i * RECORDS + record;
       const at = record * RECORD;
-      labels[row] = bytes[at];
-      if (labels[row] >= CIFAR10_CLASSES.length) {
-        throw damaged(file, `record ${record} has label ${labels[row]}, expected 0 … 9`);
-      }
-      data.set(bytes.subarray(at + 1, at + RECORD), row * PIXELS);
+      labels[row] = content[at];
+      data.set(content.subarray(at + 1, at + RECORD), row * PIXELS);
     }
   });
   return {
@@ -58,23 +54,24 @@ export function loadCifar10(dir: string, split: Split): Dataset {
     labels,
     classes: CIFAR10_CLASSES.length,
     count,
-    normalise: standardise(CIFAR10_MEAN, CIFAR10_STD),
+    normalise: standardise(MEAN, STD),
   };
 }
 
 function readRecords(file: string): Uint8Array {
-  let bytes: Uint8Array;
-  try {
-    bytes = readFileSync(file);
-  } catch (cause) {
-    const { message } = cause as Error;
-    throw new FlatminError('FLATMIN_DATA', `Cannot read ${file}: ${message}`, { cause });
+  const bytes = readData(file);
+  if (bytes.length !== RECORDS * RECORD) {
+    throw damaged(
+      file,
+      `expected ${RECORDS * RECORD} bytes, ${RECORDS} records of a label and 3072 pixels, got ${bytes.length}`,
+    );
   }
-  if (bytes.length === RECORDS * RECORD) return bytes;
-  throw damaged(
-    file,
-    `expected ${RECORDS * RECORD} bytes, ${RECORDS} records of a label and 3072 pixels, got ${bytes.length}`,
-  );
+  for (let record = 0; record < RECORDS; record++) {
+    const label = bytes[record * RECORD];
+    if (label < CIFAR10_CLASSES.length) continue;
+    throw damaged(file, `record ${record} has label ${label}, expected 0 … 9`);
+  }
+  return bytes;
 }
 
 const damaged = (file: string, what: string) =>

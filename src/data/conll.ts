@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { checkText } from '../arguments.ts';
 import { FlatminError } from '../errors.ts';
+import { readText } from '../files.ts';
 
 /** Words with a tag each: `O`, or `B-` or `I-` before the type of an entity, by the scheme IOB2. */
 export interface Sentence {
@@ -16,20 +16,7 @@ export interface Sentence {
  */
 export function readConll(file: string): Sentence[] {
   checkText('The file of readConll', file);
-  let bytes: Uint8Array;
-  try {
-    bytes = readFileSync(file);
-  } catch (cause) {
-    const { message } = cause as Error;
-    throw new FlatminError('FLATMIN_DATA', `Cannot read ${file}: ${message}`, { cause });
-  }
-  let text: string;
-  try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch (cause) {
-    throw new FlatminError('FLATMIN_DATA', `${file} is not text in UTF-8`, { cause });
-  }
-  return parseConll(text, file);
+  return parseConll(readText(file), file);
 }
 
 /** The same from text; `source` is what errors call it. */

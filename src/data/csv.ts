@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { CsvError, parse } from 'csv-parse/sync';
 import { checkNames, checkText } from '../arguments.ts';
 import { FlatminError } from '../errors.ts';
+import { readText } from '../files.ts';
 
 /** Rows of named columns as they stand in a file; null where a value is missing. */
 export interface Table {
@@ -29,16 +29,7 @@ export interface CsvOptions {
  */
 export function readCsv(file: string, options: CsvOptions = {}): Table {
   checkText('The file of readCsv', file);
-  let text: string;
-  try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file));
-  } catch (cause) {
-    const { message } = cause as Error;
-    throw new FlatminError('FLATMIN_DATA', `Cannot read ${file} as text in UTF-8: ${message}`, {
-      cause,
-    });
-  }
-  return parseCsv(text, { ...options, source: file });
+  return parseCsv(readText(file), { ...options, source: file });
 }
 
 /** The same from text; `source` is what errors call it. */

@@ -1,6 +1,7 @@
-import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
+import { fstatSync, readSync } from 'node:fs';
 import { constants, gunzipSync } from 'node:zlib';
 import { FlatminError } from '../errors.ts';
+import { readData, reading, withPlainFile } from '../files.ts';
 
 /**
  * IDX, the format of MNIST: two zero bytes, the element type, the rank, one big-endian uint32 per
@@ -84,32 +85,11 @@ interface Input {
 }
 
 function openInput(file: string): Input {
-  const attempt = <T>(read: () => T): T => {
-    try {
-      return read();
-    } catch (cause) {
-      throw new FlatminError('FLATMIN_DATA', `cannot read ${file}: ${(cause as Error).message}`, {
-        cause,
-      });
-    }
-  };
   const head = Buffer.alloc(PEEK);
-  const [read, size] = attempt(() => {
-    const fd = openSync(file, 'r');
-    try {
-      const stat = fstatSync(fd);
-      if (!stat.isFile()) throw new Error('it is not a regular file');
-      return [readSync(fd, head, 0, PEEK, 0), stat.size];
-    } finally {
-      closeSync(fd);
-    }
-  });
-  return {
-    file,
-    size,
-    head: () => head.subarray(0, read),
-    all: () => attempt(() => readFileSync(file)),
-  };
+  const [read, size] = reading(file, () =>
+    withPlainFile(file, (fd) => [readSync(fd, head, 0, PEEK, 0), fstatSync(fd).size]),
+  );
+  return { file, size, head: () => head.subarray(0, read), all: () => readData(file) };
 }
 
 const fromBuffer = (bytes: Buffer): Input => ({

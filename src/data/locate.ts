@@ -36,13 +36,6 @@ export function readFirst<T>(
   throw failure ?? missing(dir, dataset, name);
 }
 
-/** The path of the first of the files; an error that says where and for what it looked. */
-export function requireFile(dir: string, dataset: string, name: string): string {
-  const [path] = findFiles(dir, dataset, name);
-  if (path === undefined) throw missing(dir, dataset, name);
-  return path;
-}
-
 function missing(dir: string, dataset: string, name: string): FlatminError {
   return new FlatminError(
     'FLATMIN_DATA',

@@ -1,6 +1,6 @@
 import { checkNames, checkWhole } from '../arguments.ts';
 import { FlatminError } from '../errors.ts';
-import { permutation } from '../random/philox.ts';
+import { permutation, STREAM } from '../random/philox.ts';
 import type { Table } from './csv.ts';
 import type { Dataset } from './dataset.ts';
 
@@ -62,17 +62,19 @@ export class TableTransform {
    */
   static fit(table: Table, rows: ArrayLike<number>, options: TransformOptions): TableTransform {
     const { target, drop = [], numeric = [], categorical = [] } = options;
-    for (const name of [target, ...drop, ...numeric, ...categorical]) placeOf(table, name);
+    for (const name of [...drop, ...numeric, ...categorical]) placeOf(table, name);
+    const goal = placeOf(table, target);
     const columns = table.columns
       .filter((name) => name !== target && !drop.includes(name))
       .map((name): Column => {
-        const values = Array.from(rows, (row) => table.rows[row][placeOf(table, name)]);
+        const place = placeOf(table, name);
+        const values = Array.from(rows, (row) => table.rows[row][place]);
         const present = values.filter((value) => value !== null);
         const missing = present.length < values.length;
         const isNumeric =
           numeric.includes(name) || (!categorical.includes(name) && present.every(isNumber));
         if (isNumeric) {
-          const numbers = Array.from(rows, (row) => numberAt(table, row, name)).filter(
+          const numbers = Array.from(rows, (row) => numberAt(table, row, place)).filter(
             (x) => x !== null,
           );
           return { name, kind: 'numeric', ...moments(numbers), missing };
@@ -86,7 +88,7 @@ export class TableTransform {
         }
         return { name, kind: 'categorical', categories, missing };
       });
-    const labels = Array.from(rows, (row) => targetAt(table, row, target));
+    const labels = Array.from(rows, (row) => targetAt(table, row, goal));
     return new TableTransform({ target, classes: [...new Set(labels)].sort(), columns });
   }
 
@@ -104,12 +106,13 @@ export class TableTransform {
   inputs(table: Table, rows: ArrayLike<number> = range(table.rows.length)): Float32Array {
     const width = this.features.length;
     const data = new Float32Array(rows.length * width);
+    const columns = this.#columns.map((column) => ({ column, from: placeOf(table, column.name) }));
     Array.from(rows).forEach((row, i) => {
       let at = i * width;
-      for (const column of this.#columns) {
-        const value = table.rows[row][placeOf(table, column.name)];
+      for (const { column, from } of columns) {
+        const value = table.rows[row][from];
         if (column.kind === 'numeric') {
-          const x = numberAt(table, row, column.name);
+          const x = numberAt(table, row, from);
           data[at++] = x === null ? 0 : (x - column.mean) / column.std;
         } else {
           const place = value === null ? -1 : column.categories.indexOf(value);
@@ -124,11 +127,12 @@ export class TableTransform {
 
   /** Inputs and labels of rows; `FLATMIN_DATA` for a target that the training rows did not have. */
   dataset(table: Table, rows: ArrayLike<number> = range(table.rows.length)): Dataset {
+    const goal = placeOf(table, this.target);
     const labels = Int32Array.from(Array.from(rows), (row) => {
-      const value = targetAt(table, row, this.target);
+      const value = targetAt(table, row, goal);
       const label = this.classes.indexOf(value);
       if (label !== -1) return label;
-      throw at(table, row, this.target, `one of ${this.classes.join(', ')}`, value);
+      throw at(table, row, goal, `one of ${this.classes.join(', ')}`, value);
     });
     return {
       name: table.source,
@@ -168,15 +172,13 @@ export function splitRows(
       `splitRows expects shares of at least 0 that leave training rows, got test ${test} and validation ${validation} of ${count} rows`,
     );
   }
-  const order = permutation({ seed, stream: SPLIT_STREAM, step: 0 }, count);
+  const order = permutation({ seed, stream: STREAM.split, step: 0 }, count);
   return {
     test: order.slice(0, held[0]),
     validation: order.slice(held[0], held[0] + held[1]),
     train: order.slice(held[0] + held[1]),
   };
 }
-
-const SPLIT_STREAM = 0xd000_0000;
 
 const range = (count: number) => Int32Array.from({ length: count }, (_, i) => i);
 
@@ -192,23 +194,23 @@ function placeOf(table: Table, name: string): number {
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 const isNumber = (value: string): boolean => NUMBER.test(value) && Number.isFinite(Number(value));
 
-function numberAt(table: Table, row: number, name: string): number | null {
-  const value = table.rows[row][placeOf(table, name)];
+function numberAt(table: Table, row: number, place: number): number | null {
+  const value = table.rows[row][place];
   if (value === null) return null;
   if (isNumber(value)) return Number(value);
-  throw at(table, row, name, 'a finite number', value);
+  throw at(table, row, place, 'a finite number', value);
 }
 
-function targetAt(table: Table, row: number, name: string): string {
-  const value = table.rows[row][placeOf(table, name)];
+function targetAt(table: Table, row: number, place: number): string {
+  const value = table.rows[row][place];
   if (value !== null) return value;
-  throw at(table, row, name, 'a value to predict', 'nothing');
+  throw at(table, row, place, 'a value to predict', 'nothing');
 }
 
-const at = (table: Table, row: number, name: string, expected: string, got: string) =>
+const at = (table: Table, row: number, place: number, expected: string, got: string) =>
   new FlatminError(
     'FLATMIN_DATA',
-    `${table.source}, line ${table.lines[row]}, column "${name}": expected ${expected}, got ${got}`,
+    `${table.source}, line ${table.lines[row]}, column "${table.columns[place]}": expected ${expected}, got ${got}`,
   );
 
 function moments(values: readonly number[]): { mean: number; std: number } {

@@ -27,6 +27,7 @@ export const STREAM = {
   /** Enim: plus the tensor's index. */
   enim: 0xc000_0000,
   sweep: 0xd000_0000,
+  split: 0xe000_0000,
 } as const;
 
 /** The upper word of a product, by halves of the factors: no sum leaves 32 bits. */

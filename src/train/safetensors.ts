@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { writeSync } from 'node:fs';
 import { newNumbers } from '../backend/backend.ts';
 import { FlatminError } from '../errors.ts';
-import { readPlainFile, replaceFile } from '../files.ts';
+import { readData, replaceFile } from '../files.ts';
 import type { Numbers } from '../graph/kernel.ts';
 import type { DType, Shape } from '../graph/types.ts';
 import { type Header, parseHeader, TO_NAME } from './safetensors-header.ts';
@@ -87,14 +87,7 @@ function writeAll(file: number, bytes: Uint8Array): void {
  * file of flatmin's that is a single bit.
  */
 export function readSafetensors(path: string): TensorFile {
-  let bytes: Buffer;
-  try {
-    bytes = readPlainFile(path);
-  } catch (error) {
-    throw new FlatminError('FLATMIN_DATA', `Cannot read ${path}: ${(error as Error).message}`, {
-      cause: error,
-    });
-  }
+  const bytes = readData(path);
   try {
     return parse(bytes);
   } catch (error) {

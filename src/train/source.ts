@@ -13,7 +13,7 @@ const dtypeOf = (data: Numbers): DType =>
   isFloat32Array(data) ? 'f32' : isInt32Array(data) ? 'i32' : 'u8';
 
 /** −1 is padding where a loss leaves rows out. */
-export const leastLabel = ({ weights }: Loss): number => (weights === undefined ? 0 : -1);
+const leastLabel = ({ weights }: Loss): number => (weights === undefined ? 0 : -1);
 
 /** A dataset in the store: uploaded once, batches are rows of an order. */
 export class DatasetSource {

@@ -116,7 +116,7 @@ describe('readIdx', () => {
 
   it('names a path that cannot be read', () => {
     const read = (path: string) => () => readIdx(path);
-    expect(read(join(dir, 'absent'))).toThrow(/^cannot read .*absent: ENOENT/);
-    expect(read(dir)).toThrow(/^cannot read .*: it is not a regular file/);
+    expect(read(join(dir, 'absent'))).toThrow(/^Cannot read .*absent: ENOENT/);
+    expect(read(dir)).toThrow(/^Cannot read .*: it is not a plain file/);
   });
 });
