@@ -19,7 +19,7 @@ function lack(): string | null {
 }
 
 async function toTarget(method: MethodName, seed: number, target: Target): Promise<Sample> {
-  const { train, test } = digits.load({ dir });
+  const { train, test } = digits.load({ dir }).data;
   const options = { optimizer: METHODS[method](), batch, seed, ...target };
   const training = new Training(lenet5(), { train, test }, options);
   let seconds = 0;

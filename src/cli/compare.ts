@@ -1,7 +1,5 @@
-import type { Dataset } from '../data/dataset.ts';
 import { FlatminError } from '../errors.ts';
-import type { Task } from '../tasks/task.ts';
-import type { TrainingData } from '../train/training.ts';
+import type { Problem, Task } from '../tasks/task.ts';
 import { describeResults } from './describe.ts';
 import { fail } from './fail.ts';
 import { barProgress, lineProgress } from './progress.ts';
@@ -23,7 +21,7 @@ export interface Run {
  */
 export async function compare(
   task: Task,
-  data: Required<TrainingData<Dataset>>,
+  problem: Problem,
   runs: readonly Run[],
   options: TrainOptions & { readonly signal: AbortSignal },
 ): Promise<void> {
@@ -31,7 +29,7 @@ export async function compare(
   const results: Result[] = [];
   for (const { settings, folder } of runs) {
     try {
-      const result = await runMethod(task, data, settings, {
+      const result = await runMethod(task, problem, settings, {
         ...options,
         folder,
         sinks: [...(json ? [jsonSink(process.stdout)] : []), progressFor(settings, json)],
@@ -50,7 +48,7 @@ export async function compare(
     runs.map(({ settings }) => settings),
   );
   process.stderr.write('\n');
-  process.stdout.write(`${resultTable(title, results)}\n`);
+  process.stdout.write(`${resultTable(title, results, runs[0].settings.baseline)}\n`);
 }
 
 /** A bar where it stands alone: JSON lines on the same terminal would cut through it. */

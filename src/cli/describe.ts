@@ -5,7 +5,8 @@ import type { RunSettings } from './settings.ts';
 
 /** What is about to be run: the data, then every method's setting. */
 export function describeRuns(task: Task, runs: readonly RunSettings[]): string {
-  const { data, examples, testExamples, batch, epochs, schedule, seed, backend } = runs[0];
+  const { data, examples, testExamples, validation, batch, epochs, schedule, seed, backend } =
+    runs[0];
   const width = Math.max(8, ...runs.map(({ optimizer }) => optimizer.length));
   const methods = runs.map((run) => {
     const { optimizer, lr, weightDecay, rho } = run;
@@ -20,11 +21,14 @@ export function describeRuns(task: Task, runs: readonly RunSettings[]): string {
       .trimEnd();
   });
   return [
-    `${task.name}: ${task.network} on ${data}, ${number(examples)} training and ${number(testExamples)} test examples`,
-    `  batch ${batch}, ${plural(epochs, 'epoch')}, ${schedule} learning rate, seed ${seed}, device ${backend}`,
+    `${task.name}: ${task.network} on ${data}, ${number(examples)} training and ${number(testExamples)} ${validation ? 'validation' : 'test'} examples`,
+    `  ${shape(runs[0])}batch ${batch}, ${plural(epochs, 'epoch')}, ${schedule} learning rate, seed ${seed}, device ${backend}`,
     ...methods,
   ].join('\n');
 }
+
+/** What a task leaves to choose. */
+const shape = ({ width }: RunSettings): string => (width === undefined ? '' : `width ${width}, `);
 
 /** Options beside those that are said of every method that differ from the method's usual ones. */
 function unusual({ optimizer, rho, settings }: RunSettings): string[] {

@@ -1,11 +1,9 @@
-import type { Dataset } from '../data/dataset.ts';
 import { fit } from '../doors/fit.ts';
 import { FlatminError } from '../errors.ts';
 import { cosine } from '../optim/schedule.ts';
 import { makeOptimizer } from '../tasks/methods.ts';
-import type { Task } from '../tasks/task.ts';
+import type { Problem, Task } from '../tasks/task.ts';
 import type { EpochMetrics, StepEvaluation } from '../train/checkpoint.ts';
-import type { TrainingData } from '../train/training.ts';
 import { type Result, summarise } from './result.ts';
 import type { KeptEvent, RunEvent, Sink } from './run-events.ts';
 import { folderSink, type RunFolder } from './run-folder.ts';
@@ -21,7 +19,7 @@ export interface RunOptions extends Pick<TrainOptions, 'device' | 'threads' | 'r
 /** Trains one method to the end, or as far as `signal` lets it; a finished run is only told again. */
 export async function runMethod(
   task: Task,
-  data: Required<TrainingData<Dataset>>,
+  problem: Problem,
   settings: RunSettings,
   { folder, sinks, signal, device, threads, resume = false }: RunOptions,
 ): Promise<Result> {
@@ -50,10 +48,10 @@ export async function runMethod(
   });
   const rate = settings.schedule === 'cosine' ? cosine(lr as number, { epochs }) : lr;
   try {
-    const { model, history } = await fit(task.model(), data, {
+    const { model, history } = await fit(problem.model, problem.data, {
       optimizer: makeOptimizer(optimizer, { ...settings.settings, lr: rate }),
-      loss: task.loss,
-      metrics: task.metrics,
+      loss: problem.loss,
+      metrics: problem.metrics,
       batch,
       epochs,
       seed,

@@ -1,14 +1,13 @@
 import { z } from 'zod';
 import type { BackendName } from '../backend/backend.ts';
 import type { DeviceName } from '../backend/device.ts';
-import type { Dataset } from '../data/dataset.ts';
 import { FlatminError } from '../errors.ts';
 import type { Period } from '../optim/schedule.ts';
 import type { Options } from '../optim/variants.ts';
+import { type Baseline, baselineOf } from '../tasks/baseline.ts';
 import { METHOD_NAMES, type MethodName, SHARPNESS_AWARE, variantOf } from '../tasks/methods.ts';
-import type { Task } from '../tasks/task.ts';
-import { toJson } from '../train/json-numbers.ts';
-import type { TrainingData } from '../train/training.ts';
+import type { Problem, Task } from '../tasks/task.ts';
+import { anyNumber, toJson } from '../train/json-numbers.ts';
 
 /** What the command line gives. */
 export interface TrainOptions {
@@ -28,6 +27,8 @@ export interface TrainOptions {
   readonly synthetic?: boolean;
   readonly examples?: number;
   readonly testExamples?: number;
+  readonly validation?: boolean;
+  readonly width?: number;
   readonly threads?: number;
   readonly out?: string;
   readonly resume?: boolean;
@@ -56,6 +57,13 @@ export const settingsSchema = z.object({
   synthetic: z.boolean(),
   examples: whole,
   testExamples: whole,
+  /** Whether the test examples were held out of the training data. */
+  validation: z.literal(true).optional(),
+  /** Of the task's network, where it has a choice. */
+  width: whole.optional(),
+  baseline: z
+    .object({ answer: z.string(), metrics: z.record(z.string(), anyNumber) })
+    .optional() satisfies z.ZodType<Baseline | undefined>,
   backend: z.string(),
   /** Every option of the method, those above among them. */
   settings: z.record(z.string(), z.unknown()),
@@ -89,6 +97,12 @@ const methodSettings = (task: Task, method: MethodName, options: TrainOptions): 
 
 const refuse = (what: string) => new FlatminError('FLATMIN_ARGUMENT', what);
 
+/** Refuses options that the task does not have. */
+export function checkTaskOptions({ name, network, width }: Task, options: TrainOptions): void {
+  if (options.width === undefined || width !== undefined) return;
+  throw refuse(`--width is not for ${name}, whose ${network} has one size`);
+}
+
 /** Refuses options that the methods to be run do not have. */
 export function checkMethodOptions(task: Task, options: TrainOptions): void {
   const { optimizer, lr, weightDecay, rho, set } = options;
@@ -118,9 +132,11 @@ export function chooseSettings(
   task: Task,
   optimizer: MethodName,
   options: TrainOptions,
-  { data, backend }: { data: Required<TrainingData<Dataset>>; backend: BackendName },
+  { problem, backend }: { problem: Problem; backend: BackendName },
 ): RunSettings {
   const settings = methodSettings(task, optimizer, options);
+  const { train, test } = problem.data;
+  const width = options.width ?? task.width;
   const { lr, weightDecay, rho } = settings as Pick<RunSettings, 'lr' | 'weightDecay' | 'rho'>;
   return {
     task: task.name,
@@ -133,10 +149,13 @@ export function chooseSettings(
     epochs: options.epochs ?? task.epochs,
     seed: options.seed,
     ...(options.evaluateEvery && { evaluateEvery: options.evaluateEvery }),
-    data: data.train.name,
-    synthetic: data.train.synthetic,
-    examples: data.train.count,
-    testExamples: data.test.count,
+    data: train.name,
+    synthetic: train.synthetic,
+    examples: train.count,
+    testExamples: test.count,
+    ...(options.validation && { validation: true as const }),
+    ...(width !== undefined && { width }),
+    baseline: baselineOf(problem),
     backend,
     settings,
   };

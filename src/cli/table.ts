@@ -1,11 +1,18 @@
+import type { Baseline } from '../tasks/baseline.ts';
 import type { Result } from './result.ts';
 
-/** Results side by side, in columns of plain text. */
-export function resultTable(title: string, results: readonly Result[]): string {
+/** Results side by side, in columns of plain text; the last line is of the answer that needs no network. */
+export function resultTable(
+  title: string,
+  results: readonly Result[],
+  baseline?: Baseline,
+): string {
   const target = results[0]?.target ?? '';
+  const others = Object.keys(results[0]?.metrics ?? {}).filter((name) => name !== 'accuracy');
   const header = [
     ['', 'method'],
     ['test', 'accuracy'],
+    ...others.map((name) => ['test', name]),
     ['test', 'loss'],
     ['train', 'loss'],
     ['', 'seconds'],
@@ -14,13 +21,19 @@ export function resultTable(title: string, results: readonly Result[]): string {
   ];
   const rows = results.map((result) => [
     result.optimizer,
-    result.testAccuracy?.toFixed(4) ?? '–',
+    figure(result.testAccuracy),
+    ...others.map((name) => figure(result.metrics?.[name])),
     result.testLoss.toFixed(4),
     result.trainLoss.toFixed(4),
     result.seconds.toFixed(1),
-    result.epochsToTarget?.toString() ?? '–',
-    result.secondsToTarget?.toFixed(1) ?? '–',
+    result.epochsToTarget?.toString() ?? NONE,
+    result.secondsToTarget?.toFixed(1) ?? NONE,
   ]);
+  if (baseline !== undefined) {
+    const { answer, metrics } = baseline;
+    const judged = ['accuracy', ...others].map((name) => figure(metrics[name]));
+    rows.push([`always ${answer}`, ...judged, ...Array(5).fill(NONE)]);
+  }
   const lines = [header.map(([above]) => above), header.map(([, below]) => below), ...rows];
   const widths = header.map((_, column) => Math.max(...lines.map((line) => line[column].length)));
   const align = (line: string[]) =>
@@ -32,3 +45,7 @@ export function resultTable(title: string, results: readonly Result[]): string {
   const rule = '─'.repeat(widths.reduce((sum, width) => sum + width + 3, -3));
   return [title, '', above, below, rule, ...body].join('\n');
 }
+
+const NONE = '–';
+
+const figure = (value: number | undefined): string => value?.toFixed(4) ?? NONE;

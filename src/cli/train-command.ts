@@ -23,7 +23,7 @@ const MOST_THREADS = 1024;
 export function trainCommand(program: Command): void {
   program
     .command('train')
-    .description('train a network; what is not given is the published setting of the task')
+    .description("train a network; what is not given is the task's setting")
     .argument('<task>', `one of: ${taskNames.join(', ')}`, oneOf(taskNames))
     .addOption(
       new Option(
@@ -61,6 +61,8 @@ export function trainCommand(program: Command): void {
     )
     .option('--examples <n>', 'use the first n training examples', wholeFrom(1))
     .option('--test-examples <n>', 'use the first n test examples', wholeFrom(1))
+    .option('--validation', 'test on rows held out of the training data, not the test data')
+    .option('--width <n>', 'units or channels of the network, of tasks but digits', wholeFrom(1))
     .option('--seed <n>', 'decides initialisation and shuffling', wholeFrom(0), 0)
     .option(
       '--threads <n>',

@@ -2,19 +2,23 @@ import { join } from 'node:path';
 import type { BackendName } from '../backend/backend.ts';
 import { openStore } from '../backend/device.ts';
 import { loadAddon } from '../backend/native/addon.ts';
-import type { Dataset } from '../data/dataset.ts';
 import type { MethodName } from '../tasks/methods.ts';
-import type { Task } from '../tasks/task.ts';
-import type { TrainingData } from '../train/training.ts';
+import type { Problem, Task } from '../tasks/task.ts';
 import { compare } from './compare.ts';
 import { DEFAULT_DATA_FOLDER, namedDataFolder } from './data-folder.ts';
 import { describeRuns } from './describe.ts';
 import { interruptible } from './interrupt.ts';
 import { RunFolder } from './run-folder.ts';
-import { checkMethodOptions, chooseSettings, type TrainOptions } from './settings.ts';
+import {
+  checkMethodOptions,
+  checkTaskOptions,
+  chooseSettings,
+  type TrainOptions,
+} from './settings.ts';
 
 /** Trains one method, or all of them one after the other: results on stdout, progress on stderr. */
 export async function train(task: Task, options: TrainOptions): Promise<void> {
+  checkTaskOptions(task, options);
   checkMethodOptions(task, options);
   const { backend } = openStore(options);
   if (backend === 'js' && options.device === 'auto') sayWhyJavaScript();
@@ -34,14 +38,14 @@ async function runAll(
   options: TrainOptions,
   { backend, folders }: { backend: BackendName; folders: readonly (RunFolder | undefined)[] },
 ): Promise<void> {
-  const data = loadData(task, options);
+  const problem = loadProblem(task, options);
   const runs = options.optimizer.map((method, i) => ({
-    settings: chooseSettings(task, method, options, { data, backend }),
+    settings: chooseSettings(task, method, options, { problem, backend }),
     folder: folders[i],
   }));
   const settings = runs.map((run) => run.settings);
   process.stderr.write(`${describeRuns(task, settings)}\n\n`);
-  await interruptible((signal) => compare(task, data, runs, { ...options, signal }));
+  await interruptible((signal) => compare(task, problem, runs, { ...options, signal }));
 }
 
 /** On a slow path that nobody asked for. */
@@ -52,15 +56,15 @@ function sayWhyJavaScript(): void {
   );
 }
 
-function loadData(task: Task, options: TrainOptions): Required<TrainingData<Dataset>> {
-  const { synthetic, examples, testExamples } = options;
+function loadProblem(task: Task, options: TrainOptions): Problem {
+  const { synthetic, examples, testExamples, validation, width } = options;
   const dir = synthetic ? undefined : findData(task, options.data);
   if (dir === undefined && !synthetic) {
     process.stderr.write(
       `flatmin: no data folder, using synthetic data; help: flatmin data fetch ${task.dataset}\n`,
     );
   }
-  return task.load({ dir, examples, testExamples });
+  return task.load({ dir, examples, testExamples, validation, width });
 }
 
 /** A folder that was named must hold the files, which `load` sees to; the default one may. */

@@ -1,6 +1,7 @@
 import { checkNames, show } from '../arguments.ts';
 import { FlatminError } from '../errors.ts';
-import { philoxBlock, STREAM, toUniform } from '../random/philox.ts';
+import { Draws } from '../random/draws.ts';
+import { STREAM } from '../random/philox.ts';
 import { type Dataset, standardise } from './dataset.ts';
 import { GLYPHS, type Stroke } from './glyphs.ts';
 import { MNIST_MEAN, MNIST_STD, type Split } from './mnist.ts';
@@ -61,37 +62,6 @@ function requireInteger(name: string, value: number, min: number, max: number): 
     'FLATMIN_ARGUMENT',
     `${name}: expected an integer of ${min} … ${max}, got ${show(value)}`,
   );
-}
-
-/** The random numbers of one example, in the order they are asked for. */
-class Draws {
-  private readonly source: { seed: number; stream: number; step: number };
-  private readonly words = new Uint32Array(4);
-  private next = 0;
-
-  constructor(seed: number, stream: number, example: number) {
-    this.source = { seed, stream, step: example };
-  }
-
-  word(): number {
-    const lane = this.next % 4;
-    if (lane === 0) philoxBlock(this.words, this.source, this.next / 4);
-    this.next++;
-    return this.words[lane];
-  }
-
-  below(n: number): number {
-    return Math.floor(toUniform(this.word()) * n);
-  }
-
-  between(min: number, max: number): number {
-    return min + (max - min) * toUniform(this.word());
-  }
-
-  /** In (−spread, spread), triangular: extremes are rare. */
-  about(spread: number): number {
-    return spread * (toUniform(this.word()) - toUniform(this.word()));
-  }
 }
 
 function drawDigit(image: Uint8Array, size: number, digit: number, random: Draws): void {

@@ -7,6 +7,9 @@ import { FlatminError } from '../errors.ts';
 const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   mnist: ['mnist', join('MNIST', 'raw'), 'raw'],
   cifar10: ['cifar10', 'cifar-10-batches-bin'],
+  titanic: ['titanic', 'tabular'],
+  spambase: ['spambase', 'tabular'],
+  mushroom: ['mushroom', 'tabular'],
 };
 
 /** The files of that name that are there: unzipped or not, in `dir` or in the folders of the data set, best first. */

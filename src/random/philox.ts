@@ -28,6 +28,8 @@ export const STREAM = {
   enim: 0xc000_0000,
   sweep: 0xd000_0000,
   split: 0xe000_0000,
+  /** Generated tables, sentences, images: plus a number for each kind. */
+  synthetic: 0xf000_0000,
 } as const;
 
 /** The upper word of a product, by halves of the factors: no sum leaves 32 bits. */

@@ -1,9 +1,8 @@
-import type { Dataset } from '../data/dataset.ts';
 import { syntheticDigits } from '../data/digits.ts';
 import { findFiles } from '../data/locate.ts';
 import { loadMnist, type Split } from '../data/mnist.ts';
 import { lenet5 } from '../nn/models.ts';
-import { firstExamples } from './examples.ts';
+import { chosenExamples } from './examples.ts';
 import type { DataSource, Task } from './task.ts';
 
 /** Pixels of background on each side: LeNet-5 takes images of 32 × 32. */
@@ -26,18 +25,31 @@ export const digits = {
     kfac: { lr: 0.01, weightDecay: 3e-4 },
     shampoo: { lr: 0.1, weightDecay: 1e-4 },
   },
-  model: () => lenet5(),
   isIn: (dir: string) => findFiles(dir, 'mnist', 'train-images-idx3-ubyte').length > 0,
-  load: ({ dir, examples, testExamples }: DataSource) => ({
-    train: load(dir, 'train', examples),
-    test: load(dir, 'test', testExamples),
+  load: (source: DataSource) => ({
+    data: source.dir === undefined ? drawn(source) : loaded(source.dir, source),
+    model: lenet5(),
+    classes: Array.from({ length: 10 }, (_, digit) => `${digit}`),
   }),
 } satisfies Task;
 
-function load(dir: string | undefined, split: Split, count: number | undefined): Dataset {
-  if (dir === undefined) {
-    return syntheticDigits({ ...SYNTHETIC, split, count: count ?? COUNT[split] });
-  }
-  const mnist = loadMnist(dir, split, { pad: PAD });
-  return count === undefined ? mnist : firstExamples(mnist, count);
-}
+const loaded = (dir: string, source: DataSource) =>
+  chosenExamples(
+    {
+      train: loadMnist(dir, 'train', { pad: PAD }),
+      test: () => loadMnist(dir, 'test', { pad: PAD }),
+    },
+    source,
+  );
+
+/** As many as are asked for: example i is the same however many there are. */
+const drawn = ({ examples, testExamples, validation }: DataSource) => ({
+  train: syntheticDigits({ ...SYNTHETIC, split: 'train', count: examples ?? COUNT.train }),
+  test: syntheticDigits({
+    ...SYNTHETIC,
+    // Others than the test images, for which there is no end of them.
+    ...(validation && { seed: SYNTHETIC.seed + 1 }),
+    split: 'test',
+    count: testExamples ?? COUNT.test,
+  }),
+});

@@ -1,20 +1,47 @@
 import type { Dataset } from '../data/dataset.ts';
 import { FlatminError } from '../errors.ts';
 import { sizeOf } from '../graph/types.ts';
+import type { DataSource } from './task.ts';
 
-/** The first `count` examples of a dataset, without a copy. */
-export function firstExamples(dataset: Dataset, count: number): Dataset {
-  if (count > dataset.count) {
+/** Of the training rows, where a task has no validation data of its own. */
+const VALIDATION = 0.2;
+
+/** The first examples that were asked for; for validation the last fifth of the training rows in place of the test data. */
+export function chosenExamples(
+  { train, test }: { readonly train: Dataset; readonly test: () => Dataset },
+  { examples, testExamples, validation = false }: DataSource,
+): { train: Dataset; test: Dataset } {
+  const kept = validation ? train.count - Math.ceil(VALIDATION * train.count) : train.count;
+  return {
+    train: rows(train, 0, examples ?? kept, kept),
+    test: validation
+      ? rows(train, kept, testExamples ?? train.count - kept, train.count - kept)
+      : firstExamples(test(), testExamples),
+  };
+}
+
+/** The first `count` examples of a dataset, or all, without a copy. */
+export const firstExamples = (dataset: Dataset, count = dataset.count): Dataset =>
+  rows(dataset, 0, count, dataset.count);
+
+/** `count` examples from `begin` on, of which there are `most`. */
+function rows(dataset: Dataset, begin: number, count: number, most: number): Dataset {
+  if (count > most) {
     throw new FlatminError(
       'FLATMIN_ARGUMENT',
-      `${count} examples were asked for, and ${dataset.name} has ${dataset.count}`,
+      `${count} examples were asked for, and ${dataset.name} has ${most}`,
     );
   }
-  const { inputs, labels } = dataset;
+  const { inputs, labels, labelShape = [] } = dataset;
+  const cut = <A extends { subarray(begin: number, end: number): A }>(data: A, width: number): A =>
+    data.subarray(begin * width, (begin + count) * width);
   return {
     ...dataset,
-    inputs: { ...inputs, data: inputs.data.subarray(0, count * sizeOf(inputs.shape)) },
-    labels: labels.subarray(0, count),
+    inputs: {
+      ...inputs,
+      data: cut(inputs.data as Uint8Array, sizeOf(inputs.shape)) as typeof inputs.data,
+    },
+    labels: cut(labels as Uint8Array, sizeOf(labelShape)) as typeof labels,
     count,
   };
 }

@@ -19,20 +19,33 @@ export interface Task {
   readonly target: number;
   /** What differs from a method's usual settings, which the catalogue has. */
   readonly settings: Readonly<Partial<Record<MethodName, Options>>>;
-  /** Default `crossEntropy()`. */
-  readonly loss?: Loss;
-  /** What its test data are judged by beside the loss's own metrics. */
-  readonly metrics?: readonly Metric[];
-  model(): Layer;
+  /** Units or channels of the network, where they may be chosen. */
+  readonly width?: number;
   /** Whether a folder looks as if it held the task's files. */
   isIn(dir: string): boolean;
-  load(source: DataSource): Required<TrainingData<Dataset>>;
+  load(source: DataSource): Problem;
 }
 
 export interface DataSource {
-  /** Folder of the task's files; generated data where there is none. */
+  /** Folder of the task's files, or of their folder; generated data where there is none. */
   readonly dir?: string;
   /** Only the first training, test examples. */
   readonly examples?: number;
   readonly testExamples?: number;
+  /** Test on rows held out of the training data instead of the test data. Default false. */
+  readonly validation?: boolean;
+  /** Default the task's. */
+  readonly width?: number;
+}
+
+/** A task with its data: all that `fit` takes. */
+export interface Problem {
+  readonly data: Required<TrainingData<Dataset>>;
+  readonly model: Layer;
+  /** Default `crossEntropy()`. */
+  readonly loss?: Loss;
+  /** What its test data are judged by beside the loss's own metrics. */
+  readonly metrics?: readonly Metric[];
+  /** Names of the classes, by label. */
+  readonly classes: readonly string[];
 }

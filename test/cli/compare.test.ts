@@ -4,7 +4,7 @@ import { chooseSettings, type TrainOptions } from '../../src/cli/settings.ts';
 import { digits } from '../../src/tasks/digits.ts';
 import type { MethodName } from '../../src/tasks/methods.ts';
 
-const data = digits.load({ examples: 20, testExamples: 10 });
+const problem = digits.load({ examples: 20, testExamples: 10 });
 const options: TrainOptions = {
   optimizer: ['sgd', 'lion'],
   device: 'js',
@@ -34,11 +34,11 @@ it('leaves out a method that blows up, and goes on', async () => {
   const runs = (['sgd', 'lion'] satisfies MethodName[]).map((method) => {
     const given = { ...options, ...(method === 'sgd' && { lr: 1e30 }) };
     return {
-      settings: chooseSettings(digits, method, given, { data, backend: 'js' }),
+      settings: chooseSettings(digits, method, given, { problem, backend: 'js' }),
       folder: undefined,
     };
   });
-  await compare(digits, data, runs, { ...options, signal: new AbortController().signal });
+  await compare(digits, problem, runs, { ...options, signal: new AbortController().signal });
   expect(stderr()).toMatch(/^sgd: The gradient of ".*" is not finite/m);
   expect(stdout()).toMatch(/^lion /m);
   expect(stdout()).not.toMatch(/^sgd /m);

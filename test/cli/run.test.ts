@@ -17,8 +17,8 @@ const options: TrainOptions = {
   epochs: 3,
   batch: 8,
 };
-const data = digits.load({ examples: 20, testExamples: 10 });
-const settings = chooseSettings(digits, 'sam', options, { data, backend: 'js' });
+const problem = digits.load({ examples: 20, testExamples: 10 });
+const settings = chooseSettings(digits, 'sam', options, { problem, backend: 'js' });
 
 let dir: string;
 beforeEach(() => {
@@ -41,7 +41,7 @@ async function run(name: string, given: Given = {}) {
     steps: true,
     take: (event) => event.event === 'step' && given.step?.(event),
   };
-  const result = await runMethod(digits, data, given.settings ?? settings, {
+  const result = await runMethod(digits, problem, given.settings ?? settings, {
     device: 'js',
     folder,
     resume: given.resume,
@@ -107,7 +107,7 @@ describe('a run', () => {
 
   it('evaluated by steps goes on as if it had never stopped', async () => {
     const given = { ...options, evaluateEvery: { steps: 2 } };
-    const bySteps = chooseSettings(digits, 'sam', given, { data, backend: 'js' });
+    const bySteps = chooseSettings(digits, 'sam', given, { problem, backend: 'js' });
     const whole = await run('whole', { settings: bySteps });
     const names = (events: readonly KeptEvent[]) => events.map(({ event }) => event);
     expect(names(whole.events)).toEqual([
@@ -142,7 +142,7 @@ describe('a run', () => {
   it('is not resumed under other settings', async () => {
     await run('stopped', stopAfter(2));
     const given = { ...options, lr: 0.5, epochs: 9, set: { p: Infinity } };
-    const other = chooseSettings(digits, 'sam', given, { data, backend: 'js' });
+    const other = chooseSettings(digits, 'sam', given, { problem, backend: 'js' });
     const { result, folder } = await run('stopped', { resume: true, settings: other });
     expect(result).toMatchObject({
       code: 'FLATMIN_CHECKPOINT',
@@ -197,7 +197,7 @@ describe('settings', () => {
     const bare = { device: 'js', schedule: 'constant', seed: 0 } as const;
     const all = { ...bare, optimizer: COMPARED, rho: 0.5 } as const;
     const chosen = COMPARED.map((method) => {
-      const { lr, rho } = chooseSettings(digits, method, all, { data, backend: 'js' });
+      const { lr, rho } = chooseSettings(digits, method, all, { problem, backend: 'js' });
       return [method, lr, rho];
     });
     expect(chosen).toEqual([
@@ -208,7 +208,7 @@ describe('settings', () => {
       ['shampoo', 0.1, undefined],
     ]);
     const given = { ...bare, optimizer: ['lion'], lr: 0, epochs: 2 } as const;
-    const one = chooseSettings(digits, 'lion', given, { data, backend: 'js' });
+    const one = chooseSettings(digits, 'lion', given, { problem, backend: 'js' });
     expect(one).toMatchObject({ lr: 0, epochs: 2, batch: 100, examples: 20, backend: 'js' });
   });
 

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { fit, syntheticDigits } from '../../src/index.ts';
+import { fit, lenet5, syntheticDigits } from '../../src/index.ts';
 import { digits } from '../../src/tasks/digits.ts';
 import { COMPARED, METHOD_NAMES, makeOptimizer, SHARPNESS_AWARE } from '../../src/tasks/methods.ts';
 import type { Task } from '../../src/tasks/task.ts';
@@ -38,12 +38,12 @@ describe('digits', () => {
     const optimizer = makeOptimizer(name, settings[name] ?? {});
     const train = syntheticDigits({ count: 2000, size: 32, seed: 0, split: 'train' });
     const options = { optimizer, batch: digits.batch, epochs: 2, seed: 0 };
-    const { history } = await fit(digits.model(), { train }, options);
+    const { history } = await fit(lenet5(), { train }, options);
     expect(history[1].trainLoss).toBeLessThan(history[0].trainLoss);
   });
 
   it('draws digits where there is no folder', () => {
-    const { train, test } = digits.load({ examples: 3, testExamples: 2 });
+    const { train, test } = digits.load({ examples: 3, testExamples: 2 }).data;
     expect(train).toMatchObject({ count: 3, synthetic: true, inputs: { shape: [1, 32, 32] } });
     expect(test).toMatchObject({ count: 2, synthetic: true });
     expect(train.inputs.data.subarray(0, 2048)).not.toEqual(test.inputs.data);
@@ -67,9 +67,9 @@ describe('digits from MNIST', () => {
 
   it('takes the first examples, padded', () => {
     writeMnist(dir, { train: 5, test: 4 });
-    const whole = digits.load({ dir });
+    const whole = digits.load({ dir }).data;
     expect([whole.train.count, whole.test.count]).toEqual([5, 4]);
-    const { train } = digits.load({ dir, examples: 2 });
+    const { train } = digits.load({ dir, examples: 2 }).data;
     expect(train).toMatchObject({ count: 2, synthetic: false, inputs: { shape: [1, 32, 32] } });
     expect(train.inputs.data).toEqual(whole.train.inputs.data.subarray(0, 2 * 32 * 32));
     expect(train.labels).toEqual(whole.train.labels.subarray(0, 2));

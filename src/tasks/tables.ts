@@ -1,0 +1,52 @@
+import { findFiles } from '../data/locate.ts';
+import { syntheticTable } from '../data/synthetic-tables.ts';
+import { splitRows, TableTransform } from '../data/table.ts';
+import { loadTable, TABLES, type TableName } from '../data/tabular.ts';
+import { mlp } from '../nn/models.ts';
+import { firstExamples } from './examples.ts';
+import type { DataSource, Task } from './task.ts';
+
+const WIDTH = 64;
+const DROPOUT = 0.2;
+/** One split for all runs, so that they can be compared: `--seed` is the network's. */
+const SPLIT = { seed: 0, test: 0.2 };
+const VALIDATION = 0.2;
+
+/** The network of the published study of Lion on small tables; its sizes are not published. */
+const network = (hidden: number, out: number) => mlp({ hidden, out, dropout: DROPOUT });
+
+function tableTask(name: TableName, own: Pick<Task, 'target' | 'settings'>): Task {
+  return {
+    ...own,
+    name,
+    network: 'MLP',
+    dataset: name,
+    batch: 32,
+    epochs: 30,
+    width: WIDTH,
+    isIn: (dir) => findFiles(dir, name, TABLES[name].file).length > 0,
+    load: ({ dir, width = WIDTH, validation, examples, testExamples }: DataSource) => {
+      const table = dir === undefined ? syntheticTable(name) : loadTable(dir, name);
+      const share = validation ? VALIDATION : 0;
+      const rows = splitRows(table.rows.length, { ...SPLIT, validation: share });
+      const transform = TableTransform.fit(table, rows.train, TABLES[name].transform);
+      const called = {
+        name: dir === undefined ? table.source : name,
+        synthetic: dir === undefined,
+      };
+      const dataset = (of: Int32Array) => ({ ...transform.dataset(table, of), ...called });
+      return {
+        data: {
+          train: firstExamples(dataset(rows.train), examples),
+          test: firstExamples(dataset(validation ? rows.validation : rows.test), testExamples),
+        },
+        model: network(width, transform.classes.length),
+        classes: transform.classes,
+      };
+    },
+  };
+}
+
+export const titanic = tableTask('titanic', { target: 0.8, settings: {} });
+export const spambase = tableTask('spambase', { target: 0.93, settings: {} });
+export const mushroom = tableTask('mushroom', { target: 0.99, settings: {} });
