@@ -20,6 +20,7 @@ const FLOORS = [
   'doors',
   'sweep',
   'tasks',
+  'study',
   'cli',
   'index.ts',
 ];

@@ -27,6 +27,7 @@ export const STREAM = {
   /** Enim: plus the tensor's index. */
   enim: 0xc000_0000,
   sweep: 0xd000_0000,
+  bootstrap: 0xd800_0000,
   split: 0xe000_0000,
   /** Generated tables, sentences, images: plus a number for each kind. */
   synthetic: 0xf000_0000,
