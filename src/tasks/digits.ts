@@ -3,7 +3,7 @@ import { findFiles } from '../data/locate.ts';
 import { loadMnist, type Split } from '../data/mnist.ts';
 import { lenet5 } from '../nn/models.ts';
 import { chosenExamples } from './examples.ts';
-import type { DataSource, Task } from './task.ts';
+import type { DataSource, Problem, Task } from './task.ts';
 
 /** Pixels of background on each side: LeNet-5 takes images of 32 × 32. */
 const PAD = 2;
@@ -27,7 +27,7 @@ export const digits = {
   },
   isIn: (dir: string) => findFiles(dir, 'mnist', 'train-images-idx3-ubyte').length > 0,
   load: (source: DataSource) => ({
-    data: source.dir === undefined ? drawn(source) : loaded(source.dir, source),
+    ...(source.dir === undefined ? drawn(source) : loaded(source.dir, source)),
     model: lenet5(),
     classes: Array.from({ length: 10 }, (_, digit) => `${digit}`),
   }),
@@ -37,19 +37,22 @@ const loaded = (dir: string, source: DataSource) =>
   chosenExamples(
     {
       train: loadMnist(dir, 'train', { pad: PAD }),
-      test: () => loadMnist(dir, 'test', { pad: PAD }),
+      test: loadMnist(dir, 'test', { pad: PAD }),
     },
     source,
   );
 
 /** As many as are asked for: example i is the same however many there are. */
-const drawn = ({ examples, testExamples, validation }: DataSource) => ({
-  train: syntheticDigits({ ...SYNTHETIC, split: 'train', count: examples ?? COUNT.train }),
-  test: syntheticDigits({
-    ...SYNTHETIC,
-    // Others than the test images, for which there is no end of them.
-    ...(validation && { seed: SYNTHETIC.seed + 1 }),
-    split: 'test',
-    count: testExamples ?? COUNT.test,
-  }),
-});
+function drawn({
+  examples,
+  testExamples,
+  validation,
+}: DataSource): Pick<Problem, 'data' | 'final'> {
+  const digits = (split: Split, count = COUNT[split], seed = SYNTHETIC.seed) =>
+    syntheticDigits({ ...SYNTHETIC, split, count, seed });
+  const train = digits('train', examples);
+  const test = digits('test', testExamples);
+  // There is no end of them: others than the test images.
+  const held = () => digits('test', testExamples, SYNTHETIC.seed + 1);
+  return validation ? { data: { train, test: held() }, final: test } : { data: { train, test } };
+}

@@ -1,23 +1,22 @@
 import type { Dataset } from '../data/dataset.ts';
 import { FlatminError } from '../errors.ts';
 import { sizeOf } from '../graph/types.ts';
-import type { DataSource } from './task.ts';
+import type { DataSource, Problem } from './task.ts';
 
 /** Of the training rows, where a task has no validation data of its own. */
 const VALIDATION = 0.2;
 
-/** The first examples that were asked for; for validation the last fifth of the training rows in place of the test data. */
+/** The first examples that were asked for; for validation the last fifth of the training rows is tested on. */
 export function chosenExamples(
-  { train, test }: { readonly train: Dataset; readonly test: () => Dataset },
+  { train, test }: { readonly train: Dataset; readonly test: Dataset },
   { examples, testExamples, validation = false }: DataSource,
-): { train: Dataset; test: Dataset } {
+): Pick<Problem, 'data' | 'final'> {
   const kept = validation ? train.count - Math.ceil(VALIDATION * train.count) : train.count;
-  return {
-    train: rows(train, 0, examples ?? kept, kept),
-    test: validation
-      ? rows(train, kept, testExamples ?? train.count - kept, train.count - kept)
-      : firstExamples(test(), testExamples),
-  };
+  const chosen = rows(train, 0, examples ?? kept, kept);
+  const final = firstExamples(test, testExamples);
+  if (!validation) return { data: { train: chosen, test: final } };
+  const held = rows(train, kept, testExamples ?? train.count - kept, train.count - kept);
+  return { data: { train: chosen, test: held }, final };
 }
 
 /** The first `count` examples of a dataset, or all, without a copy. */

@@ -40,6 +40,7 @@ function tableTask(name: TableName, own: Pick<Task, 'target' | 'settings'>): Tas
           train: firstExamples(dataset(rows.train), examples),
           test: firstExamples(dataset(validation ? rows.validation : rows.test), testExamples),
         },
+        ...(validation && { final: firstExamples(dataset(rows.test), testExamples) }),
         model: network(width, transform.classes.length),
         classes: transform.classes,
       };

@@ -32,7 +32,7 @@ export interface DataSource {
   /** Only the first training, test examples. */
   readonly examples?: number;
   readonly testExamples?: number;
-  /** Test on rows held out of the training data instead of the test data. Default false. */
+  /** Test on rows held out of the training data, and keep the test data as `final`. Default false. */
   readonly validation?: boolean;
   /** Default the task's. */
   readonly width?: number;
@@ -41,6 +41,8 @@ export interface DataSource {
 /** A task with its data: all that `fit` takes. */
 export interface Problem {
   readonly data: Required<TrainingData<Dataset>>;
+  /** With `validation`: the test data, by which nothing is chosen. */
+  readonly final?: Dataset;
   readonly model: Layer;
   /** Default `crossEntropy()`. */
   readonly loss?: Loss;

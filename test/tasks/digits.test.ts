@@ -42,6 +42,16 @@ describe('digits', () => {
     expect(history[1].trainLoss).toBeLessThan(history[0].trainLoss);
   });
 
+  it('is validated on other digits than it is tested on', () => {
+    const [held, whole] = [true, false].map((validation) =>
+      digits.load({ examples: 10, testExamples: 20, validation }),
+    );
+    expect(held.data.train).toEqual(whole.data.train);
+    expect(held.final).toEqual(whole.data.test);
+    expect(held.data.test.inputs).not.toEqual(held.final?.inputs);
+    expect(whole.final).toBeUndefined();
+  });
+
   it('draws digits where there is no folder', () => {
     const { train, test } = digits.load({ examples: 3, testExamples: 2 }).data;
     expect(train).toMatchObject({ count: 3, synthetic: true, inputs: { shape: [1, 32, 32] } });

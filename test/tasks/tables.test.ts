@@ -36,10 +36,11 @@ describe.skipIf(!existsSync(join(dir, 'tabular')))('tables', () => {
 
   it('are validated on rows of the training part, the test rows never among them', () => {
     const whole = titanic.load({ dir }).data;
-    const held = titanic.load({ dir, validation: true }).data;
+    const { data: held, final } = titanic.load({ dir, validation: true });
     expect([held.train.count, held.test.count]).toEqual([428, 143]);
     expect(held.train.count + held.test.count).toBe(whole.train.count);
     expect(held.test.labels).not.toEqual(whole.test.labels);
+    expect(final?.labels).toEqual(whole.test.labels);
   });
 });
 
