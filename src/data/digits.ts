@@ -176,14 +176,21 @@ function ink(
   const full = random.between(190, 255);
   const paperNoise = random.between(0, 0.12) ** 2 * 5;
   const inkNoise = random.between(0.05, 0.35);
+  const reach2 = (radius + edge / 2) ** 2;
+  const paper = full * paperNoise;
   for (let i = 0; i < image.length; i += 4) {
     const word = random.word();
-    for (let lane = 0; lane < 4 && i + lane < image.length; lane++) {
+    const end = Math.min(4, image.length - i);
+    for (let lane = 0; lane < end; lane++) {
       const noise = ((word >>> (8 * lane)) & 0xff) / 127.5 - 1;
-      const cover = (radius - Math.sqrt(distance2[i + lane])) / edge + 0.5;
-      const soft = Math.min(1, Math.max(0, cover));
-      const grey = full * (soft * (1 + inkNoise * noise) + paperNoise * noise);
-      image[i + lane] = Math.min(255, Math.max(0, Math.round(grey)));
+      const d2 = distance2[i + lane];
+      let grey = paper * noise;
+      // Beyond the pen's reach, where most pixels are, there is paper alone.
+      if (d2 < reach2) {
+        const soft = Math.min(1, (radius - Math.sqrt(d2)) / edge + 0.5);
+        grey += full * soft * (1 + inkNoise * noise);
+      }
+      image[i + lane] = grey < 0 ? 0 : grey > 255 ? 255 : grey + 0.5;
     }
   }
 }

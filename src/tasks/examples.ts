@@ -23,14 +23,27 @@ export function chosenExamples(
 export const firstExamples = (dataset: Dataset, count = dataset.count): Dataset =>
   rows(dataset, 0, count, dataset.count);
 
+/** The first `count` of a list, or all; `name` is what errors call it. */
+export function firstOf<T>(
+  list: readonly T[],
+  count: number | undefined,
+  name: string,
+): readonly T[] {
+  requireSome(count ?? 0, list.length, name);
+  return list.slice(0, count);
+}
+
+function requireSome(count: number, most: number, name: string): void {
+  if (count <= most) return;
+  throw new FlatminError(
+    'FLATMIN_ARGUMENT',
+    `${count} examples were asked for, and ${name} has ${most}`,
+  );
+}
+
 /** `count` examples from `begin` on, of which there are `most`. */
 function rows(dataset: Dataset, begin: number, count: number, most: number): Dataset {
-  if (count > most) {
-    throw new FlatminError(
-      'FLATMIN_ARGUMENT',
-      `${count} examples were asked for, and ${dataset.name} has ${most}`,
-    );
-  }
+  requireSome(count, most, dataset.name);
   const { inputs, labels, labelShape = [] } = dataset;
   const cut = <A extends { subarray(begin: number, end: number): A }>(data: A, width: number): A =>
     data.subarray(begin * width, (begin + count) * width);

@@ -1,5 +1,7 @@
 import { digits } from './digits.ts';
+import { entities } from './entities.ts';
+import { images } from './images.ts';
 import { mushroom, spambase, titanic } from './tables.ts';
 import type { Task } from './task.ts';
 
-export const TASKS: readonly Task[] = [digits, titanic, spambase, mushroom];
+export const TASKS: readonly Task[] = [digits, images, entities, titanic, spambase, mushroom];

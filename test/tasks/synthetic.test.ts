@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   adamw,
+  embedding,
   type FitOptions,
   fit,
   flatten,
@@ -9,6 +10,8 @@ import {
   sequential,
 } from '../../src/index.ts';
 import { digits } from '../../src/tasks/digits.ts';
+import { entities } from '../../src/tasks/entities.ts';
+import { images } from '../../src/tasks/images.ts';
 import { mushroom, spambase, titanic } from '../../src/tasks/tables.ts';
 import type { Problem } from '../../src/tasks/task.ts';
 
@@ -43,6 +46,21 @@ describe('generated data are harder for a linear model by 10 points or more:', (
     const problem = digits.load({ examples: 4000, testExamples: 1000 });
     const { network, linear } = await accuracies(problem, flat(10), { epochs: 2 });
     expect(network).toBeGreaterThan(0.75);
+    expect(linear).toBeLessThan(network - 0.1);
+  });
+
+  it('entities', async () => {
+    const problem = entities.load({ examples: 800, testExamples: 200, width: 32 });
+    const oneWord = sequential(embedding(200, 100), linear(problem.classes.length));
+    const { network, linear: alone } = await accuracies(problem, oneWord, { epochs: 3, batch: 8 });
+    expect(network).toBeGreaterThan(0.8);
+    expect(alone).toBeLessThan(network - 0.1);
+  });
+
+  it('images', async () => {
+    const problem = images.load({ examples: 1000, testExamples: 300, width: 4 });
+    const { network, linear } = await accuracies(problem, flat(10), { epochs: 3 });
+    expect(network).toBeGreaterThan(0.5);
     expect(linear).toBeLessThan(network - 0.1);
   });
 });

@@ -1,0 +1,76 @@
+import { FlatminError } from '../errors.ts';
+import type { Sentence } from './conll.ts';
+import type { Dataset } from './dataset.ts';
+import type { Vocabulary } from './vocabulary.ts';
+
+/** What words and tags become. */
+export interface Tagging {
+  readonly vocabulary: Vocabulary;
+  /** By label. */
+  readonly tags: readonly string[];
+}
+
+/** The tags of sentences, `O` first and the others in order. */
+export const tagsOf = (sentences: readonly Sentence[]): string[] => {
+  const seen = new Set(sentences.flatMap(({ tags }) => tags));
+  seen.delete('O');
+  return ['O', ...[...seen].sort()];
+};
+
+/** Tokens of sentences, i32 [sentences, steps]: −1 past the end of each, `steps` those of the longest by default. */
+export function tokensOf(
+  sentences: readonly { readonly words: readonly string[] }[],
+  vocabulary: Vocabulary,
+  steps = longest(sentences),
+): Int32Array {
+  const tokens = new Int32Array(sentences.length * steps).fill(-1);
+  sentences.forEach(({ words }, i) => {
+    words.forEach((word, t) => {
+      tokens[i * steps + t] = vocabulary.numberOf(word);
+    });
+  });
+  return tokens;
+}
+
+/** Sentences as tokens with a label each; `FLATMIN_DATA` for a tag that is not among the classes. */
+export function taggingDataset(
+  sentences: readonly Sentence[],
+  { vocabulary, tags }: Tagging,
+  { name, synthetic }: Pick<Dataset, 'name' | 'synthetic'>,
+): Dataset {
+  const steps = longest(sentences);
+  const numbers = new Map(tags.map((tag, i) => [tag, i]));
+  const labels = new Int32Array(sentences.length * steps).fill(-1);
+  sentences.forEach((sentence, i) => {
+    sentence.tags.forEach((tag, t) => {
+      const label = numbers.get(tag);
+      if (label === undefined) throw strange(tag, { name, i, t, tags });
+      labels[i * steps + t] = label;
+    });
+  });
+  return {
+    name,
+    synthetic,
+    inputs: { data: tokensOf(sentences, vocabulary, steps), shape: [steps] },
+    labels,
+    labelShape: [steps],
+    classes: tags.length,
+    count: sentences.length,
+  };
+}
+
+const longest = (sentences: readonly { readonly words: readonly string[] }[]): number =>
+  sentences.reduce((most, { words }) => Math.max(most, words.length), 0);
+
+interface Place {
+  readonly name: string;
+  readonly i: number;
+  readonly t: number;
+  readonly tags: readonly string[];
+}
+
+const strange = (tag: string, { name, i, t, tags }: Place) =>
+  new FlatminError(
+    'FLATMIN_DATA',
+    `${name}, sentence ${i + 1}, word ${t + 1}: the tag ${tag} is not among those of the training data, ${tags.join(', ')}`,
+  );

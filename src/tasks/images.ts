@@ -1,0 +1,48 @@
+import { CIFAR10_CLASSES, loadCifar10 } from '../data/cifar10.ts';
+import { findFiles } from '../data/locate.ts';
+import { syntheticImages } from '../data/synthetic-images.ts';
+import { resnet18 } from '../nn/models.ts';
+import { chosenExamples } from './examples.ts';
+import type { DataSource, Problem, Task } from './task.ts';
+
+const WIDTH = 64;
+/** Of generated images. */
+const COUNT = { train: 10_000, test: 2000 };
+
+/** ResNet-18 on CIFAR-10, standardised per channel, as it comes; settings of the published five-method study. */
+export const images: Task = {
+  name: 'images',
+  network: 'ResNet-18',
+  dataset: 'cifar10',
+  batch: 100,
+  epochs: 20,
+  target: 0.75,
+  width: WIDTH,
+  settings: {
+    sgd: { lr: 0.1, weightDecay: 1e-3 },
+    sam: { lr: 0.03, weightDecay: 3e-4, rho: 0.1 },
+    lion: { lr: 1e-4, weightDecay: 0.01 },
+    kfac: { lr: 0.1, weightDecay: 1e-3 },
+  },
+  isIn: (dir) => findFiles(dir, 'cifar10', 'data_batch_1.bin').length > 0,
+  load: (source: DataSource) => ({
+    ...(source.dir === undefined ? drawn(source) : loaded(source.dir, source)),
+    model: resnet18({ width: source.width ?? WIDTH, classes: CIFAR10_CLASSES.length }),
+    classes: CIFAR10_CLASSES,
+  }),
+};
+
+const loaded = (dir: string, source: DataSource) =>
+  chosenExamples({ train: loadCifar10(dir, 'train'), test: loadCifar10(dir, 'test') }, source);
+
+/** As many as are asked for: example i is the same however many there are. */
+function drawn({
+  examples = COUNT.train,
+  testExamples = COUNT.test,
+  validation,
+}: DataSource): Pick<Problem, 'data' | 'final'> {
+  const train = syntheticImages({ split: 'train', count: examples });
+  const test = syntheticImages({ split: 'test', count: testExamples });
+  const held = () => syntheticImages({ split: 'validation', count: testExamples });
+  return validation ? { data: { train, test: held() }, final: test } : { data: { train, test } };
+}
