@@ -27,6 +27,7 @@ export {
   type OrthogonalizeOptions,
   orthogonalize,
 } from './doors/linalg.ts';
+export { type LoadModelOptions, loadModel } from './doors/load-model.ts';
 export { type TrainStep, type TrainStepOptions, trainStep } from './doors/train-step.ts';
 export { type ErrorCode, FlatminError } from './errors.ts';
 export type { Value } from './graph/graph.ts';
@@ -83,6 +84,8 @@ export type { Dimension, Draws, Point, Range, Space } from './sweep/space.ts';
 export { type SweepOptions, type Swept, sweep } from './sweep/sweep.ts';
 export type { Finished, Measures, Outcome, Trial } from './sweep/trial.ts';
 export type { EpochMetrics, StepEvaluation } from './train/checkpoint.ts';
-export type { TrainedModel } from './train/model.ts';
-export type { Tensor } from './train/predictor.ts';
+export type { Evaluation } from './train/evaluate.ts';
+export type { EvaluateOptions, TrainedModel } from './train/model.ts';
+export type { SaveOptions } from './train/model-file.ts';
+export type { Inputs, Tensor } from './train/predictor.ts';
 export type { StepReport, TrainingData } from './train/training.ts';

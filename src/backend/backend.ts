@@ -55,3 +55,16 @@ const ARRAYS = { f32: Float32Array, bf16: Uint16Array, i32: Int32Array, u8: Uint
 /** Elements of a dtype; `FLATMIN_MEMORY` where there is no room for them. */
 export const newNumbers = (dtype: DType, length: number): Numbers =>
   allocate(length * BYTES[dtype], `${length} elements`, () => new ARRAYS[dtype](length));
+
+/** The same on memory that no one can detach, for work off the main thread. */
+export const newShared = (dtype: DType, length: number): Numbers => {
+  const bytes = length * BYTES[dtype];
+  return allocate(
+    bytes,
+    `${length} elements`,
+    () =>
+      new (ARRAYS[dtype] as new (buffer: SharedArrayBuffer) => Numbers)(
+        new SharedArrayBuffer(bytes),
+      ),
+  );
+};

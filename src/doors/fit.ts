@@ -1,7 +1,8 @@
-import { checkBoolean, checkNames, checkWhole, wrongArgument } from '../arguments.ts';
+import { checkBoolean, checkNames, checkObject, checkWhole, wrongArgument } from '../arguments.ts';
 import { FlatminError } from '../errors.ts';
 import type { Layer } from '../nn/layer.ts';
 import type { Period } from '../optim/schedule.ts';
+import type { StateDict } from '../step/state-dict.ts';
 import { checkForm, checkParts } from '../train/check-form.ts';
 import {
   type EpochMetrics,
@@ -12,6 +13,7 @@ import {
 } from '../train/checkpoint.ts';
 import type { Evaluation } from '../train/evaluate.ts';
 import { TrainedModel } from '../train/model.ts';
+import { loadInto, readModel } from '../train/model-file.ts';
 import {
   type Position,
   type StepReport,
@@ -47,6 +49,11 @@ export interface FitOptions extends TrainingOptions {
   readonly checkpoint?: string;
   /** Go on from `checkpoint` where it exists. Default false. */
   readonly resume?: boolean;
+  /**
+   * Weights to begin with instead of fresh ones: the path of a safetensors file, or a model's `stateDict()`, by PyTorch's
+   * names too. `FLATMIN_CHECKPOINT` lists what does not fit. A checkpoint that is resumed has its own.
+   */
+  readonly from?: string | StateDict;
 }
 
 export interface Fitted {
@@ -67,6 +74,8 @@ export async function fit(model: Layer, data: TrainingData, options: FitOptions)
   checkForm(data);
   const { epochs, signal, checkpoint } = options;
   const training = new Training(model, data, options);
+  const trained = new TrainedModel(training);
+  if (options.from !== undefined) begin(trained, options.from);
   const told: Told =
     options.resume && checkpoint !== undefined
       ? loadCheckpoint(checkpoint, training)
@@ -117,7 +126,12 @@ export async function fit(model: Layer, data: TrainingData, options: FitOptions)
     save();
     await options.onEpoch?.(metrics);
   }
-  return { model: new TrainedModel(training), history, evaluations };
+  return { model: trained, history, evaluations };
+}
+
+function begin(model: TrainedModel, from: string | StateDict): void {
+  if (typeof from === 'string') loadInto(model, from, readModel(from).state);
+  else loadInto(model, 'from', from);
 }
 
 /** An evaluation as it is told; nothing without test data. */
@@ -140,9 +154,11 @@ function checkOptions(options: FitOptions): void {
     signal: true,
     checkpoint: true,
     resume: true,
+    from: true,
   });
   checkParts(options);
-  const { epochs, onStart, onStep, onEpoch, onEvaluation, signal, checkpoint, resume } = options;
+  const { epochs, onStart, onStep, onEpoch, onEvaluation, signal, checkpoint, resume, from } =
+    options;
   checkWhole('epochs', epochs, 0);
   for (const [name, callback] of Object.entries({ onStart, onStep, onEpoch, onEvaluation })) {
     if (callback === undefined || typeof callback === 'function') continue;
@@ -156,6 +172,7 @@ function checkOptions(options: FitOptions): void {
     throw wrongArgument('checkpoint', 'the path of a file', checkpoint);
   }
   if (resume !== undefined) checkBoolean('resume', resume);
+  if (from !== undefined && typeof from !== 'string') checkObject('from', from);
 }
 
 function checkCadence(every: Period): void {

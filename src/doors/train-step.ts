@@ -162,7 +162,16 @@ export function trainStep(model: Layer, options: TrainStepOptions): TrainStep {
   };
   const made = Object.assign(run, {
     async: runAsync,
-    model: new TrainedModel({ model, params, buffers, store, input, turns }),
+    model: new TrainedModel({
+      model,
+      params,
+      buffers,
+      store,
+      loss,
+      form: { dtype, shape: options.input },
+      input,
+      turns,
+    }),
     stateDict: () => {
       settle();
       const ages = new Map(held.params.map(({ name, age }) => [name, age]));

@@ -12,10 +12,18 @@ import { isOptimizer } from '../optim/optimizer.ts';
 import type { TrainingData, TrainingOptions } from './training.ts';
 
 /** Throws unless `fit` and `trainStep` can work with the optimizer and the loss. */
-export function checkParts({ optimizer, loss, metrics }: Partial<TrainingOptions>): void {
+export function checkParts({ optimizer, ...criteria }: Partial<TrainingOptions>): void {
   if (!isOptimizer(optimizer)) {
     throw wrongArgument('optimizer', 'an optimizer', optimizer, 'adamw({ lr: 0.001 }).');
   }
+  checkCriteria(criteria);
+}
+
+/** Throws unless these are a loss and a list, where they are given. */
+export function checkCriteria({
+  loss,
+  metrics,
+}: Pick<Partial<TrainingOptions>, 'loss' | 'metrics'>): void {
   if (loss !== undefined && typeof loss?.trace !== 'function') {
     throw wrongArgument('loss', 'a loss', loss, 'crossEntropy() or squaredError().');
   }
@@ -31,7 +39,8 @@ export function checkForm(data: TrainingData): void {
   if (data.test !== undefined) checkExamples('test', data.test);
 }
 
-function checkExamples(name: string, given: unknown): void {
+/** Throws unless `given` has the arrays of a dataset. */
+export function checkExamples(name: string, given: unknown): void {
   checkObject(`${name} data`, given);
   const { inputs, targets, labels, labelShape, classes, count } = given as Record<string, unknown>;
   checkWhole(`${name} data: count`, count, 0);

@@ -48,9 +48,9 @@ export function checkIndices(indices: Indices, { key, data, shape, whose, code }
   }
 }
 
-/** The stored buffer that a value is, or whose rows it has. */
+/** The stored or bound buffer that a value is, or whose rows it has. */
 function bufferOf(value: Value): string | undefined {
   let from = value;
   while (from.node?.op.alias || from.node?.op.name === 'batchRows') [from] = from.node.inputs;
-  return from.place === 'store' ? from.key : undefined;
+  return from.place === 'arena' ? undefined : from.key;
 }

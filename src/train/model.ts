@@ -1,5 +1,11 @@
+import { checkNames } from '../arguments.ts';
+import type { AnyDataset } from '../data/dataset.ts';
+import { FlatminError } from '../errors.ts';
 import { parameterKey } from '../nn/layer.ts';
+import { type Loss, metricsOf } from '../nn/loss.ts';
+import { checkMetrics, type Metric } from '../nn/metric.ts';
 import {
+  checkState,
   type Loaded,
   type LoadOptions,
   readState,
@@ -7,23 +13,39 @@ import {
   type StateKeys,
   writeState,
 } from '../step/state-dict.ts';
-import type { ModelOnStore, Tensor } from './predictor.ts';
-import { Predictor } from './predictor.ts';
-import { writeSafetensors } from './safetensors.ts';
+import { checkCriteria, checkExamples } from './check-form.ts';
+import type { Evaluation } from './evaluate.ts';
+import { Examination } from './examination.ts';
+import { checkSaving, type Metadata, type SaveOptions, writeModel } from './model-file.ts';
+import { type Inputs, type ModelOnStore, Predictor, type Tensor } from './predictor.ts';
+import { fromPyTorch } from './pytorch-names.ts';
+import { checkDataset } from './source.ts';
 
-/** A model after training. */
+export interface EvaluateOptions {
+  /** Default that of the training; of a loaded model the one given to `loadModel`. */
+  readonly loss?: Loss;
+  /** Beside the loss's own, accuracy among them. Default none. */
+  readonly metrics?: readonly Metric[];
+}
+
+/** A model in training, after it, or loaded from a file. */
 export class TrainedModel {
-  readonly #training: ModelOnStore;
+  readonly #on: ModelOnStore;
   readonly #predictor: Predictor;
+  /** By their datasets, which stay as they were when they were first evaluated. */
+  readonly #examinations = new WeakMap<AnyDataset, Examination>();
+  /** Texts that were saved with the model, and are again. */
+  readonly metadata: Metadata;
 
-  constructor(training: ModelOnStore) {
-    this.#training = training;
-    this.#predictor = new Predictor(training);
+  constructor(on: ModelOnStore, metadata: Metadata = {}) {
+    this.#on = on;
+    this.#predictor = new Predictor(on);
+    this.metadata = metadata;
   }
 
   /** Copies of the trained tensors by name. */
   parameters(): Record<string, Tensor> {
-    const { params, store, turns } = this.#training;
+    const { params, store, turns } = this.#on;
     turns.expectIdle();
     return Object.fromEntries(
       params.map(({ name, shape }) => [
@@ -35,30 +57,37 @@ export class TrainedModel {
 
   /** The same as state, with tensors that are not trained as running statistics, for `loadStateDict` of a model of the same layers. */
   stateDict(): StateDict {
-    this.#training.turns.expectIdle();
-    return readState(this.#training.store, this.#keys());
+    this.#on.turns.expectIdle();
+    return readState(this.#on.store, this.#keys());
   }
 
-  /** Takes over a model's tensors; `FLATMIN_CHECKPOINT` lists those missing, unexpected or of another shape. */
-  loadStateDict(state: StateDict, options?: LoadOptions): Loaded {
-    this.#training.turns.expectIdle();
-    return writeState(this.#training.store, this.#keys(), state, options);
+  /**
+   * Takes over a model's tensors, under PyTorch's names too. `FLATMIN_CHECKPOINT` lists those missing, unexpected or of
+   * another shape.
+   */
+  loadStateDict(state: StateDict, options: LoadOptions = {}): Loaded {
+    this.#on.turns.expectIdle();
+    checkState(state, options);
+    const keys = this.#keys();
+    return writeState(this.#on.store, keys, fromPyTorch(state, keys.keys()), options);
   }
 
   #keys(): StateKeys {
-    const { params, buffers } = this.#training;
+    const { params, buffers } = this.#on;
     return new Map([...params, ...buffers].map(({ name }) => [name, parameterKey(name)]));
   }
 
   /**
-   * Outputs for inputs as the network takes them (normalised, or an Int32Array of tokens): rows of `input.shape` one
-   * after the other, as many as there are. Returns [rows, …]. Rows are worked on 256 at a time, so a layer of one's own
-   * must not mix them in evaluation.
+   * Outputs for rows of inputs, as many as there are, [rows, …]. Inputs are as in the training data and become what the
+   * network sees as there: bytes are normalised. Where the data are bytes, a Float32Array holds what the network sees.
+   * Tokens stand in an Int32Array. Rows of another shape, such as longer sentences or larger images, are
+   * `{ data, shape: [rows, …] }`; `FLATMIN_SHAPE` where the model does not take them. Rows are worked on 256 at a time, so a
+   * layer of one's own must not mix them in evaluation.
    */
-  predict(inputs: Float32Array | Int32Array): Tensor {
-    this.#predictor.check(inputs);
-    this.#training.turns.expectIdle();
-    return this.#predictor.run(inputs);
+  predict(inputs: Inputs): Tensor {
+    const given = this.#predictor.check(inputs);
+    this.#on.turns.expectIdle();
+    return this.#predictor.run(given);
   }
 
   /**
@@ -66,20 +95,45 @@ export class TrainedModel {
    * until they have ended whatever is not asynchronous throws `FLATMIN_BUSY`. On the JavaScript backend the work is done
    * on the main thread, after the call returns.
    */
-  async predictAsync(inputs: Float32Array | Int32Array): Promise<Tensor> {
-    this.#predictor.check(inputs);
-    const own = inputs.slice();
-    return this.#training.turns.take(() => this.#predictor.runAsync(own));
+  async predictAsync(inputs: Inputs): Promise<Tensor> {
+    const given = this.#predictor.check(inputs);
+    const own = { ...given, data: given.data.slice() };
+    return this.#on.turns.take(() => this.#predictor.runAsync(own));
   }
 
-  /** Writes the model's tensors alone as safetensors; equal runs write equal files. */
-  save(path: string): void {
-    const tensors = Object.fromEntries(
-      Object.entries(this.stateDict()).map(([name, tensor]) => [
-        name,
-        { dtype: 'f32' as const, ...tensor },
-      ]),
-    );
-    writeSafetensors(path, { tensors, metadata: { format: 'flatmin model 1' } });
+  /**
+   * Loss and metrics of a dataset, in turns as `predictAsync`. Its arrays must stay as they are while the model lasts, and
+   * its inputs are normalised as it says, or else as the training data's. `FLATMIN_DATA` where it has no examples or does
+   * not fit the loss.
+   */
+  async evaluate(dataset: AnyDataset, options: EvaluateOptions = {}): Promise<Evaluation> {
+    checkNames<EvaluateOptions>('evaluate', options, { loss: true, metrics: true });
+    checkCriteria(options);
+    checkExamples('evaluate', dataset);
+    const { loss = this.#on.loss, metrics: others = [] } = options;
+    checkDataset('evaluate', dataset, loss);
+    if (dataset.count === 0) {
+      throw new FlatminError('FLATMIN_DATA', 'evaluate data: there are no examples');
+    }
+    const metrics = [...metricsOf(loss), ...others];
+    checkMetrics(metrics);
+    return this.#on.turns.take(async () => {
+      let examination = this.#examinations.get(dataset);
+      if (!examination?.fits({ loss, metrics })) {
+        examination = new Examination(this.#on, dataset, { loss, metrics });
+        this.#examinations.set(dataset, examination);
+      }
+      return examination.run();
+    });
+  }
+
+  /**
+   * Writes the model as safetensors: its tensors by name, and in the metadata what its inputs are. `loadModel` reads it.
+   * Equal runs write equal files.
+   */
+  save(path: string, options: SaveOptions = {}): void {
+    checkSaving(path, options);
+    const metadata = options.metadata ?? this.metadata;
+    writeModel(path, this.stateDict(), this.#on.form, { ...options, metadata });
   }
 }

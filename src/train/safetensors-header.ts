@@ -32,19 +32,28 @@ const entrySchema = z.object({
   shape: z.array(whole),
   data_offsets: z.tuple([whole, whole]),
 });
+/** Of a tensor that is left out, of whichever type. */
+const skippedSchema = entrySchema.extend({ dtype: z.string() });
 
 /**
  * Reads the header of a file that holds `bytes` of tensors. Tensors must fill these bytes one after the other, as the
- * format wants it: none overlaps another and none is left out. An Error says what is wrong.
+ * format wants it: none overlaps another and none is left out. Those that are to be skipped may be of any type and are no
+ * entries. An Error says what is wrong.
  */
-export function parseHeader(json: Uint8Array, bytes: number): Header {
+export function parseHeader(
+  json: Uint8Array,
+  bytes: number,
+  skip: (name: string) => boolean,
+): Header {
   const { __metadata__ = {}, ...rest } = parseObject(json);
   const metadata = checked('__metadata__', metadataSchema, __metadata__);
-  const entries = Object.entries(rest).map(([name, value]): Entry => {
-    const { dtype, shape, data_offsets } = checked(`"${name}"`, entrySchema, value);
+  const all = Object.entries(rest).map(([name, value]) => {
+    const schema = skip(name) ? skippedSchema : entrySchema;
+    const { dtype, shape, data_offsets } = checked(`"${name}"`, schema, value);
     const [begin, end] = data_offsets;
-    const found = FROM_NAME.get(dtype) as DType;
-    if (end > bytes || end - begin !== sizeOf(shape) * BYTES[found]) {
+    const found = FROM_NAME.get(dtype);
+    const length = found === undefined ? end - begin : sizeOf(shape) * BYTES[found];
+    if (end > bytes || end - begin !== length || length < 0) {
       throw new Error(
         `"${name}", ${dtype} of [${shape.join(', ')}], lies at ${begin} … ${end} of ${bytes} bytes`,
       );
@@ -52,14 +61,12 @@ export function parseHeader(json: Uint8Array, bytes: number): Header {
     return { name, dtype: found, shape, begin, end };
   });
   let filled = 0;
-  for (const { name, begin, end } of [...entries].sort(
-    (a, b) => a.begin - b.begin || a.end - b.end,
-  )) {
+  for (const { name, begin, end } of [...all].sort((a, b) => a.begin - b.begin || a.end - b.end)) {
     if (begin !== filled) throw new Error(`"${name}" begins at ${begin}, not at ${filled}`);
     filled = end;
   }
   if (filled !== bytes) throw new Error(`its tensors fill ${filled} of ${bytes} bytes`);
-  return { metadata, entries };
+  return { metadata, entries: all.filter(({ name }) => !skip(name)) as Entry[] };
 }
 
 function parseObject(json: Uint8Array): Record<string, unknown> {

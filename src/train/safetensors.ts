@@ -83,13 +83,16 @@ function writeAll(file: number, bytes: Uint8Array): void {
 }
 
 /**
- * Reads a safetensors file, whoever wrote it. One that is damaged in any way that can be told is `FLATMIN_DATA`: in a
- * file of flatmin's that is a single bit.
+ * Reads a safetensors file, whoever wrote it, but for tensors that are to be skipped. One that is damaged in any way that
+ * can be told is `FLATMIN_DATA`: in a file of flatmin's that is a single bit.
  */
-export function readSafetensors(path: string): TensorFile {
+export function readSafetensors(
+  path: string,
+  skip: (name: string) => boolean = () => false,
+): TensorFile {
   const bytes = readData(path);
   try {
-    return parse(bytes);
+    return parse(bytes, skip);
   } catch (error) {
     throw new FlatminError(
       'FLATMIN_DATA',
@@ -99,14 +102,14 @@ export function readSafetensors(path: string): TensorFile {
   }
 }
 
-function parse(bytes: Buffer): TensorFile {
+function parse(bytes: Buffer, skip: (name: string) => boolean): TensorFile {
   if (bytes.length < 8) throw new Error(`it holds ${bytes.length} bytes`);
   const length = Number(bytes.readBigUInt64LE(0));
   const begin = 8 + length;
   if (begin > bytes.length) {
     throw new Error(`a header of ${length} bytes is more than its ${bytes.length}`);
   }
-  const header = parseHeader(bytes.subarray(8, begin), bytes.length - begin);
+  const header = parseHeader(bytes.subarray(8, begin), bytes.length - begin, skip);
   verify(bytes, bytes.subarray(0, begin), header);
   const tensors = header.entries.map(({ name, dtype, shape, ...at }) => {
     const own = bytes.subarray(begin + at.begin, begin + at.end);

@@ -1,16 +1,13 @@
-import { isFloat32Array, isInt32Array } from '../arguments.ts';
 import type { Store } from '../backend/backend.ts';
 import type { AnyDataset } from '../data/dataset.ts';
 import { FlatminError } from '../errors.ts';
 import type { Graph, Value } from '../graph/graph.ts';
 import type { Numbers } from '../graph/kernel.ts';
-import { type DType, type Shape, sizeOf, type TensorType } from '../graph/types.ts';
+import { type Shape, sizeOf, type TensorType } from '../graph/types.ts';
 import type { Loss } from '../nn/loss.ts';
-import { batchRows, normalise } from '../ops/gather.ts';
+import { batchRows } from '../ops/gather.ts';
 import { checkIndices, indicesOf } from './indices.ts';
-
-const dtypeOf = (data: Numbers): DType =>
-  isFloat32Array(data) ? 'f32' : isInt32Array(data) ? 'i32' : 'u8';
+import { dtypeOf, formOf, type InputForm, seen, seenAs } from './input-form.ts';
 
 /** −1 is padding where a loss leaves rows out. */
 const leastLabel = ({ weights }: Loss): number => (weights === undefined ? 0 : -1);
@@ -46,9 +43,13 @@ export class DatasetSource {
     this.setOrder(Int32Array.from({ length: dataset.count }, (_, i) => i));
   }
 
+  get form(): InputForm {
+    return formOf(this.dataset);
+  }
+
   get #inputsType(): TensorType {
-    const { data, shape } = this.dataset.inputs;
-    return { dtype: dtypeOf(data), shape: [this.dataset.count, ...shape] };
+    const { dtype, shape } = this.form;
+    return { dtype, shape: [this.dataset.count, ...shape] };
   }
 
   get #orderType(): TensorType {
@@ -71,8 +72,8 @@ export class DatasetSource {
 
   /** Type of a batch of the network's inputs. */
   batchType(rows: number): TensorType {
-    const { dtype } = this.#inputsType;
-    return { dtype: dtype === 'u8' ? 'f32' : dtype, shape: [rows, ...this.dataset.inputs.shape] };
+    const { dtype, shape } = this.form;
+    return { dtype: seenAs(dtype), shape: [rows, ...shape] };
   }
 
   /** Traces the `rows` of the order that begin `from` after the moment's offset. */
@@ -81,11 +82,8 @@ export class DatasetSource {
     const order = graph.stored(this.#keys.order, this.#orderType);
     const batchOf = (key: string, type: TensorType): Value =>
       batchRows(graph.stored(key, type), order, offset, rows);
-    const raw = batchOf(this.#keys.inputs, this.#inputsType);
-    const affine =
-      this.dataset.normalise ?? (raw.dtype === 'u8' ? { scale: [1], shift: [0] } : undefined);
     return {
-      inputs: affine === undefined ? raw : normalise(raw, affine),
+      inputs: seen(batchOf(this.#keys.inputs, this.#inputsType), this.dataset),
       targets: batchOf(this.#keys.targets, this.#targetsType),
     };
   }
@@ -97,7 +95,8 @@ export const targetsOf = (dataset: AnyDataset): { data: Numbers; shape: Shape } 
     ? dataset.targets
     : { data: dataset.labels, shape: dataset.labelShape ?? [] };
 
-function checkDataset(name: string, dataset: AnyDataset, loss: Loss): void {
+/** Throws `FLATMIN_DATA` unless there are as many inputs and targets as examples, and labels that the loss takes. */
+export function checkDataset(name: string, dataset: AnyDataset, loss: Loss): void {
   const { inputs, count } = dataset;
   const width = sizeOf(inputs.shape);
   const targets = targetsOf(dataset);

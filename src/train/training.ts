@@ -18,6 +18,7 @@ import { batches } from './batches.ts';
 import { Deliveries } from './deliveries.ts';
 import { type Evaluation, Evaluator } from './evaluate.ts';
 import { describeData, describeOps, fingerprintOf } from './fingerprint.ts';
+import type { InputForm } from './input-form.ts';
 import { declareParameters } from './parameters.ts';
 import type { ModelOnStore } from './predictor.ts';
 import { DatasetSource } from './source.ts';
@@ -117,6 +118,7 @@ export class Training implements ModelOnStore {
   readonly seed: number;
   /** Rows of a step; the last of an epoch may have fewer. */
   readonly batch: number;
+  readonly form: InputForm;
   /** Type of one batch of inputs. */
   readonly input: TensorType;
   /** The compiled step for each size of batch, the full one first. */
@@ -142,6 +144,7 @@ export class Training implements ModelOnStore {
     checkMetrics(metrics);
     this.store = openStore(options);
     this.#train = new DatasetSource(this.store, 'train', data.train, this.loss);
+    this.form = this.#train.form;
     this.input = this.#train.batchType(Math.min(this.batch, data.train.count));
     const described = describeModel(model, this.input);
     this.params = described.params;
@@ -198,7 +201,9 @@ export class Training implements ModelOnStore {
 
   /** Loss and metrics on the test data; `undefined` without any. */
   evaluate(): Promise<Evaluation | undefined> {
-    return this.#evaluator?.run() ?? Promise.resolve(undefined);
+    const evaluator = this.#evaluator;
+    if (evaluator === undefined) return Promise.resolve(undefined);
+    return this.turns.take(() => evaluator.run());
   }
 
   /** The model's tensors, optimizer state and the status block: with `position` all that the coming steps depend on. */
@@ -296,7 +301,7 @@ export class Training implements ModelOnStore {
     const started = performance.now();
     const run: RunOptions = { signal, onProgress: told && account };
     try {
-      account(await step.run(moments, run));
+      account(await this.turns.take(() => step.run(moments, run)));
     } finally {
       position.seconds += (performance.now() - started) / 1000;
     }

@@ -167,7 +167,7 @@ describe.each(present)('predict on %s', (device) => {
     expect(messages).toMatchInlineSnapshot(`
       [
         "FLATMIN_ARGUMENT: The inputs of predict must be a Float32Array, got [ 1, 2 ]",
-        "FLATMIN_ARGUMENT: predict expects rows of [5], 5 numbers each, got 7 numbers",
+        "FLATMIN_ARGUMENT: predict expects rows of [5], 5 numbers each, got 7 numbers. Help: rows of another shape are predict({ data, shape }).",
         "FLATMIN_ARGUMENT: The inputs of a step are a batch of 4, [4, 5], 20 numbers; got 35, a batch of 7. Help: compile a step for every size of batch.",
         "FLATMIN_ARGUMENT: The labels of a step are a batch of 4, [4], 4 numbers; got 7, a batch of 7. Help: compile a step for every size of batch.",
         "FLATMIN_ARGUMENT: The inputs of a step are a batch of 4, [4, 5], 20 numbers; got 21, no whole number of rows. Help: compile a step for every size of batch.",
