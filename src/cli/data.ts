@@ -1,5 +1,5 @@
 import { SingleBar } from 'cli-progress';
-import { CATALOGUE } from '../data/catalogue.ts';
+import { CATALOGUE, downloadBytesOf } from '../data/catalogue.ts';
 import { checkDataset } from '../data/check.ts';
 import { type FetchProgress, fetchDataset } from '../data/fetch.ts';
 
@@ -8,8 +8,9 @@ export interface DataOptions {
 }
 
 export function listData({ json }: DataOptions): void {
-  for (const { name, title, licence, files } of CATALOGUE) {
-    const downloadBytes = files.reduce((sum, file) => sum + file.downloadBytes, 0);
+  for (const entry of CATALOGUE) {
+    const { name, title, licence } = entry;
+    const downloadBytes = downloadBytesOf(entry);
     const event = { event: 'dataset', name, title, licence, downloadBytes };
     print(event, `${name.padEnd(10)}${title}; ${megabytes(downloadBytes)}, ${licence}`, json);
   }

@@ -38,18 +38,18 @@ async function checkFile(
 ): Promise<FileCheck> {
   let first: FileCheck = { file, state: 'missing' };
   for (const path of paths) {
-    const reason = await contentFault(path, file, signal);
+    const reason = await contentFault(path, file, { signal });
     if (reason === undefined) return { file, state: 'ok', path };
     if (first.state === 'missing') first = { file, state: 'damaged', path, reason };
   }
   return first;
 }
 
-/** Why the content of `path`, unzipped, is not that of `file`; undefined when it is. */
+/** Why the content of `path`, unzipped unless it is an archive, is not that of `file`; undefined when it is. */
 export async function contentFault(
   path: string,
   file: CatalogueFile,
-  signal?: AbortSignal,
+  { archive = false, signal }: { archive?: boolean; signal?: AbortSignal } = {},
 ): Promise<string | undefined> {
   const hash = createHash('sha256');
   let bytes = 0;
@@ -62,7 +62,7 @@ export async function contentFault(
     }
   };
   try {
-    const packed = await startsAsGzip(path);
+    const packed = !archive && (await startsAsGzip(path));
     const source = createReadStream(path);
     await (packed
       ? pipeline(source, createGunzip(), consume, { signal })

@@ -6,6 +6,7 @@ import { makeFolder } from '../files.ts';
 import { type CatalogueEntry, type CatalogueFile, catalogueEntry } from './catalogue.ts';
 import { checkDataset, contentFault } from './check.ts';
 import { DownloadFailure, download, writing } from './download.ts';
+import { unpack } from './unpack.ts';
 
 export interface FetchOptions {
   /** Base addresses to use instead of the catalogue's. */
@@ -32,13 +33,18 @@ export interface FetchResult {
   present: string[];
 }
 
+interface FileOptions extends FetchOptions {
+  /** It is the archive of files. */
+  archive?: boolean;
+}
+
 const TRIES = 3;
 /** What gzip may add to content that does not compress. */
 const GZIP_OVERHEAD = 65536;
 
 /**
- * Downloads what is missing of a data set into `dir/name`, checks every file's SHA-256 and only
- * then gives it its name. Throws `FLATMIN_FETCH` when no mirror delivers, `FLATMIN_DATA` when a
+ * Downloads what is missing of a data set into `dir/name`, one by one or unpacked from its archive, checks every file's
+ * SHA-256 and only then gives it its name. Throws `FLATMIN_FETCH` when no mirror delivers, `FLATMIN_DATA` when a
  * damaged file of the user's stands in the way, `FLATMIN_IO`, `FLATMIN_ABORTED`.
  */
 export async function fetchDataset(
@@ -53,6 +59,7 @@ export async function fetchDataset(
   const result: FetchResult = { fetched: [], present: [] };
   try {
     const checks = await checkDataset(entry, dir, options.signal);
+    const wanting = [];
     for (const { file, state, path, reason } of checks) {
       const target = join(folder, file.name);
       if (state === 'ok') {
@@ -65,9 +72,18 @@ export async function fetchDataset(
           `${path} is damaged: ${reason}; help: remove it and run the command again`,
         );
       }
-      await writing(folder, (async () => makeFolder(folder))());
-      await fetchFile(file, target, mirrors, options);
+      wanting.push(file);
       result.fetched.push(target);
+    }
+    if (wanting.length > 0) await writing(folder, (async () => makeFolder(folder))());
+    const { archive } = entry;
+    if (archive === undefined) {
+      for (const file of wanting) await fetchFile(file, join(folder, file.name), mirrors, options);
+    } else if (wanting.length > 0) {
+      const path = join(folder, archive.name);
+      await fetchFile(archive, path, mirrors, { ...options, archive: true });
+      await unpack(path, wanting, folder, options.signal);
+      await writing(path, rm(path));
     }
   } catch (cause) {
     if (!options.signal?.aborted) throw cause;
@@ -95,11 +111,11 @@ async function fetchFile(
   file: CatalogueFile,
   target: string,
   mirrors: string[],
-  options: FetchOptions,
+  options: FileOptions,
 ): Promise<void> {
   const failures: string[] = [];
   for (const mirror of mirrors) {
-    const url = `${mirror.replace(/\/*$/, '/')}${file.name}`;
+    const url = `${mirror.replace(/\/*$/, '/')}${file.remote ?? file.name}`;
     const failure = await fetchFrom(url, file, target, options);
     if (!failure) return;
     failures.push(`  ${url}: ${failure}`);
@@ -116,7 +132,7 @@ async function fetchFrom(
   url: string,
   file: CatalogueFile,
   target: string,
-  { signal, onProgress, stallMs = 30_000, retryMs = 500 }: FetchOptions,
+  { signal, onProgress, archive, stallMs = 30_000, retryMs = 500 }: FileOptions,
 ): Promise<string | undefined> {
   const part = `${target}.part`;
   const maxBytes = file.bytes + GZIP_OVERHEAD;
@@ -130,7 +146,7 @@ async function fetchFrom(
         signal,
         onProgress: (received, total) => onProgress?.({ file: file.name, received, total }),
       });
-      const fault = await contentFault(part, file, signal);
+      const fault = await contentFault(part, file, { archive, signal });
       if (!fault) {
         await writing(target, rename(part, target));
         return undefined;

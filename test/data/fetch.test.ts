@@ -14,6 +14,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { createTar } from 'nanotar';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CATALOGUE, type CatalogueEntry, catalogueEntry } from '../../src/data/catalogue.ts';
 import { checkDataset } from '../../src/data/check.ts';
@@ -332,11 +333,74 @@ describe('fetchDataset', () => {
 
   it('refuses unknown names and addresses', async () => {
     expect((await failure(fetchDataset('mnits', dir))).message).toBe(
-      'unknown data set "mnits"; expected one of: mnist',
+      'unknown data set "mnits"; expected one of: mnist, cifar10, wnut17, titanic, spambase, mushroom',
     );
     for (const mirrors of [[], ['ftp://127.0.0.1/'], ['mirror']]) {
       expect((await failure(run({ mirrors }))).code).toBe('FLATMIN_ARGUMENT');
     }
+  });
+});
+
+describe('a data set in an archive', () => {
+  const [first, second] = [content.subarray(0, 5000), content.subarray(9, 5000)];
+  const pack = (files: Record<string, Buffer>) =>
+    Buffer.from(
+      gzipSync(
+        createTar(
+          Object.entries(files).map(([name, data]) => ({ name, data: new Uint8Array(data) })),
+        ),
+      ),
+    );
+  const inFolder = (name: string, bytes: Buffer) => ({
+    name,
+    downloadBytes: 0,
+    bytes: bytes.length,
+    sha256: sha256(bytes),
+  });
+  const entry = (archive: Buffer): CatalogueEntry => ({
+    ...tiny(),
+    mirrors: [base],
+    archive: { ...inFolder('all.tar.gz', archive), downloadBytes: archive.length },
+    files: [inFolder('one.bin', first), inFolder('two.bin', second)],
+  });
+  const good = () => pack({ 'x/one.bin': first, 'x/readme.txt': first, 'x/two.bin': second });
+  const fetchFrom = (archive: Buffer) => {
+    answers = [(_, response) => response.end(archive)];
+    return fetchDataset(entry(archive), dir, { retryMs: 1 });
+  };
+  const inTiny = (name: string) => join(dir, 'tiny', name);
+
+  it('is unpacked, the files of the catalogue alone, and the archive removed', async () => {
+    const archive = good();
+    const { fetched } = await fetchFrom(archive);
+    expect(fetched).toEqual([inTiny('one.bin'), inTiny('two.bin')]);
+    expect(readdirSync(join(dir, 'tiny')).sort()).toEqual(['one.bin', 'two.bin']);
+    expect(readFileSync(inTiny('two.bin')).equals(second)).toBe(true);
+    expect((await fetchFrom(archive)).fetched).toEqual([]);
+    expect(requests).toHaveLength(1);
+  });
+
+  it('brings what is missing or damaged alone', async () => {
+    const archive = good();
+    await fetchFrom(archive);
+    writeFileSync(inTiny('one.bin'), second);
+    const again = await fetchFrom(archive);
+    expect(again).toEqual({ fetched: [inTiny('one.bin')], present: [inTiny('two.bin')] });
+    expect(readFileSync(inTiny('one.bin')).equals(first)).toBe(true);
+  });
+
+  it('says which file the archive lacks or has wrong, and which is no archive', async () => {
+    const lacking = await failure(fetchFrom(pack({ 'one.bin': first })));
+    expect([lacking.code, lacking.message]).toEqual([
+      'FLATMIN_DATA',
+      `${inTiny('all.tar.gz')}: it holds no two.bin`,
+    ]);
+    rmSync(join(dir, 'tiny'), { recursive: true });
+    const wrong = await failure(fetchFrom(pack({ 'one.bin': second, 'two.bin': second })));
+    expect(wrong.message).toMatch(/one\.bin in it is damaged: it holds 4991 bytes, expected 5000/);
+    expect(existsSync(inTiny('one.bin'))).toBe(false);
+    rmSync(join(dir, 'tiny'), { recursive: true });
+    expect((await failure(fetchFrom(first))).message).toMatch(/it is no gzipped tar: /);
   });
 });
 
@@ -372,24 +436,42 @@ describe('checkDataset', () => {
 
 describe('the catalogue', () => {
   it('has for every file its sizes, a SHA-256 and https mirrors', () => {
-    for (const { name, mirrors, files } of CATALOGUE) {
+    for (const { name, mirrors, files, archive } of CATALOGUE) {
       expect(catalogueEntry(name).files).toBe(files);
-      expect(mirrors.length).toBeGreaterThan(1);
+      expect(mirrors).not.toHaveLength(0);
       for (const mirror of mirrors) expect(new URL(mirror).protocol).toBe('https:');
-      for (const file of files) {
+      for (const file of archive === undefined ? files : [archive, ...files]) {
         expect(file.sha256).toMatch(/^[0-9a-f]{64}$/);
         expect(file.bytes).toBeGreaterThan(0);
-        expect(file.downloadBytes).toBeGreaterThan(0);
+        if (archive === undefined || file === archive) {
+          expect(file.downloadBytes).toBeGreaterThan(0);
+        }
       }
     }
   });
 
   const { FLATMIN_DATA } = process.env;
-  const title = `has the checksums of MNIST${FLATMIN_DATA ? '' : ', skipped: FLATMIN_DATA names no folder'}`;
-  it.skipIf(!FLATMIN_DATA)(title, async () => {
-    const checks = await checkDataset('mnist', process.env.FLATMIN_DATA as string);
-    expect(checks.map((c) => [c.file.name, c.state, c.reason])).toEqual(
-      catalogueEntry('mnist').files.map((f) => [f.name, 'ok', undefined]),
-    );
-  });
+  const why = FLATMIN_DATA ? '' : ', skipped: FLATMIN_DATA names no folder';
+  it.skipIf(!FLATMIN_DATA).each(['mnist', 'wnut17', 'titanic', 'mushroom'])(
+    `has the checksums of %s${why}`,
+    async (name) => {
+      const checks = await checkDataset(name, process.env.FLATMIN_DATA as string);
+      expect(checks.map((c) => [c.file.name, c.state, c.reason])).toEqual(
+        catalogueEntry(name).files.map((f) => [f.name, 'ok', undefined]),
+      );
+    },
+  );
+
+  it.skipIf(!FLATMIN_DATA)(
+    `has the checksum of spambase with the line ends of its source${why}`,
+    () => {
+      const file = join(process.env.FLATMIN_DATA as string, 'tabular', 'spambase.data');
+      const bytes = Buffer.from(
+        readFileSync(file, 'latin1').replaceAll(/\r?\n/g, '\r\n'),
+        'latin1',
+      );
+      const [entry] = catalogueEntry('spambase').files;
+      expect([bytes.length, sha256(bytes)]).toEqual([entry.bytes, entry.sha256]);
+    },
+  );
 });
