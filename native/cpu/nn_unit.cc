@@ -3,6 +3,7 @@
 #include "cpu/nn/embedding.cc"
 #include "cpu/nn/lstm.cc"
 #include "cpu/nn/lstm_grad.cc"
+#include "cpu/nn/rnn.cc"
 #include "cpu/nn/sample_labels.cc"
 #include "cpu/nn/sequence.cc"
 #include "cpu/nn/softmax.cc"

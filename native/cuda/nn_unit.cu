@@ -2,6 +2,7 @@
 #include "cuda/nn/dropout.cu"
 #include "cuda/nn/embedding.cu"
 #include "cuda/nn/lstm.cu"
+#include "cuda/nn/rnn.cu"
 #include "cuda/nn/sample_labels.cu"
 #include "cuda/nn/sequence.cu"
 #include "cuda/nn/softmax.cu"

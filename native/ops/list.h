@@ -40,6 +40,10 @@
   OP(lengths) \
   OP(rowWeights) \
   OP(previousSteps) \
+  OP(lastRows) \
+  OP(rnn) \
+  OP(rnnGrad) \
+  OP(rnnTangent) \
   OP(lstm) \
   OP(lstmGrad) \
   OP(lstmTangent) \

@@ -101,7 +101,8 @@ export interface OpDef<A extends Attrs = Attrs> {
   readonly mutates?: true;
   /** Multiplies its first two inputs as matrices, rounded to `fractionBitsOf` its attributes; sums are float32. */
   readonly product?: true;
-  tap?(node: Node<A>): Tap;
+  /** One for each weight, or one alone. */
+  tap?(node: Node<A>): Tap | readonly Tap[];
   /** What it takes rows by: checked where it comes from a batch. */
   indexes?(node: Node<A>): Index;
   /**

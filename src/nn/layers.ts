@@ -121,7 +121,7 @@ export function lstm(hidden: number): Layer {
       recurrent: scope.param('weight_hh_l0', [4 * hidden, hidden], init),
       bias: scope.param('bias_l0', [4 * hidden], init),
     };
-    return ops.lstm(x, weights, scope.lengths);
+    return ops.lstm(x, weights, { lengths: scope.lengths });
   });
 }
 

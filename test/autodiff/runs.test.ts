@@ -99,7 +99,7 @@ describe('runs', () => {
     [
       'steps of sequences that meet their last',
       steps,
-      () => ops.add(steps, previousSteps(steps)),
+      () => ops.add(steps, previousSteps(steps, { reverse: 0 })),
       2,
     ],
     ['steps of sequences that meet nowhere', steps, () => ops.linear(steps, stored([3, 8])), 6],

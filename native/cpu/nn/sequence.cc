@@ -1,5 +1,6 @@
-// What sequences need beside their layers: lengths of padded rows, weights of rows that count, and
-// the step before (src/ops/sequence.ts).
+// What sequences need beside their layers: lengths of padded rows, weights of rows that count, the
+// step before and the last one (src/ops/sequence.ts).
+#include <algorithm>
 #include <cstring>
 
 #include "cpu/base/kernels.h"
@@ -37,16 +38,34 @@ Run op_previousSteps(Instruction& in) {
   const int64_t steps = x.dim(1), width = x.dim(2);
   const int64_t rows = x.dim(0) * steps;
   const size_t bytes = static_cast<size_t>(width) * sizeof(float);
+  const bool reverse = in.integer("reverse") != 0;
+  const int64_t first = reverse ? steps - 1 : 0, before = reverse ? 1 : -1;
   return [=](const Step& step) {
     forRows(step.pool, rows, width, [&](int64_t begin, int64_t end, int64_t) {
       for (int64_t r = begin; r < end; ++r) {
         float* const to = y.f32(step) + r * width;
-        if (r % steps == 0)
+        if (r % steps == first)
           std::memset(to, 0, bytes);
         else
-          std::memcpy(to, x.f32(step) + (r - 1) * width, bytes);
+          std::memcpy(to, x.f32(step) + (r + before) * width, bytes);
       }
     });
+  };
+}
+
+Run op_lastRows(Instruction& in) {
+  const bool hasLengths = !in.inputs.empty();
+  const Operand lengths = hasLengths ? in.inputs[0] : Operand{};
+  const Operand y = in.outputs.at(0);
+  const int64_t steps = in.integer("steps");
+  const bool reverse = in.integer("reverse") != 0;
+  return [=](const Step& step) {
+    for (int64_t r = 0; r < y.size(); ++r) {
+      const int64_t length =
+          hasLengths ? std::min<int64_t>(steps, lengths.i32(step)[r]) : steps;
+      const int64_t last = reverse ? 0 : std::max<int64_t>(0, length - 1);
+      y.i32(step)[r] = static_cast<int32_t>(r * steps + last);
+    }
   };
 }
 

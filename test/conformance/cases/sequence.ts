@@ -1,6 +1,6 @@
-/** Embeddings, lengths and weights of padded rows, the step before. */
+/** Embeddings, lengths and weights of padded rows, the step before, the last step. */
 import { embedding } from '../../../src/ops/embedding.ts';
-import { lengths, previousSteps, rowWeights } from '../../../src/ops/sequence.ts';
+import { lastStep, lengths, previousSteps, rowWeights } from '../../../src/ops/sequence.ts';
 import { f32, i32, random, randomIntegers } from '../data.ts';
 import type { Case } from '../harness.ts';
 
@@ -73,13 +73,56 @@ const shifts = [
   [2, 3, 5],
   [3, 1, 17],
   [5, 40, 33],
-].map(
-  ([batch, steps, width]): Case => ({
-    op: 'previousSteps',
-    name: `[${batch}, ${steps}, ${width}]`,
-    inputs: [f32([batch, steps, width], random(batch * steps * width))],
-    build: ([x]) => [previousSteps(x)],
-    oracle: ([x]) => [x.map((_, at) => (Math.floor(at / width) % steps === 0 ? 0 : x[at - width]))],
+].flatMap(([batch, steps, width]) =>
+  [0, 1].map(
+    (reverse): Case => ({
+      op: 'previousSteps',
+      name: `[${batch}, ${steps}, ${width}]${reverse ? ', in reverse' : ''}`,
+      inputs: [f32([batch, steps, width], random(batch * steps * width))],
+      build: ([x]) => [previousSteps(x, { reverse })],
+      oracle: ([x]) => [
+        x.map((_, at) => {
+          const from = (Math.floor(at / width) % steps) + (reverse ? 1 : -1);
+          return from < 0 || from === steps ? 0 : x[at + (reverse ? width : -width)];
+        }),
+      ],
+      tolerance: { rel: 0 },
+    }),
+  ),
+);
+
+interface Ending {
+  readonly shape: readonly [number, number, number];
+  readonly lengths?: readonly number[];
+  readonly reverse?: boolean;
+  /** The step of each row. */
+  readonly want: readonly number[];
+}
+
+const ENDINGS: readonly Ending[] = [
+  { shape: [3, 4, 2], want: [3, 3, 3] },
+  { shape: [0, 4, 2], want: [] },
+  { shape: [1, 1, 1], lengths: [1], want: [0] },
+  // A row without steps gives its first.
+  { shape: [4, 5, 17], lengths: [2, 0, 5, 1], want: [1, 0, 4, 0] },
+  { shape: [3, 4, 3], lengths: [9, -4, 4], want: [3, 0, 3] },
+  { shape: [2, 3, 5], lengths: [2, 3], reverse: true, want: [0, 0] },
+  { shape: [300, 3, 1], want: Array<number>(300).fill(2) },
+];
+
+const lasts = ENDINGS.map(
+  ({ shape: [batch, steps, width], lengths: given, reverse = false, want }): Case => ({
+    op: 'lastRows',
+    name: `[${batch}, ${steps}, ${width}]${given ? `, lengths ${given}` : ''}${reverse ? ', in reverse' : ''}`,
+    inputs: [
+      f32([batch, steps, width], random(batch * steps * width)),
+      ...(given === undefined ? [] : [i32([batch], given)]),
+    ],
+    build: ([x, lengths]) => [lastStep(x, { lengths, reverse })],
+    oracle: ([x]) => [
+      want.flatMap((t, b) => [...x.subarray((b * steps + t) * width, (b * steps + t + 1) * width)]),
+    ],
+    gradient: [0],
     tolerance: { rel: 0 },
   }),
 );
@@ -118,4 +161,5 @@ export const cases: Case[] = [
   weights('labels outside all classes count', [-1, 0, 5, -2, -1]),
   weights('many rows', padded(1003, 9)),
   ...shifts,
+  ...lasts,
 ];
