@@ -31,6 +31,9 @@
   OP(max) \
   OP(maxGrad) \
   OP(takeAlongAxis) \
+  OP(strided) \
+  OP(place) \
+  OP(concat) \
   OP(softmax) \
   OP(softmaxGrad) \
   OP(crossEntropy) \

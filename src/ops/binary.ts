@@ -1,9 +1,9 @@
 import type { Value } from '../graph/graph.ts';
-import { type Shape, sameShape, sizeOf } from '../graph/types.ts';
+import { type Shape, sizeOf } from '../graph/types.ts';
 import { defineOp, expectType, graphOf, shapeError } from './define.ts';
 import { affine, neg, unary } from './elementwise.ts';
-import { fill } from './fill.ts';
 import { sumTo } from './reduce.ts';
+import { broadcastTo } from './strided.ts';
 
 /** An elementwise function of two tensors, broadcast as in NumPy. */
 function binary(
@@ -142,7 +142,3 @@ export const minimum = binary('minimum', Math.min, (a, b, dy) => [
 /** The sum of tangents, of which `undefined` is zero. */
 export const plus = (a: Value | undefined, b: Value | undefined): Value | undefined =>
   a && b ? add(a, b) : (a ?? b);
-
-/** Repeats `x` as in NumPy. */
-export const broadcastTo = (x: Value, shape: Shape): Value =>
-  sameShape(x.shape, shape) ? x : add(x, fill(x.graph, shape, 0));

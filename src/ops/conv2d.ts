@@ -6,9 +6,10 @@ import { fractionBitsOf } from '../graph/precision.ts';
 import { type Shape, showType } from '../graph/types.ts';
 import { gemm } from '../linalg/gemm.ts';
 import { fold, type Unfolding, unfold, unfolding, type Windows } from '../linalg/unfold.ts';
-import { broadcastTo, plus } from './binary.ts';
+import { plus } from './binary.ts';
 import { defineOp, expectType, f32, graphOf, shapeError } from './define.ts';
 import { reshape } from './reshape.ts';
+import { broadcastTo } from './strided.ts';
 import { type Pair, pair, windowsOf } from './windows.ts';
 
 type Geometry = Readonly<{ stride: readonly number[]; padding: readonly number[]; groups: number }>;

@@ -1,5 +1,6 @@
 /** Functions over traced values, for layers and losses of one's own. */
 export { add, div, maximum, minimum, mul, square, sub } from './binary.ts';
+export { concat, split, stack } from './concat.ts';
 export { type Conv2dOptions, conv2d } from './conv2d.ts';
 export { dropout } from './dropout.ts';
 export { affine, neg } from './elementwise.ts';
@@ -15,4 +16,16 @@ export { flatten, reshape } from './reshape.ts';
 export { type Activation, type RnnWeights, rnn } from './rnn.ts';
 export { lengths } from './sequence.ts';
 export { countCorrect, crossEntropy, softmax } from './softmax.ts';
+export {
+  broadcastTo,
+  flip,
+  type Padding,
+  pad,
+  permute,
+  repeat,
+  type SliceRange,
+  slice,
+  tile,
+  transpose,
+} from './strided.ts';
 export { abs, exp, log, relu, sigmoid, sign, sqrt, tanh } from './unary.ts';

@@ -4,10 +4,11 @@ import type { Operand } from '../graph/kernel.ts';
 import { fractionBitsOf } from '../graph/precision.ts';
 import { showType } from '../graph/types.ts';
 import { gemm } from '../linalg/gemm.ts';
-import { broadcastTo, plus } from './binary.ts';
+import { plus } from './binary.ts';
 import { defineOp, expectType, graphOf, shapeError } from './define.ts';
 import { sum } from './reduce.ts';
 import { reshape } from './reshape.ts';
+import { broadcastTo } from './strided.ts';
 
 const rowMajor = ({ data, shape }: Operand, transpose: number) => ({
   data,

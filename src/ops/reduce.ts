@@ -1,4 +1,4 @@
-import { checkNames, wrongArgument } from '../arguments.ts';
+import { checkNames, show, wrongArgument } from '../arguments.ts';
 import type { Value } from '../graph/graph.ts';
 import { type Shape, sameShape, sizeOf } from '../graph/types.ts';
 import { defineOp, expectType, graphOf, shapeError } from './define.ts';
@@ -117,6 +117,14 @@ export interface ReduceOptions {
   keepDims?: boolean;
 }
 
+/** An axis from 0 on; negative ones count from the end. */
+export function axisOf(name: string, axis: unknown, shape: Shape): number {
+  const rank = shape.length;
+  const d = Number.isInteger(axis) && (axis as number) < 0 ? (axis as number) + rank : axis;
+  if (Number.isInteger(d) && (d as number) >= 0 && (d as number) < rank) return d as number;
+  throw shapeError(`${name} has no axis ${show(axis)} in [${shape.join(', ')}]`);
+}
+
 /** Reduces `axes` (default all), run by run of neighbouring axes. */
 function reduce(
   name: string,
@@ -137,13 +145,7 @@ function reduce(
   }
   const rank = x.shape.length;
   const set = new Set(
-    (axes ?? x.shape.map((_, d) => d)).map((axis) => {
-      const d = axis < 0 ? axis + rank : axis;
-      if (!Number.isInteger(d) || d < 0 || d >= rank) {
-        throw shapeError(`${name} has no axis ${axis} in [${x.shape.join(', ')}]`);
-      }
-      return d;
-    }),
+    (axes ?? x.shape.map((_, d) => d)).map((axis) => axisOf(name, axis, x.shape)),
   );
   const dims = [...x.shape];
   let y = x;
