@@ -86,15 +86,15 @@ describe('README commands', () => {
     for (const name of named) expect(scripts).toContain(name);
   });
 
-  it.each(lines.filter((line) => /^flatmin (train|doctor)/.test(line)))('%s', (line) => {
+  it.each(lines.filter((line) => /^flatmin (train|sweep|doctor)/.test(line)))('%s', (line) => {
     // The same command on little generated data.
     const small = line
       .replace('--data "$FLATMIN_DATA"', '--synthetic')
       .replace('--epochs 3', '--epochs 1')
-      .replace('runs/', `${folder}/`);
+      .replace(/(runs|sweeps)\//, `${folder}/`);
     const size = ['--examples', '300', '--test-examples', '100'];
     const args = small.split(' ').slice(1);
-    const extra = args[0] === 'train' ? [...size, '--synthetic', '--epochs', '1'] : [];
+    const extra = args[0] === 'doctor' ? [] : [...size, '--synthetic', '--epochs', '1'];
     const out = execFileSync('node', [join(root, 'scripts/flatmin.mjs'), ...args, ...extra], {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'ignore'],

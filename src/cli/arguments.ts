@@ -66,7 +66,7 @@ function withSetting(before: Options, [name, ...inner]: string[], value: string)
 }
 
 /** A number, true or false, or text. */
-function one(text: string): number | boolean | string {
+export function one(text: string): number | boolean | string {
   const value = toNumber(text);
   if (!Number.isNaN(value)) return value;
   return text === 'true' || text === 'false' ? text === 'true' : text;
@@ -89,4 +89,4 @@ export function device(text: string): DeviceName {
 }
 
 /** `Number` takes blanks for 0. */
-const toNumber = (text: string): number => (text.trim() === '' ? Number.NaN : Number(text));
+export const toNumber = (text: string): number => (text.trim() === '' ? Number.NaN : Number(text));

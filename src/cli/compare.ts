@@ -2,6 +2,7 @@ import { FlatminError } from '../errors.ts';
 import type { Problem, Task } from '../tasks/task.ts';
 import { describeResults } from './describe.ts';
 import { fail } from './fail.ts';
+import { howToGoOn } from './go-on.ts';
 import { barProgress, lineProgress } from './progress.ts';
 import type { Result } from './result.ts';
 import { runMethod } from './run.ts';
@@ -57,16 +58,3 @@ function progressFor(settings: RunSettings, json: boolean | undefined): Sink {
   const alone = stderr.isTTY && !(json && stdout.isTTY);
   return alone ? barProgress(settings, stderr) : lineProgress(settings, stderr);
 }
-
-function howToGoOn(error: FlatminError, { out, resume }: TrainOptions): FlatminError {
-  const words = [...process.argv.slice(2), ...(resume ? [] : ['--resume'])].map(quoted);
-  const help =
-    out === undefined
-      ? 'nothing was kept, as no --out was given'
-      : `go on with: flatmin ${words.join(' ')}`;
-  return new FlatminError('FLATMIN_ABORTED', `${error.message}; help: ${help}`, { cause: error });
-}
-
-/** For a POSIX shell. */
-const quoted = (word: string): string =>
-  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;

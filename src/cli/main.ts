@@ -4,6 +4,7 @@ import { build } from './build.ts';
 import { dataCommand } from './data-command.ts';
 import { describe, diagnose } from './doctor.ts';
 import { fail } from './fail.ts';
+import { sweepCommand } from './sweep-command.ts';
 import { trainCommand } from './train-command.ts';
 
 const WRONG_USAGE = 2;
@@ -11,6 +12,8 @@ const WRONG_USAGE = 2;
 const program = new Command('flatmin')
   .description('Trains neural networks with sharpness- and curvature-aware optimizers')
   .version(version)
+  // Options behind a command are that command's, also where the one above has them.
+  .enablePositionalOptions()
   .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : WRONG_USAGE));
 
 program
@@ -30,6 +33,7 @@ program
   });
 
 trainCommand(program);
+sweepCommand(program);
 dataCommand(program);
 
 // A reader that went away, or a full disk behind a redirection.

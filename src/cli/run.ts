@@ -1,7 +1,7 @@
 import { fit } from '../doors/fit.ts';
 import { FlatminError } from '../errors.ts';
-import { cosine } from '../optim/schedule.ts';
 import { makeOptimizer } from '../tasks/methods.ts';
+import { scheduled } from '../tasks/schedules.ts';
 import type { Problem, Task } from '../tasks/task.ts';
 import type { EpochMetrics, StepEvaluation } from '../train/checkpoint.ts';
 import { type Result, summarise } from './result.ts';
@@ -46,7 +46,7 @@ export async function runMethod(
     ...run,
     ...evaluation,
   });
-  const rate = settings.schedule === 'cosine' ? cosine(lr as number, { epochs }) : lr;
+  const rate = scheduled(settings.schedule, lr, epochs);
   try {
     const { model, history } = await fit(problem.model, problem.data, {
       optimizer: makeOptimizer(optimizer, { ...settings.settings, lr: rate }),

@@ -6,6 +6,7 @@ import type { Period } from '../optim/schedule.ts';
 import type { Options } from '../optim/variants.ts';
 import { type Baseline, baselineOf } from '../tasks/baseline.ts';
 import { METHOD_NAMES, type MethodName, SHARPNESS_AWARE, variantOf } from '../tasks/methods.ts';
+import { SCHEDULES, type ScheduleName } from '../tasks/schedules.ts';
 import type { Problem, Task } from '../tasks/task.ts';
 import { anyNumber, toJson } from '../train/json-numbers.ts';
 
@@ -13,7 +14,7 @@ import { anyNumber, toJson } from '../train/json-numbers.ts';
 export interface TrainOptions {
   readonly optimizer: readonly MethodName[];
   readonly device: DeviceName;
-  readonly schedule: Schedule;
+  readonly schedule: ScheduleName;
   readonly seed: number;
   readonly epochs?: number;
   readonly evaluateEvery?: Period;
@@ -34,9 +35,6 @@ export interface TrainOptions {
   readonly resume?: boolean;
   readonly json?: boolean;
 }
-
-export const SCHEDULES = ['constant', 'cosine'] as const;
-export type Schedule = (typeof SCHEDULES)[number];
 
 const number = z.number().nonnegative();
 const whole = z.int().nonnegative();
@@ -98,7 +96,10 @@ const methodSettings = (task: Task, method: MethodName, options: TrainOptions): 
 const refuse = (what: string) => new FlatminError('FLATMIN_ARGUMENT', what);
 
 /** Refuses options that the task does not have. */
-export function checkTaskOptions({ name, network, width }: Task, options: TrainOptions): void {
+export function checkTaskOptions(
+  { name, network, width }: Task,
+  options: Pick<TrainOptions, 'width'>,
+): void {
   if (options.width === undefined || width !== undefined) return;
   throw refuse(`--width is not for ${name}, whose ${network} has one size`);
 }

@@ -34,16 +34,27 @@ export function resultTable(
     const judged = ['accuracy', ...others].map((name) => figure(metrics[name]));
     rows.push([`always ${answer}`, ...judged, ...Array(5).fill(NONE)]);
   }
-  const lines = [header.map(([above]) => above), header.map(([, below]) => below), ...rows];
-  const widths = header.map((_, column) => Math.max(...lines.map((line) => line[column].length)));
-  const align = (line: string[]) =>
+  return [
+    title,
+    '',
+    columns([header.map(([above]) => above), header.map(([, below]) => below)], rows),
+  ].join('\n');
+}
+
+/** Rows under lines of headings and a rule, in columns: the first is text, the others are figures. */
+export function columns(
+  header: readonly (readonly string[])[],
+  rows: readonly (readonly string[])[],
+): string {
+  const lines = [...header, ...rows];
+  const widths = lines[0].map((_, column) => Math.max(...lines.map((line) => line[column].length)));
+  const align = (line: readonly string[]) =>
     line
       .map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i])))
       .join('   ')
       .trimEnd();
-  const [above, below, ...body] = lines.map(align);
   const rule = '─'.repeat(widths.reduce((sum, width) => sum + width + 3, -3));
-  return [title, '', above, below, rule, ...body].join('\n');
+  return [...header.map(align), rule, ...rows.map(align)].join('\n');
 }
 
 const NONE = '–';

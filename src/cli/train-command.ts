@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import { DEVICES } from '../backend/device.ts';
 import { COMPARED, METHOD_NAMES } from '../tasks/methods.ts';
+import { SCHEDULES } from '../tasks/schedules.ts';
 import type { Task } from '../tasks/task.ts';
 import { TASKS } from '../tasks/tasks.ts';
 import {
@@ -13,7 +14,7 @@ import {
   setting,
   wholeFrom,
 } from './arguments.ts';
-import { SCHEDULES, type TrainOptions } from './settings.ts';
+import type { TrainOptions } from './settings.ts';
 import { train } from './train.ts';
 
 const taskNames = TASKS.map(({ name }) => name);

@@ -3,11 +3,11 @@ import type { BackendName } from '../backend/backend.ts';
 import { openStore } from '../backend/device.ts';
 import { loadAddon } from '../backend/native/addon.ts';
 import type { MethodName } from '../tasks/methods.ts';
-import type { Problem, Task } from '../tasks/task.ts';
+import type { Task } from '../tasks/task.ts';
 import { compare } from './compare.ts';
-import { DEFAULT_DATA_FOLDER, namedDataFolder } from './data-folder.ts';
 import { describeRuns } from './describe.ts';
 import { interruptible } from './interrupt.ts';
+import { loadProblem } from './problem.ts';
 import { RunFolder } from './run-folder.ts';
 import {
   checkMethodOptions,
@@ -54,24 +54,6 @@ function sayWhyJavaScript(): void {
   process.stderr.write(
     `flatmin: no native kernels (${reason}), JavaScript does the work, some fifty times as slowly; help: ${remedy}\n`,
   );
-}
-
-function loadProblem(task: Task, options: TrainOptions): Problem {
-  const { synthetic, examples, testExamples, validation, width } = options;
-  const dir = synthetic ? undefined : findData(task, options.data);
-  if (dir === undefined && !synthetic) {
-    process.stderr.write(
-      `flatmin: no data folder, using synthetic data; help: flatmin data fetch ${task.dataset}\n`,
-    );
-  }
-  return task.load({ dir, examples, testExamples, validation, width });
-}
-
-/** A folder that was named must hold the files, which `load` sees to; the default one may. */
-function findData(task: Task, option: string | undefined): string | undefined {
-  const named = namedDataFolder(option);
-  if (named !== undefined) return named;
-  return task.isIn(DEFAULT_DATA_FOLDER) ? DEFAULT_DATA_FOLDER : undefined;
 }
 
 /** A comparison keeps every method in a folder of its own. */

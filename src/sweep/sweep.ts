@@ -150,7 +150,7 @@ function begin(
   if (!options.resume) {
     throw new FlatminError(
       'FLATMIN_IO',
-      `${folder.path} already holds a sweep; help: go on with it by resume, or choose another folder`,
+      `${folder.path} already holds a sweep; help: resume it, or choose another folder`,
     );
   }
   const differing = differences(before, now);
