@@ -19,6 +19,7 @@ const FLOORS = [
   'train',
   'doors',
   'sweep',
+  'report',
   'tasks',
   'study',
   'cli',

@@ -1,0 +1,168 @@
+/** What a report is made of: plain data, whatever they come from. All texts are plain text. */
+export interface Report {
+  readonly title: string;
+  readonly subtitle?: string;
+  /** What made the data; the first is the command of figures that name none of their own. */
+  readonly provenance: readonly Provenance[];
+  readonly sections: readonly Section[];
+}
+
+export interface Provenance {
+  readonly command: string;
+  readonly machine: string;
+  readonly commit: string;
+  readonly date: string;
+}
+
+export type Section = Text | Table | Claims | FigureSection;
+
+export interface Text {
+  readonly kind: 'text';
+  readonly heading?: string;
+  readonly paragraphs: readonly string[];
+}
+
+export interface Table {
+  readonly kind: 'table';
+  readonly heading: string;
+  readonly caption?: string;
+  readonly columns: readonly Column[];
+  readonly rows: readonly (readonly Cell[])[];
+}
+
+export interface Column {
+  readonly name: string;
+  /** Right-aligned, and sorted by value. */
+  readonly numeric?: boolean;
+}
+
+/** Numbers are shown with four digits and sorted as they are; null is a gap. */
+export type Cell = string | number | null;
+
+export interface Claims {
+  readonly kind: 'claims';
+  readonly heading: string;
+  readonly claims: readonly Claim[];
+}
+
+export const VERDICTS = ['borne out', 'not borne out', 'not decided by these runs'] as const;
+export type Verdict = (typeof VERDICTS)[number];
+
+export interface Claim {
+  readonly text: string;
+  /** The published figure. */
+  readonly published: string;
+  readonly verdict: Verdict;
+  /** The measured figures that say so. */
+  readonly because: string;
+  readonly source: string;
+}
+
+export type FigureSection = Curves | Bars | Profile | Sensitivity | Heatmap | Boxes;
+
+/** What figures of every kind have. */
+interface Figure {
+  readonly heading: string;
+  readonly caption?: string;
+  /** The runs that are shown; default those that its values name. */
+  readonly runs?: readonly string[];
+  /** What made it; default the report's first. */
+  readonly command?: string;
+}
+
+/** A line a method: the mean over its seeds, and the band between the lowest and the highest. */
+export interface Curves extends Figure {
+  readonly kind: 'curves';
+  readonly x: string;
+  readonly y: string;
+  readonly logX?: boolean;
+  readonly logY?: boolean;
+  /** A level that the methods are to reach. */
+  readonly target?: number;
+  readonly series: readonly CurveSeries[];
+}
+
+export interface CurveSeries {
+  readonly method: string;
+  readonly run: string;
+  readonly seed: number;
+  /** [x, y] with x ascending. Where y is not finite the run diverged: its line ends in a cross. */
+  readonly points: readonly (readonly [number, number])[];
+}
+
+/** A bar a method, with its interval, in groups. */
+export interface Bars extends Figure {
+  readonly kind: 'bars';
+  readonly x: string;
+  readonly values: readonly Bar[];
+  /** A line across, as 1 is for ratios. */
+  readonly reference?: number;
+}
+
+export interface Bar {
+  readonly method: string;
+  /** Null where there is none, as for a target that was not reached. */
+  readonly value: number | null;
+  readonly low?: number;
+  readonly high?: number;
+  /** As the task. */
+  readonly group?: string;
+}
+
+/** The share of tasks that a method solves within so many times the best cost. */
+export interface Profile extends Figure {
+  readonly kind: 'profile';
+  /** Default 'cost, as a multiple of the best'. */
+  readonly x?: string;
+  readonly series: readonly {
+    readonly method: string;
+    /** [ratio ≥ 1, share 0 … 1], ratio ascending; the share holds until the next ratio. */
+    readonly points: readonly (readonly [number, number])[];
+  }[];
+}
+
+/** A measure against one hyperparameter, on a logarithmic axis; the best point of each method is marked. */
+export interface Sensitivity extends Figure {
+  readonly kind: 'sensitivity';
+  readonly x: string;
+  readonly y: string;
+  readonly logY?: boolean;
+  readonly better: 'high' | 'low';
+  readonly series: readonly {
+    readonly method: string;
+    /** x above 0. A y that is not finite diverged. */
+    readonly points: readonly {
+      readonly x: number;
+      readonly y: number;
+      readonly low?: number;
+      readonly high?: number;
+    }[];
+  }[];
+}
+
+/** A measure over two hyperparameters; the best cell is marked. Rows and columns are in the order of their values. */
+export interface Heatmap extends Figure {
+  readonly kind: 'heatmap';
+  readonly x: string;
+  readonly y: string;
+  readonly measure: string;
+  readonly better: 'high' | 'low';
+  readonly cells: readonly {
+    readonly x: number | string;
+    readonly y: number | string;
+    /** Null or not finite where it diverged. */
+    readonly value: number | null;
+  }[];
+}
+
+/** A box a method over its runs, with every run as a point. */
+export interface Boxes extends Figure {
+  readonly kind: 'boxes';
+  readonly x: string;
+  readonly values: readonly {
+    readonly method: string;
+    readonly run: string;
+    readonly value: number;
+    readonly group?: string;
+  }[];
+}

@@ -1,0 +1,88 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { FlatminError } from '../errors.ts';
+import { makeFolder, replaceFile } from '../files.ts';
+import { draw, isFigure } from './draw.ts';
+import { type Part, page } from './page.ts';
+import { Names } from './plot.ts';
+import { toPng } from './png.ts';
+import type { Report } from './report.ts';
+import { csv } from './table.ts';
+import { MODES } from './theme.ts';
+import { compile, toSvg } from './vega.ts';
+
+/** Of pictures, in pixels; PNG files have twice as many. */
+const WIDTH = 760;
+
+export interface WrittenReport {
+  /** The page. */
+  readonly page: string;
+  readonly pictures: readonly string[];
+  /** Why there are no PNG files, where there are none. */
+  readonly noPng?: string;
+}
+
+/**
+ * Writes `report.html`, which has everything in it, and beside it every plot as SVG and PNG, light and dark, in `plots`, and
+ * every table as CSV in `tables`. Files of the same names are replaced.
+ */
+export async function writeReport(report: Report, folder: string): Promise<WrittenReport> {
+  const names = new Names();
+  const parts = partsOf(report, names);
+  const path = join(folder, 'report.html');
+  const pictures: string[] = [];
+  let noPng: string | undefined;
+  const put = (file: string, content: string | Uint8Array) => write(join(folder, file), content);
+  attempt(folder, () => {
+    for (const name of ['', 'plots', 'tables']) makeFolder(join(folder, name));
+  });
+  put('report.html', page(report, parts, names));
+  for (const { section, id, plot } of parts) {
+    if (section.kind === 'table') put(`tables/${id}.csv`, csv(section.columns, section.rows));
+    if (plot === undefined) continue;
+    const frame = { names: names.all, width: WIDTH, legend: true, title: section.heading };
+    const compiled = compile(plot.spec, frame);
+    for (const mode of MODES) {
+      const name = join('plots', mode === 'light' ? id : `${id}-${mode}`);
+      const svg = await toSvg(compiled, mode);
+      put(`${name}.svg`, svg);
+      pictures.push(join(folder, `${name}.svg`));
+      const png = toPng(svg);
+      if (typeof png === 'string') noPng = png;
+      else {
+        put(`${name}.png`, png);
+        pictures.push(join(folder, `${name}.png`));
+      }
+    }
+  }
+  return { page: path, pictures, noPng };
+}
+
+/** Every section under a name for links and files, made of its heading. */
+function partsOf({ sections }: Report, names: Names): Part[] {
+  const taken = new Set<string>();
+  return sections.map((section) => {
+    const plain = (section.heading ?? section.kind)
+      .toLowerCase()
+      .replace(/[^a-z0-9]+/g, '-')
+      .replace(/^-|-$/g, '')
+      .slice(0, 60);
+    let id = plain || section.kind;
+    for (let n = 2; taken.has(id); n++) id = `${plain || section.kind}-${n}`;
+    taken.add(id);
+    return { section, id, plot: isFigure(section) ? draw(section, names) : undefined };
+  });
+}
+
+const write = (path: string, content: string | Uint8Array): void =>
+  attempt(path, () => replaceFile(path, (file) => writeFileSync(file, content)));
+
+function attempt(path: string, action: () => void): void {
+  try {
+    action();
+  } catch (cause) {
+    throw new FlatminError('FLATMIN_IO', `Cannot write ${path}: ${(cause as Error).message}`, {
+      cause,
+    });
+  }
+}

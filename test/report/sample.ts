@@ -1,0 +1,175 @@
+import type { Report } from '../../src/report/report.ts';
+
+/** What names may hold: markup, ends of scripts, quotes, templates, separators of lines, names of JavaScript's own. */
+export const HOSTILE = [
+  '<script>window.hacked=1</script>',
+  '</script><img src=x onerror="window.hacked=1">',
+  `"'\`&quot;`,
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: a template in data
+  '${window.hacked=1}{{7*7}}',
+  'line\u2028and\u2029paragraph\u0000',
+  '__proto__',
+  'constructor',
+  'a.b[0]',
+];
+
+/** Every kind of section, of data made up here. */
+export function sample(methods: readonly string[]): Report {
+  const seeds = [0, 1, 2];
+  const wave = (m: number, k: number, seed: number) => Math.sin(7 * m + 3 * k + 11 * seed);
+  const series = methods.flatMap((method, m) =>
+    seeds.map((seed) => ({
+      method,
+      run: `${method}/seed${seed}`,
+      seed,
+      points: Array.from({ length: m === 1 && seed === 2 ? 9 : 20 }, (_, k): [number, number] => [
+        k + 1,
+        m === 2 && seed === 1 && k > 12
+          ? Number.NaN
+          : 2 * Math.exp(-k / (4 + m)) + 0.05 * (1.5 + wave(m, k, seed)),
+      ]),
+    })),
+  );
+  const rates = [1e-4, 1e-3, 1e-2, 1e-1];
+  return {
+    title: `Methods ${methods[0]} and others`,
+    subtitle: 'Made-up numbers in every kind of section',
+    provenance: [
+      {
+        command: `flatmin report "${methods[0]}"`,
+        machine: 'two cores',
+        commit: 'abc1234',
+        date: '2026-01-02',
+      },
+    ],
+    sections: [
+      {
+        kind: 'text',
+        heading: 'What this is',
+        paragraphs: [`All of ${methods.join(', ')}.`, 'More.'],
+      },
+      {
+        kind: 'claims',
+        heading: 'Claims',
+        claims: (['borne out', 'not borne out', 'not decided by these runs'] as const).map(
+          (verdict, i) => ({
+            text: `${methods[0]} reaches the target before ${methods[1]}`,
+            published: '1.9 times',
+            verdict,
+            because: `ratio 0.4${i} (0.3 … 0.5)`,
+            source: 'table 2',
+          }),
+        ),
+      },
+      {
+        kind: 'table',
+        heading: 'Results',
+        caption: `Means of ${methods[0]}`,
+        columns: [
+          { name: 'method' },
+          { name: 'accuracy', numeric: true },
+          { name: 'seconds', numeric: true },
+        ],
+        rows: methods.map((method, m) => [
+          method,
+          (90 + ((m * 5) % 8)) / 100,
+          m === 1 ? null : 1200.5 * (8 - m),
+        ]),
+      },
+      {
+        kind: 'curves',
+        heading: 'Loss by epoch',
+        caption: `With ${methods[0]}`,
+        x: 'epoch',
+        y: 'test loss',
+        logY: true,
+        target: 0.3,
+        series,
+      },
+      {
+        kind: 'curves',
+        heading: 'Loss by seconds',
+        x: `seconds of ${methods[0]}`,
+        y: methods[1],
+        series: series.map((each) => ({
+          ...each,
+          points: each.points.map(([x, y]) => [x * (1 + 0.1 * each.seed), y]),
+        })),
+      },
+      {
+        kind: 'bars',
+        heading: 'Seconds to target',
+        x: 'seconds',
+        values: ['digits', methods[0]].flatMap((group, g) =>
+          methods.map((method, m) => ({
+            method,
+            group,
+            value: m === 3 ? null : 3 + ((m * 5 + g) % 7),
+            low: m === 3 ? undefined : 2.5 + ((m * 5 + g) % 7),
+            high:
+              m === 3 ? undefined : m === 2 ? Number.POSITIVE_INFINITY : 3.4 + ((m * 5 + g) % 7),
+          })),
+        ),
+        reference: 4,
+      },
+      {
+        kind: 'profile',
+        heading: 'Performance profile',
+        series: methods.map((method, m) => ({
+          method,
+          points:
+            m === 0
+              ? [
+                  [1, 0.5],
+                  [1.4, 1],
+                ]
+              : [
+                  [1 + m / 3, 0.25],
+                  [2 + m, 0.5 + (m % 2) / 4],
+                ],
+        })),
+      },
+      {
+        kind: 'sensitivity',
+        heading: 'Sensitivity to the learning rate',
+        x: 'learning rate',
+        y: 'accuracy',
+        better: 'high',
+        series: methods.map((method, m) => ({
+          method,
+          points: rates.map((x, i) => {
+            const y = m === 1 && i === 3 ? Number.NaN : 0.95 - 0.1 * (i - 1 - (m % 2)) ** 2;
+            return { x, y, low: y - 0.02, high: y + 0.02 };
+          }),
+        })),
+      },
+      {
+        kind: 'heatmap',
+        heading: `Grid of ${methods[2]}`,
+        x: 'learning rate',
+        y: methods[0],
+        measure: 'accuracy',
+        better: 'high',
+        cells: rates.flatMap((x, i) =>
+          [0, 0.5, 0.9, 0.99].map((y, j) => ({
+            x,
+            y,
+            value: i === 3 && j === 3 ? null : 0.6 + 0.1 * Math.sin(i + 2 * j) + 0.02 * i,
+          })),
+        ),
+      },
+      {
+        kind: 'boxes',
+        heading: 'Spread over seeds',
+        x: 'test accuracy',
+        values: methods.flatMap((method, m) =>
+          [0, 1, 2, 3, 4].map((seed) => ({
+            method,
+            run: `${method}/seed${seed}`,
+            value: 0.97 + 0.002 * m + 0.003 * wave(m, 1, seed),
+          })),
+        ),
+      },
+    ],
+  };
+}
