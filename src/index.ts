@@ -15,7 +15,7 @@ export {
   type TransformOptions,
 } from './data/table.ts';
 export { Vocabulary, WORD_SHAPES, type WordShape, wordShape } from './data/vocabulary.ts';
-export { type FitOptions, type Fitted, fit } from './doors/fit.ts';
+export { type FitOptions, type Fitted, fit, type InTraining } from './doors/fit.ts';
 export {
   eigh,
   type InverseRoot,
@@ -84,7 +84,9 @@ export type { Dimension, Draws, Point, Range, Space } from './sweep/space.ts';
 export { type SweepOptions, type Swept, sweep } from './sweep/sweep.ts';
 export type { Finished, Measures, Outcome, Trial } from './sweep/trial.ts';
 export type { EpochMetrics, StepEvaluation } from './train/checkpoint.ts';
+export type { Best, EarlyStoppingOptions } from './train/early-stopping.ts';
 export type { Evaluation } from './train/evaluate.ts';
+export type { Stopped } from './train/halt.ts';
 export type { EvaluateOptions, TrainedModel } from './train/model.ts';
 export type { SaveOptions } from './train/model-file.ts';
 export type { Inputs, Tensor } from './train/predictor.ts';

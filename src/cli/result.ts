@@ -19,6 +19,8 @@ export const resultSchema = z.object({
   secondsToTarget: seconds.nullable(),
   /** Of the test data by their names, accuracy among them. */
   metrics: z.record(z.string(), anyNumber).optional(),
+  /** Why it ended before its last epoch, where it did. */
+  stopped: z.enum(['early', 'diverged']).optional(),
 });
 
 /** What a finished run comes to. */

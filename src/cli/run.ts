@@ -48,7 +48,7 @@ export async function runMethod(
   });
   const rate = scheduled(settings.schedule, lr, epochs);
   try {
-    const { model, history } = await fit(problem.model, problem.data, {
+    const { model, history, stopped } = await fit(problem.model, problem.data, {
       optimizer: makeOptimizer(optimizer, { ...settings.settings, lr: rate }),
       loss: problem.loss,
       metrics: problem.metrics,
@@ -78,7 +78,14 @@ export async function runMethod(
       onEvaluation: (evaluation) => tell(toEvaluation(evaluation)),
       onEpoch: (metrics) => tell(toEpoch(metrics)),
     });
-    const result = summarise(settings, task.target, history);
+    if (stopped === 'aborted') {
+      const epoch = history.length + 1;
+      throw new FlatminError(
+        'FLATMIN_ABORTED',
+        `Training was stopped in epoch ${epoch} of ${epochs}`,
+      );
+    }
+    const result = { ...summarise(settings, task.target, history), ...(stopped && { stopped }) };
     if (folder !== undefined) model.save(folder.model);
     tell({ event: 'result', ...result });
     return result;

@@ -20,7 +20,7 @@ export function resultTable(
     ['seconds', `to ${target}`],
   ];
   const rows = results.map((result) => [
-    result.optimizer,
+    result.stopped === undefined ? result.optimizer : `${result.optimizer} (${result.stopped})`,
     figure(result.testAccuracy),
     ...others.map((name) => figure(result.metrics?.[name])),
     result.testLoss.toFixed(4),

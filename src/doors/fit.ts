@@ -1,5 +1,4 @@
 import { checkBoolean, checkNames, checkObject, checkWhole, wrongArgument } from '../arguments.ts';
-import { FlatminError } from '../errors.ts';
 import type { Layer } from '../nn/layer.ts';
 import type { Period } from '../optim/schedule.ts';
 import type { StateDict } from '../step/state-dict.ts';
@@ -11,7 +10,14 @@ import {
   saveCheckpoint,
   type Told,
 } from '../train/checkpoint.ts';
+import {
+  type Best,
+  checkEarlyStopping,
+  EarlyStopping,
+  type EarlyStoppingOptions,
+} from '../train/early-stopping.ts';
 import type { Evaluation } from '../train/evaluate.ts';
+import { Halt, type Stopped } from '../train/halt.ts';
 import { TrainedModel } from '../train/model.ts';
 import { loadInto, readModel } from '../train/model-file.ts';
 import {
@@ -22,6 +28,14 @@ import {
   type TrainingData,
   type TrainingOptions,
 } from '../train/training.ts';
+
+/** What a callback may do beside looking; not enumerable, so that a copy of a report is the report alone. */
+export interface InTraining {
+  /** As it is now: to predict, evaluate, save. */
+  readonly model: TrainedModel;
+  /** Ends the training, with the status `early`, before its next step. */
+  stop(): void;
+}
 
 export interface FitOptions extends TrainingOptions {
   /** Passes over the training data. */
@@ -39,11 +53,20 @@ export interface FitOptions extends TrainingOptions {
   readonly onStep?: (report: StepReport) => unknown;
   /** When `data.test` is evaluated: after so many epochs, or so many steps; after the last epoch in any case. Default every epoch. */
   readonly evaluateEvery?: Period;
-  /** Called after every evaluation of an `evaluateEvery` in steps. */
-  readonly onEvaluation?: (evaluation: StepEvaluation) => unknown;
-  /** Called after every epoch, and its evaluation where one is due. */
-  readonly onEpoch?: (metrics: EpochMetrics) => unknown;
-  /** Stops between two steps; `fit` then throws `FLATMIN_ABORTED`. */
+  /** Called after every evaluation of an `evaluateEvery` in steps, with the model in hand. */
+  readonly onEvaluation?: (report: StepEvaluation & InTraining) => unknown;
+  /** Called after every epoch, and its evaluation where one is due, with the model in hand. */
+  readonly onEpoch?: (report: EpochMetrics & InTraining) => unknown;
+  /** Ends the training when a number no longer gets better. Its best value is part of checkpoints. Default: never. */
+  readonly earlyStopping?: EarlyStoppingOptions;
+  /**
+   * Ends the training with the status `diverged` when the loss, though finite, has grown for good. Looked at after every
+   * epoch, twenty steps after the last look or later: the median loss of the last ten steps is more than so many times that
+   * of the first steps (as many as have 32 examples), and has not halved since the look before, at the first since the ten
+   * steps before. Default 20, and false, for never, where training begins `from` weights, whose loss may be small.
+   */
+  readonly divergence?: number | false;
+  /** Stops between two steps, with the status `aborted`. */
   readonly signal?: AbortSignal;
   /** File for checkpoints: written after every epoch and when stopped. */
   readonly checkpoint?: string;
@@ -61,30 +84,58 @@ export interface Fitted {
   readonly history: readonly EpochMetrics[];
   /** Those after so many steps, where `evaluateEvery` counts in steps. */
   readonly evaluations: readonly StepEvaluation[];
+  /** Why training ended before the last epoch; `undefined` where it did not. `diverged` may be found after the last. */
+  readonly stopped: Stopped | undefined;
+  /** Of `earlyStopping`: the best value, and when it was found. */
+  readonly best: Best | undefined;
 }
 
 /**
  * Trains a model: `epochs` passes over `data.train` in batches, an evaluation on `data.test` after each, or by `evaluateEvery`.
  * Equal options and seed give equal results to the bit on one backend, whatever the number of threads.
- * Promises of callbacks are awaited; what a callback throws or its promise is rejected with stops the training, and `fit`
- * rejects with it.
+ * A training that is stopped, by whatever, gives what was reached, and `stopped` says why. Promises of callbacks are
+ * awaited; what a callback throws or its promise is rejected with stops the training, and `fit` rejects with it.
  */
 export async function fit(model: Layer, data: TrainingData, options: FitOptions): Promise<Fitted> {
   checkOptions(options);
   checkForm(data);
-  const { epochs, signal, checkpoint } = options;
-  const training = new Training(model, data, options);
-  const trained = new TrainedModel(training);
-  if (options.from !== undefined) begin(trained, options.from);
+  const halt = new Halt(options.signal);
+  try {
+    return await train(new Training(model, data, options), options, halt);
+  } finally {
+    halt.release();
+  }
+}
+
+async function train(training: Training, options: FitOptions, halt: Halt): Promise<Fitted> {
+  const { epochs, checkpoint, from, divergence = from === undefined && 20 } = options;
+  const model = new TrainedModel(training);
+  if (from !== undefined) begin(model, from);
+  const early =
+    options.earlyStopping &&
+    new EarlyStopping(options.earlyStopping, training.hasTest ? training.metrics : undefined);
   const told: Told =
     options.resume && checkpoint !== undefined
       ? loadCheckpoint(checkpoint, training)
       : { history: [], evaluations: [] };
+  early?.resume(told.kept);
   const { history, evaluations } = told;
   const { steps, epochs: epochsBetween = steps === undefined ? 1 : Number.POSITIVE_INFINITY } =
     options.evaluateEvery ?? {};
   const save = () => {
-    if (checkpoint !== undefined) saveCheckpoint(checkpoint, training, told);
+    if (checkpoint === undefined) return;
+    saveCheckpoint(checkpoint, training, { history, evaluations, kept: early?.kept });
+  };
+  const inHand = <T extends object>(report: T): T & InTraining =>
+    Object.defineProperties({ ...report } as T & InTraining, {
+      model: { value: model },
+      stop: { value: () => halt.stop('early') },
+    });
+  const look = (report: Parameters<EarlyStopping['look']>[0], epoch: number) => {
+    early?.look(report, { step: training.position.step, epoch }, () => training.weights());
+  };
+  const stopEarly = () => {
+    if (early?.exhausted) halt.stop('early');
   };
   const evaluate = async () => {
     const test = judgement(await training.evaluate());
@@ -92,27 +143,28 @@ export async function fit(model: Layer, data: TrainingData, options: FitOptions)
     const { step, epoch } = training.position;
     const evaluation = { step, epoch: epoch + 1, ...test };
     evaluations.push(evaluation);
-    await options.onEvaluation?.(evaluation);
+    look(evaluation, epoch + 1);
+    await options.onEvaluation?.(inHand(evaluation));
+    stopEarly();
   };
   // Looked at before the caller can change the data.
   if (checkpoint !== undefined) void training.configuration;
   await options.onStart?.(history, training.position, evaluations);
-  while (training.position.epoch < epochs) {
+  stopEarly();
+  while (training.position.epoch < epochs && halt.reason === undefined) {
     const done = await training.epoch({
-      signal,
+      signal: halt.signal,
       onStep: options.onStep,
       every: steps === undefined ? undefined : { steps, act: evaluate },
     });
     if (done === undefined) {
       save();
-      const { epoch, row } = training.position;
-      throw new FlatminError(
-        'FLATMIN_ABORTED',
-        `Training was stopped in epoch ${epoch + 1} after ${row} of ${training.rows} rows`,
-      );
+      break;
     }
     const { epoch } = training.position;
-    const due = epoch % epochsBetween === 0 || epoch === epochs;
+    const diverged = divergence !== false && training.divergence.look(divergence);
+    if (diverged) halt.stop('diverged');
+    const due = epoch % epochsBetween === 0 || epoch === epochs || diverged;
     const test = due ? judgement(await training.evaluate()) : undefined;
     const { metrics: judged, ...losses } = test ?? {};
     const metrics: EpochMetrics = {
@@ -123,10 +175,17 @@ export async function fit(model: Layer, data: TrainingData, options: FitOptions)
       ...(judged && { metrics: judged }),
     };
     history.push(metrics);
+    look(metrics, epoch);
     save();
-    await options.onEpoch?.(metrics);
+    await options.onEpoch?.(inHand(metrics));
+    stopEarly();
   }
-  return { model: trained, history, evaluations };
+  const { reason } = halt;
+  const ended = training.position.epoch >= epochs && reason !== 'diverged';
+  const stopped = ended ? undefined : reason;
+  const { best, weights } = early?.kept ?? {};
+  if (weights !== undefined && stopped !== 'aborted') await training.restore(weights);
+  return { model, history, evaluations, stopped, best };
 }
 
 function begin(model: TrainedModel, from: string | StateDict): void {
@@ -151,6 +210,8 @@ function checkOptions(options: FitOptions): void {
     onEpoch: true,
     evaluateEvery: true,
     onEvaluation: true,
+    earlyStopping: true,
+    divergence: true,
     signal: true,
     checkpoint: true,
     resume: true,
@@ -165,6 +226,11 @@ function checkOptions(options: FitOptions): void {
     throw wrongArgument(name, 'a function', callback);
   }
   if (options.evaluateEvery !== undefined) checkCadence(options.evaluateEvery);
+  if (options.earlyStopping !== undefined) checkEarlyStopping(options.earlyStopping);
+  const { divergence = false } = options;
+  if (divergence !== false && !(typeof divergence === 'number' && divergence > 1)) {
+    throw wrongArgument('divergence', 'a number above 1, or false', divergence);
+  }
   if (signal !== undefined && typeof signal?.addEventListener !== 'function') {
     throw wrongArgument('signal', 'an AbortSignal', signal);
   }

@@ -20,6 +20,13 @@ export interface ParameterSpec {
 
 export const parameterKey = (name: string): string => `param/${name}`;
 
+/** Names of a model's tensors and their keys in the store. */
+export const tensorKeys = ({
+  params,
+  buffers,
+}: Pick<Description, 'params' | 'buffers'>): ReadonlyMap<string, string> =>
+  new Map([...params, ...buffers].map(({ name }) => [name, parameterKey(name)]));
+
 /** What a layer wants traced where a step ends, when the status block says whether it was taken. */
 export type Afterwards = (status: Value) => void;
 

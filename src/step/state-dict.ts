@@ -54,6 +54,20 @@ export function writeState(
   state: StateDict,
   options: LoadOptions = {},
 ): Loaded {
+  const loaded = checkFit(store, keys, state, options);
+  for (const [name, key] of keys) {
+    if (Object.hasOwn(state, name)) store.write(key, state[name].data);
+  }
+  return loaded;
+}
+
+/** What of a state `writeState` would take; the same errors. */
+export function checkFit(
+  store: Store,
+  keys: StateKeys,
+  state: StateDict,
+  options: LoadOptions = {},
+): Loaded {
   checkState(state, options);
   const { strict = true } = options;
   const missing = [...keys.keys()].filter((name) => !Object.hasOwn(state, name));
@@ -70,7 +84,6 @@ export function writeState(
       `The state does not fit: ${complaints.join('; ')}`,
     );
   }
-  for (const [name, key] of common) store.write(key, state[name].data);
   return { missing, unexpected };
 }
 

@@ -67,7 +67,7 @@ export default function taskTrials(context: TaskTrials): LocalWork {
       threads,
       evaluateEvery: { epochs },
     });
-    const last = fitted.history[epochs - 1];
+    const last = fitted.history[fitted.history.length - 1];
     return {
       trainLoss: last.trainLoss,
       trainSeconds: fitted.history.reduce((sum, { epochSeconds }) => sum + epochSeconds, 0),

@@ -2,6 +2,8 @@ import { existsSync } from 'node:fs';
 import { z } from 'zod';
 import { FlatminError } from '../errors.ts';
 import { differences } from './differences.ts';
+import { divergenceSchema } from './divergence.ts';
+import { bestSchema, type Kept } from './early-stopping.ts';
 import { anyNumber, firstFault, toJson } from './json-numbers.ts';
 import { readSafetensors, writeSafetensors } from './safetensors.ts';
 import type { Position, Training } from './training.ts';
@@ -43,6 +45,8 @@ export type StepEvaluation = Readonly<z.output<typeof evaluationSchema>>;
 export interface Told {
   readonly history: EpochMetrics[];
   readonly evaluations: StepEvaluation[];
+  /** Where early stopping has seen a value. */
+  readonly kept?: Kept;
 }
 
 /** Results so far, one entry a finished epoch. */
@@ -59,21 +63,34 @@ const savedSchema = z.object({
   }) satisfies z.ZodType<Position>,
   history: z.array(metricsSchema),
   evaluations: z.array(evaluationSchema).default([]),
+  losses: divergenceSchema.optional(),
+  best: bestSchema.optional(),
 });
 
+/** Before the names of the best weights. */
+const BEST = 'best/';
+
 /** Everything a training needs to go on as if it had never stopped. */
-export function saveCheckpoint(path: string, training: Training, told: Told): void {
-  const tensors = Object.fromEntries(
-    Object.entries(training.stateDict()).map(([key, tensor]) => [
-      key,
-      { dtype: training.store.type(key).dtype, ...tensor },
-    ]),
-  );
+export function saveCheckpoint(
+  path: string,
+  training: Training,
+  { history, evaluations, kept }: Told,
+): void {
+  const tensors = Object.entries(training.stateDict()).map(([key, tensor]) => [
+    key,
+    { dtype: training.store.type(key).dtype, ...tensor },
+  ]);
+  const best = Object.entries(kept?.weights ?? {}).map(([name, tensor]) => [
+    BEST + name,
+    { dtype: 'f32', ...tensor },
+  ]);
+  const { position, divergence } = training;
+  const state = { position, history, evaluations, losses: divergence.state, best: kept?.best };
   writeSafetensors(path, {
-    tensors,
+    tensors: Object.fromEntries([...tensors, ...best]),
     metadata: {
       format: FORMAT,
-      training: toJson({ position: training.position, ...told }),
+      training: toJson(state),
       configuration: toJson(training.configuration),
     },
   });
@@ -112,13 +129,24 @@ export function loadCheckpoint(path: string, training: Training): Told {
   const saved = field('training', savedSchema);
   const fault = misplaced(saved, training);
   if (fault !== undefined) throw refuse(`its metadata.training.${fault}`);
+  const isBest = (key: string) => key.startsWith(BEST);
+  const part = (of: (key: string) => boolean) =>
+    Object.fromEntries(Object.entries(tensors).filter(([key]) => of(key)));
+  const { position, losses, best, ...told } = saved;
+  const weights = Object.entries(part(isBest)).map(([key, x]) => [key.slice(BEST.length), x]);
+  const kept = best && {
+    best,
+    weights: weights.length === 0 ? undefined : Object.fromEntries(weights),
+  };
   try {
-    training.loadStateDict(tensors);
+    if (kept?.weights !== undefined) training.checkWeights(kept.weights);
+    training.loadStateDict(part((key) => !isBest(key)));
   } catch (error) {
     throw refuse((error as Error).message);
   }
-  training.position = saved.position;
-  return { history: saved.history, evaluations: saved.evaluations };
+  training.position = position;
+  if (losses !== undefined) training.divergence.state = losses;
+  return { ...told, kept };
 }
 
 /** What of a position no training on this data comes to. */

@@ -1,7 +1,7 @@
 import { checkNames } from '../arguments.ts';
 import type { AnyDataset } from '../data/dataset.ts';
 import { FlatminError } from '../errors.ts';
-import { parameterKey } from '../nn/layer.ts';
+import { parameterKey, tensorKeys } from '../nn/layer.ts';
 import { type Loss, metricsOf } from '../nn/loss.ts';
 import { checkMetrics, type Metric } from '../nn/metric.ts';
 import {
@@ -10,7 +10,6 @@ import {
   type LoadOptions,
   readState,
   type StateDict,
-  type StateKeys,
   writeState,
 } from '../step/state-dict.ts';
 import { checkCriteria, checkExamples } from './check-form.ts';
@@ -58,7 +57,7 @@ export class TrainedModel {
   /** The same as state, with tensors that are not trained as running statistics, for `loadStateDict` of a model of the same layers. */
   stateDict(): StateDict {
     this.#on.turns.expectIdle();
-    return readState(this.#on.store, this.#keys());
+    return readState(this.#on.store, tensorKeys(this.#on));
   }
 
   /**
@@ -68,13 +67,8 @@ export class TrainedModel {
   loadStateDict(state: StateDict, options: LoadOptions = {}): Loaded {
     this.#on.turns.expectIdle();
     checkState(state, options);
-    const keys = this.#keys();
+    const keys = tensorKeys(this.#on);
     return writeState(this.#on.store, keys, fromPyTorch(state, keys.keys()), options);
-  }
-
-  #keys(): StateKeys {
-    const { params, buffers } = this.#on;
-    return new Map([...params, ...buffers].map(({ name }) => [name, parameterKey(name)]));
   }
 
   /**

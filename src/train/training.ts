@@ -6,16 +6,23 @@ import { FlatminError } from '../errors.ts';
 import type { Moment } from '../graph/moment.ts';
 import { checkPrecision, type Precision } from '../graph/precision.ts';
 import type { TensorType } from '../graph/types.ts';
-import { describeModel, type Layer, type ParameterSpec } from '../nn/layer.ts';
+import { describeModel, type Layer, type ParameterSpec, tensorKeys } from '../nn/layer.ts';
 import { crossEntropy, type Loss, metricsOf } from '../nn/loss.ts';
 import { checkMetrics, type Metric } from '../nn/metric.ts';
 import type { NonFinitePolicy } from '../ops/status.ts';
 import { permutation, STREAM } from '../random/philox.ts';
 import type { Optimizer } from '../step/bound.ts';
 import { OptimizerStep, type StepResult, stepKeys } from '../step/optimizer-step.ts';
-import { readState, type StateDict, type StateKeys, writeState } from '../step/state-dict.ts';
+import {
+  checkFit,
+  readState,
+  type StateDict,
+  type StateKeys,
+  writeState,
+} from '../step/state-dict.ts';
 import { batches } from './batches.ts';
 import { Deliveries } from './deliveries.ts';
+import { Divergence } from './divergence.ts';
 import { type Evaluation, Evaluator } from './evaluate.ts';
 import { describeData, describeOps, fingerprintOf } from './fingerprint.ts';
 import type { InputForm } from './input-form.ts';
@@ -115,6 +122,8 @@ export class Training implements ModelOnStore {
   readonly buffers: readonly ParameterSpec[];
   readonly model: Layer;
   readonly loss: Loss;
+  /** Names of what evaluation tells beside the loss. */
+  readonly metrics: readonly string[];
   readonly seed: number;
   /** Rows of a step; the last of an epoch may have fewer. */
   readonly batch: number;
@@ -125,6 +134,7 @@ export class Training implements ModelOnStore {
   readonly steps: ReadonlyMap<number, OptimizerStep>;
   readonly turns = new Turns();
   position: Position = { ...START };
+  readonly divergence = new Divergence();
   readonly #train: DatasetSource;
   readonly #evaluator: Evaluator | undefined;
   readonly #describe: () => object;
@@ -142,6 +152,7 @@ export class Training implements ModelOnStore {
     this.loss = options.loss ?? crossEntropy();
     const metrics = [...metricsOf(this.loss), ...(options.metrics ?? [])];
     checkMetrics(metrics);
+    this.metrics = metrics.map(({ name }) => name);
     this.store = openStore(options);
     this.#train = new DatasetSource(this.store, 'train', data.train, this.loss);
     this.form = this.#train.form;
@@ -199,6 +210,10 @@ export class Training implements ModelOnStore {
     return this.#configuration;
   }
 
+  get hasTest(): boolean {
+    return this.#evaluator !== undefined;
+  }
+
   /** Loss and metrics on the test data; `undefined` without any. */
   evaluate(): Promise<Evaluation | undefined> {
     const evaluator = this.#evaluator;
@@ -214,6 +229,23 @@ export class Training implements ModelOnStore {
   /** Puts a state back; `FLATMIN_CHECKPOINT` lists what does not fit. */
   loadStateDict(state: StateDict): void {
     writeState(this.store, this.#stateKeys(), state);
+  }
+
+  /** Throws unless these are the model's tensors. */
+  checkWeights(state: StateDict): void {
+    checkFit(this.store, tensorKeys(this), state);
+  }
+
+  /** Puts the model's tensors back, in turn. */
+  restore(weights: StateDict): Promise<void> {
+    return this.turns.take(async () => {
+      writeState(this.store, tensorKeys(this), weights);
+    });
+  }
+
+  /** Copies of the model's tensors. */
+  weights(): StateDict {
+    return readState(this.store, tensorKeys(this));
   }
 
   #stateKeys(): StateKeys {
@@ -287,6 +319,7 @@ export class Training implements ModelOnStore {
         if (report.skipped !== 1) {
           position.lossSum += report.loss * report.weight;
           position.counted += report.weight;
+          if (report.weight > 0) this.divergence.step(report.loss, rows);
         }
         const { step, epoch, row } = position;
         told?.push({ step, epoch, row, ...report });

@@ -44,3 +44,17 @@ it('leaves out a method that blows up, and goes on', async () => {
   expect(stdout()).not.toMatch(/^sgd /m);
   expect(process.exitCode).toBe(1);
 });
+
+it('says of a method that its loss has grown', async () => {
+  const stdout = written('stdout');
+  written('stderr');
+  const given = { ...options, epochs: 8, batch: 4, lr: 1 };
+  const settings = chooseSettings(digits, 'lion', given, { problem, backend: 'js' });
+  const runs = [{ settings, folder: undefined }];
+  await compare(digits, problem, runs, { ...given, signal: new AbortController().signal });
+  expect(stdout()).toMatch(/^lion \(diverged\) /m);
+  const json = { ...given, json: true, signal: new AbortController().signal };
+  await compare(digits, problem, runs, json);
+  const result = JSON.parse(stdout().trim().split('\n').at(-1) as string);
+  expect(result).toMatchObject({ event: 'result', optimizer: 'lion', stopped: 'diverged' });
+});

@@ -102,7 +102,7 @@ describe.each(present)('callbacks on %s', (device) => {
   it('an abort from within onStep still tells of the steps taken', async () => {
     const controller = new AbortController();
     const told: number[] = [];
-    const stopped = train({
+    const { stopped } = await train({
       signal: controller.signal,
       onStep: async ({ step }) => {
         await sleep(1);
@@ -110,7 +110,7 @@ describe.each(present)('callbacks on %s', (device) => {
         controller.abort();
       },
     });
-    await expect(stopped).rejects.toMatchObject({ code: 'FLATMIN_ABORTED' });
+    expect(stopped).toBe('aborted');
     expect(told).toEqual(told.map((_, i) => i + 1));
   });
 });

@@ -70,11 +70,11 @@ describe.each(present)('skipped steps on %s', (device) => {
 
     for (const stopAt of [1, 3, 4, 6, 9]) {
       const controller = new AbortController();
-      const stopped = train(`stopped ${stopAt}`, data, {
+      const { stopped } = await train(`stopped ${stopAt}`, data, {
         signal: controller.signal,
         onStep: ({ step }) => step === stopAt && controller.abort(),
       });
-      await expect(stopped).rejects.toMatchObject({ code: 'FLATMIN_ABORTED' });
+      expect(stopped).toBe('aborted');
       const resumed = await train(`stopped ${stopAt}`, data, { resume: true });
       expect(timeless(resumed.history)).toEqual(timeless(whole.history));
       expect(resumed.model.parameters()).toEqual(whole.model.parameters());
