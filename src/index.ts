@@ -33,6 +33,7 @@ export { type ErrorCode, FlatminError } from './errors.ts';
 export type { Value } from './graph/graph.ts';
 export type { Precision } from './graph/precision.ts';
 export type { Shape } from './graph/types.ts';
+export { entityF1 } from './nn/entity-f1.ts';
 export { fanInUniform, type Init, ones, zeros } from './nn/init.ts';
 export {
   type Description,
@@ -43,7 +44,13 @@ export {
 } from './nn/layer.ts';
 export * from './nn/layers.ts';
 export { crossEntropy, type Loss, squaredError, tokenCrossEntropy } from './nn/loss.ts';
-export { accuracy, type Metric } from './nn/metric.ts';
+export {
+  accuracy,
+  type CountedMetric,
+  type Metric,
+  type Outputs,
+  type TracedMetric,
+} from './nn/metric.ts';
 export {
   type LstmTaggerOptions,
   lenet5,
@@ -53,7 +60,6 @@ export {
   type Resnet18Options,
   resnet18,
 } from './nn/models.ts';
-export * from './nn/recurrent.ts';
 export { sequential } from './nn/sequential.ts';
 export * as ops from './ops/index.ts';
 export type { NonFinitePolicy } from './ops/status.ts';

@@ -11,6 +11,11 @@ interface Examples {
     shape: number[];
   };
   count: number;
+  /**
+   * Lengths that batches of token rows [steps], −1 past each row's end, may be padded to instead of the whole: each gets
+   * the least that holds its longest row. For models that work at any length. Default the whole alone.
+   */
+  lengths?: readonly number[];
   /** The network sees x · scale[c] + shift[c] for an input x of channel c. */
   normalise?: { scale: number[]; shift: number[] };
 }

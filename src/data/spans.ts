@@ -36,18 +36,33 @@ export function spanF1(
       'spanF1 expects a predicted tag for every true one: sentences or lengths differ',
     );
   }
-  let [found, wanted, correct] = [0, 0, 0];
+  return scoreOf(countSpans(predicted, gold));
+}
+
+/** Entities of predicted and true tags, and how many are in both. */
+export type SpanCounts = Pick<SpanScore, 'predicted' | 'gold' | 'correct'>;
+
+export function countSpans(
+  predicted: readonly (readonly string[])[],
+  gold: readonly (readonly string[])[],
+): SpanCounts {
+  const counts = { predicted: 0, gold: 0, correct: 0 };
   predicted.forEach((tags, i) => {
     const mine = spansOf(tags);
     const theirs = new Set(spansOf(gold[i]));
-    found += mine.length;
-    wanted += theirs.size;
-    correct += mine.filter((span) => theirs.has(span)).length;
+    counts.predicted += mine.length;
+    counts.gold += theirs.size;
+    counts.correct += mine.filter((span) => theirs.has(span)).length;
   });
-  const precision = found === 0 ? 0 : correct / found;
-  const recall = wanted === 0 ? 0 : correct / wanted;
+  return counts;
+}
+
+export function scoreOf(counts: SpanCounts): SpanScore {
+  const { predicted, gold, correct } = counts;
+  const precision = predicted === 0 ? 0 : correct / predicted;
+  const recall = gold === 0 ? 0 : correct / gold;
   const f1 = correct === 0 ? 0 : (2 * precision * recall) / (precision + recall);
-  return { precision, recall, f1, predicted: found, gold: wanted, correct };
+  return { precision, recall, f1, ...counts };
 }
 
 /** The entities of a sentence as `type begin end`. */

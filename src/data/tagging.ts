@@ -3,6 +3,9 @@ import type { Sentence } from './conll.ts';
 import type { Dataset } from './dataset.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
+/** To what batches of sentences are padded: few, since each has a program of its own. */
+const LENGTHS = [8, 16, 24, 32, 48, 64, 96, 160];
+
 /** What words and tags become. */
 export interface Tagging {
   readonly vocabulary: Vocabulary;
@@ -54,6 +57,7 @@ export function taggingDataset(
     inputs: { data: tokensOf(sentences, vocabulary, steps), shape: [steps] },
     labels,
     labelShape: [steps],
+    lengths: LENGTHS,
     classes: tags.length,
     count: sentences.length,
   };

@@ -1,3 +1,4 @@
+import { isCounted } from '../nn/metric.ts';
 import type { Problem } from './task.ts';
 
 /** What needs no network: the same answer to everything, the most frequent one of the training data. */
@@ -8,7 +9,7 @@ export interface Baseline {
   readonly metrics: Readonly<Record<string, number>>;
 }
 
-export function baselineOf({ data: { train, test }, classes }: Problem): Baseline {
+export function baselineOf({ data: { train, test }, classes, metrics = [] }: Problem): Baseline {
   const counts = new Float64Array(train.classes);
   for (const label of train.labels) if (label >= 0) counts[label] += 1;
   const answer = counts.indexOf(Math.max(...counts));
@@ -18,5 +19,14 @@ export function baselineOf({ data: { train, test }, classes }: Problem): Baselin
     all += 1;
     right += Number(label === answer);
   }
-  return { answer: classes[answer], metrics: { accuracy: right / all } };
+  const counted = metrics.filter(isCounted).map(({ name, counts, of }) => {
+    const { labels, labelShape = [], count } = test;
+    const data = new Float32Array(labels.length * train.classes);
+    for (let i = 0; i < labels.length; i++) data[i * train.classes + answer] = 1;
+    return [name, of(counts({ data, shape: [count, ...labelShape, train.classes] }, labels))];
+  });
+  return {
+    answer: classes[answer],
+    metrics: { accuracy: right / all, ...Object.fromEntries(counted) },
+  };
 }

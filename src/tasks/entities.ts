@@ -4,6 +4,7 @@ import { findFiles, readFirst } from '../data/locate.ts';
 import { syntheticSentences } from '../data/synthetic-sentences.ts';
 import { taggingDataset, tagsOf } from '../data/tagging.ts';
 import { Vocabulary } from '../data/vocabulary.ts';
+import { entityF1 } from '../nn/entity-f1.ts';
 import { tokenCrossEntropy } from '../nn/loss.ts';
 import { lstmTagger } from '../nn/models.ts';
 import { firstOf } from './examples.ts';
@@ -58,6 +59,7 @@ export const entities: Task = {
         hidden: width,
       }),
       loss: tokenCrossEntropy(),
+      metrics: [entityF1(tagging.tags)],
       classes: tagging.tags,
     };
   },

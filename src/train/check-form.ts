@@ -42,9 +42,18 @@ export function checkForm(data: TrainingData): void {
 /** Throws unless `given` has the arrays of a dataset. */
 export function checkExamples(name: string, given: unknown): void {
   checkObject(`${name} data`, given);
-  const { inputs, targets, labels, labelShape, classes, count } = given as Record<string, unknown>;
+  const { inputs, targets, labels, labelShape, lengths, classes, count } = given as Record<
+    string,
+    unknown
+  >;
   checkWhole(`${name} data: count`, count, 0);
   checkArrays(`${name} data: inputs`, inputs, [isUint8Array, isFloat32Array, isInt32Array]);
+  if (lengths !== undefined) {
+    if (!Array.isArray(lengths) || lengths.length === 0) {
+      throw wrongArgument(`${name} data: lengths`, 'a list of numbers of steps', lengths);
+    }
+    for (const length of lengths) checkWhole(`A length of ${name} data`, length, 1);
+  }
   if ('targets' in given) {
     checkArrays(`${name} data: targets`, targets, [isFloat32Array]);
     return;

@@ -1,12 +1,13 @@
+import { newShared } from '../backend/backend.ts';
 import { Program } from '../backend/program.ts';
 import type { AnyDataset } from '../data/dataset.ts';
 import { compile } from '../graph/compile.ts';
 import { Graph } from '../graph/graph.ts';
 import type { Numbers } from '../graph/kernel.ts';
-import { sizeOf } from '../graph/types.ts';
+import { sizeOf, type TensorType } from '../graph/types.ts';
 import { Scope } from '../nn/layer.ts';
 import { batches } from './batches.ts';
-import { type Criteria, type Evaluation, ROWS, Totals, traceBatch } from './evaluate.ts';
+import { type Criteria, type Evaluation, OUTPUTS, ROWS, Totals, traceBatch } from './evaluate.ts';
 import { checkIndices, indicesOf } from './indices.ts';
 import { dtypeOf, formOf, seen } from './input-form.ts';
 import { checkFit, type ModelOnStore, shared } from './predictor.ts';
@@ -20,6 +21,7 @@ export class Examination {
   readonly #dataset: AnyDataset;
   readonly #criteria: Criteria;
   readonly #programs = new Map<number, Program>();
+  readonly #outputs = new Map<number, TensorType | undefined>();
   #counts: readonly number[] = [];
 
   constructor(on: ModelOnStore, dataset: AnyDataset, criteria: Criteria) {
@@ -41,9 +43,10 @@ export class Examination {
           shape: [rows, ...targets.shape],
         }),
       };
-      const { reports, counts } = traceBatch(on.model, criteria, batch, scope);
+      const { reports, counts, outputs } = traceBatch(on.model, criteria, batch, scope);
       checkFit(on.store, scope, form.shape);
       this.#counts = counts;
+      this.#outputs.set(rows, outputs);
       const indices = indicesOf(graph);
       const common = { whose: `${dataset.name} data`, code: 'FLATMIN_DATA' as const };
       checkIndices(indices, { key: INPUTS, ...dataset.inputs, ...common });
@@ -69,9 +72,16 @@ export class Examination {
         const width = sizeOf(shape);
         return shared(data.subarray(offset * width, (offset + rows) * width) as Float32Array);
       };
-      const batch: Record<string, Numbers> = { [INPUTS]: of(inputs), [TARGETS]: of(targets) };
+      const type = this.#outputs.get(rows);
+      const outputs = newShared('f32', sizeOf(type?.shape ?? [])) as Float32Array;
+      const batch: Record<string, Numbers> = {
+        [INPUTS]: of(inputs),
+        [TARGETS]: of(targets),
+        [OUTPUTS]: outputs,
+      };
       const bindings = program.bound.map((key) => batch[key]);
       totals.add((await program.run(MOMENTS, { bindings })).reports);
+      if (type !== undefined) totals.count({ data: outputs, shape: type.shape }, batch[TARGETS]);
     }
     return totals.evaluation;
   }

@@ -11,13 +11,14 @@ import { targetsOf } from './source.ts';
 
 /** What a dataset holds: its numbers by their SHA-256. */
 export function describeData(dataset: AnyDataset): object {
-  const { count, inputs, normalise } = dataset;
+  const { count, inputs, normalise, lengths } = dataset;
   const targets = targetsOf(dataset);
   return {
     count,
     inputs: `${inputs.shape.join('×')} ${digest(inputs.data)}`,
     targets: `${targets.shape.join('×')} ${digest(targets.data)}`,
     normalise,
+    lengths,
   };
 }
 

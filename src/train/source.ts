@@ -1,64 +1,95 @@
-import type { Store } from '../backend/backend.ts';
+import { newNumbers, type Store } from '../backend/backend.ts';
 import type { AnyDataset } from '../data/dataset.ts';
 import { FlatminError } from '../errors.ts';
 import type { Graph, Value } from '../graph/graph.ts';
 import type { Numbers } from '../graph/kernel.ts';
-import { type Shape, sizeOf, type TensorType } from '../graph/types.ts';
+import { type Shape, sameShape, sizeOf, type TensorType } from '../graph/types.ts';
 import type { Loss } from '../nn/loss.ts';
 import { batchRows } from '../ops/gather.ts';
+import { reshape } from '../ops/reshape.ts';
+import { type Batch, batches } from './batches.ts';
 import { checkIndices, indicesOf } from './indices.ts';
 import { dtypeOf, formOf, type InputForm, seen, seenAs } from './input-form.ts';
+import { type Lengths, lengthsOf, paddedTo } from './lengths.ts';
 
 /** −1 is padding where a loss leaves rows out. */
 const leastLabel = ({ weights }: Loss): number => (weights === undefined ? 0 : -1);
 
-/** A dataset in the store: uploaded once, batches are rows of an order. */
+/**
+ * A dataset in the store: uploaded once, batches are rows of an order. Sequences lie there in pieces of a few steps, and a
+ * batch of them is as many pieces of each row as its length has.
+ */
 export class DatasetSource {
   readonly dataset: AnyDataset;
-  readonly #keys: { inputs: string; targets: string; order: string };
-  readonly #targetsType: TensorType;
+  /** Of sequences that may be cut. */
+  readonly lengths: Lengths | undefined;
+  readonly #keys: { inputs: string; targets: string; order: string; pieces: string };
   readonly #store: Store;
   readonly #name: string;
 
   constructor(store: Store, name: string, dataset: AnyDataset, loss: Loss) {
     checkDataset(name, dataset, loss);
     this.dataset = dataset;
-    const targets = targetsOf(dataset);
+    this.lengths = lengthsOf(name, dataset);
     this.#store = store;
     this.#name = name;
     this.#keys = {
       inputs: `data/${name}/inputs`,
       targets: `data/${name}/targets`,
       order: `data/${name}/order`,
+      pieces: `data/${name}/pieces`,
     };
-    store.declare(this.#keys.inputs, this.#inputsType);
-    store.write(this.#keys.inputs, dataset.inputs.data);
-    this.#targetsType = {
-      dtype: dtypeOf(targets.data),
-      shape: [dataset.count, ...targets.shape],
-    };
-    store.declare(this.#keys.targets, this.#targetsType);
-    store.write(this.#keys.targets, targets.data);
+    for (const field of ['inputs', 'targets'] as const) {
+      const { type, data } = this.#stored(field);
+      store.declare(this.#keys[field], type);
+      store.write(this.#keys[field], data());
+    }
     store.declare(this.#keys.order, this.#orderType);
-    this.setOrder(Int32Array.from({ length: dataset.count }, (_, i) => i));
+    if (this.lengths !== undefined)
+      store.declare(this.#keys.pieces, this.#piecesType(this.lengths));
+    const order = Int32Array.from({ length: dataset.count }, (_, i) => i);
+    this.setOrder(order, batches(dataset.count, dataset.count));
   }
 
   get form(): InputForm {
     return formOf(this.dataset);
   }
 
-  get #inputsType(): TensorType {
-    const { dtype, shape } = this.form;
-    return { dtype, shape: [this.dataset.count, ...shape] };
+  /** How inputs or targets lie in the store. */
+  #stored(field: 'inputs' | 'targets'): { type: TensorType; data: () => Numbers } {
+    const { count } = this.dataset;
+    const { data, shape } = field === 'inputs' ? this.dataset.inputs : targetsOf(this.dataset);
+    if (this.lengths === undefined || !this.#cut(field)) {
+      return { type: { dtype: dtypeOf(data), shape: [count, ...shape] }, data: () => data };
+    }
+    const { longest, piece } = this.lengths;
+    return {
+      type: { dtype: 'i32', shape: [(count * longest) / piece, piece] },
+      data: () => paddedTo(longest, data as Int32Array, count),
+    };
+  }
+
+  /** Whether it has a number for each step of a sequence that may be cut. */
+  #cut(field: 'inputs' | 'targets'): boolean {
+    if (this.lengths === undefined) return false;
+    return (
+      field === 'inputs' || sameShape(targetsOf(this.dataset).shape, this.dataset.inputs.shape)
+    );
   }
 
   get #orderType(): TensorType {
     return { dtype: 'i32', shape: [this.dataset.count] };
   }
 
-  /** The order in which rows are visited. */
-  setOrder(order: Int32Array): void {
+  #piecesType({ longest, piece }: Lengths): TensorType {
+    return { dtype: 'i32', shape: [(this.dataset.count * longest) / piece] };
+  }
+
+  /** The order in which rows are visited, and the batches in which sequences are. */
+  setOrder(order: Int32Array, batches: readonly Batch[]): void {
     this.#store.write(this.#keys.order, order);
+    if (this.lengths === undefined) return;
+    this.#store.write(this.#keys.pieces, this.lengths.pieces(order, batches));
   }
 
   /** Throws `FLATMIN_DATA` for the first label or token that a graph over batches of it has no row for. */
@@ -76,16 +107,34 @@ export class DatasetSource {
     return { dtype: seenAs(dtype), shape: [rows, ...shape] };
   }
 
-  /** Traces the `rows` of the order that begin `from` after the moment's offset. */
-  trace(graph: Graph, rows: number, from = 0): { inputs: Value; targets: Value } {
-    const offset = graph.slot('offset', (moment) => moment.offset + from);
-    const order = graph.stored(this.#keys.order, this.#orderType);
-    const batchOf = (key: string, type: TensorType): Value =>
-      batchRows(graph.stored(key, type), order, offset, rows);
-    return {
-      inputs: seen(batchOf(this.#keys.inputs, this.#inputsType), this.dataset),
-      targets: batchOf(this.#keys.targets, this.#targetsType),
+  /** Traces a batch that begins `offset` after the moment's; sequences of the longest length unless it has its own. */
+  trace(graph: Graph, { offset: from, rows, steps }: Batch): { inputs: Value; targets: Value } {
+    const batchOf = (field: 'inputs' | 'targets'): Value => {
+      const stored = graph.stored(this.#keys[field], this.#stored(field).type);
+      if (this.lengths === undefined || !this.#cut(field)) {
+        const offset = graph.slot('offset', (moment) => moment.offset + from);
+        return batchRows(stored, graph.stored(this.#keys.order, this.#orderType), offset, rows);
+      }
+      const { longest, piece } = this.lengths;
+      const each = (steps ?? longest) / piece;
+      const offset = graph.slot('pieces', (moment) => ((moment.offset + from) * longest) / piece);
+      const pieces = graph.stored(this.#keys.pieces, this.#piecesType(this.lengths));
+      return reshape(batchRows(stored, pieces, offset, rows * each), [rows, each * piece]);
     };
+    return { inputs: seen(batchOf('inputs'), this.dataset), targets: batchOf('targets') };
+  }
+
+  /** The targets of a batch of rows in this order, as its program has them. */
+  targets(order: Int32Array, { offset, rows, steps }: Batch): Numbers {
+    const { data, shape } = targetsOf(this.dataset);
+    const width = sizeOf(shape);
+    const length = steps !== undefined && this.#cut('targets') ? steps : width;
+    const own = newNumbers(dtypeOf(data), rows * length).fill(-1);
+    for (let i = 0; i < rows; i++) {
+      const from = order[offset + i] * width;
+      own.set(data.subarray(from, from + Math.min(width, length)), i * length);
+    }
+    return own;
   }
 }
 

@@ -20,7 +20,7 @@ import {
   type StateKeys,
   writeState,
 } from '../step/state-dict.ts';
-import { batches } from './batches.ts';
+import { type Batch, batches, shapeOf } from './batches.ts';
 import { Deliveries } from './deliveries.ts';
 import { Divergence } from './divergence.ts';
 import { type Evaluation, Evaluator } from './evaluate.ts';
@@ -130,8 +130,11 @@ export class Training implements ModelOnStore {
   readonly form: InputForm;
   /** Type of one batch of inputs. */
   readonly input: TensorType;
-  /** The compiled step for each size of batch, the full one first. */
-  readonly steps: ReadonlyMap<number, OptimizerStep>;
+  /** The compiled steps by the shape of their batch: the full one first, those of shorter sequences as they come up. */
+  readonly steps: ReadonlyMap<string, OptimizerStep>;
+  readonly #compile: (batch: Omit<Batch, 'offset'>) => OptimizerStep;
+  /** Of a batch of so many rows. */
+  readonly #parts: (rows: number) => Batch[];
   readonly turns = new Turns();
   position: Position = { ...START };
   readonly divergence = new Divergence();
@@ -161,9 +164,9 @@ export class Training implements ModelOnStore {
     this.params = described.params;
     this.buffers = described.buffers;
     declareParameters(this.store, described, this.seed);
-    const steps = new Map<number, OptimizerStep>();
-    for (const { rows } of batches(data.train.count, this.batch)) {
-      if (steps.has(rows)) continue;
+    this.#parts = (rows) => batches(rows, Math.ceil(this.batch / accumulate));
+    const steps = new Map<string, OptimizerStep>();
+    this.#compile = ({ rows, steps: length }) => {
       const step = new OptimizerStep(this.store, {
         model,
         params: this.params,
@@ -171,15 +174,20 @@ export class Training implements ModelOnStore {
         optimizer: options.optimizer,
         onNonFinite: options.onNonFinite ?? 'throw',
         precision,
-        parts: batches(rows, Math.ceil(this.batch / accumulate)).map((part) => ({
+        parts: this.#parts(rows).map((part) => ({
           rows: part.rows,
-          trace: (graph) => this.#train.trace(graph, part.rows, part.offset),
+          trace: (graph) => this.#train.trace(graph, { ...part, steps: length }),
         })),
       });
-      steps.set(rows, step);
-      this.#train.checkIndices(step.program.compiled.graph);
-    }
+      steps.set(shapeOf({ rows, steps: length }), step);
+      return step;
+    };
     this.steps = steps;
+    for (const { rows } of batches(data.train.count, this.batch)) {
+      const whole = { rows, steps: this.#train.lengths?.longest };
+      if (steps.has(shapeOf(whole))) continue;
+      this.#train.checkIndices(this.#compile(whole).program.compiled.graph);
+    }
     this.#describe = () => ({
       backend: this.store.backend,
       seed: this.seed,
@@ -189,7 +197,7 @@ export class Training implements ModelOnStore {
       loss: this.loss.name,
       optimizer: { name: options.optimizer.name, ...options.optimizer.options },
       model: describeOps(model, this.loss, (graph) =>
-        this.#train.trace(graph, this.input.shape[0]),
+        this.#train.trace(graph, { offset: 0, rows: this.input.shape[0] }),
       ),
       train: describeData(data.train),
       test: data.test && describeData(data.test),
@@ -264,25 +272,23 @@ export class Training implements ModelOnStore {
   async epoch(options: EpochOptions = {}): Promise<{ loss: number; seconds: number } | undefined> {
     const { position } = this;
     const source = { seed: this.seed, stream: STREAM.shuffle, step: position.epoch };
-    this.#train.setOrder(permutation(source, this.rows));
-    const left = batches(this.rows, this.batch, position.row);
-    const full = left.filter((batch) => batch.rows === this.batch);
-    const rest = left.slice(full.length);
-    for (const part of [full, rest]) {
-      if (part.length > 0 && !options.signal?.aborted) await this.#run(part, options);
-    }
+    const order = permutation(source, this.rows);
+    const all = batches(this.rows, this.batch);
+    const own = this.#train.lengths?.padded(order, all) ?? all;
+    const parts = own.flatMap(({ offset, rows, steps }) =>
+      this.#parts(rows).map((part) => ({ ...part, offset: offset + part.offset, steps })),
+    );
+    this.#train.setOrder(order, parts);
+    await this.#run(own.slice(position.row / this.batch), options);
     if (position.row < this.rows) return undefined;
     this.position = { ...START, step: position.step, epoch: position.epoch + 1 };
     return { loss: position.lossSum / position.counted, seconds: position.seconds };
   }
 
-  /** Batches of one size: in one run, or in several where `onStep` or `every` keeps it waiting. */
-  async #run(
-    part: readonly { offset: number; rows: number }[],
-    { signal, onStep, every }: EpochOptions,
-  ): Promise<void> {
-    let left = part;
-    while (left.length > 0 && !signal?.aborted) {
+  /** As many batches in one run as are of one shape, fewer where `onStep` or `every` keeps it waiting. */
+  async #run(batches: readonly Batch[], { signal, onStep, every }: EpochOptions): Promise<void> {
+    let at = 0;
+    while (at < batches.length && !signal?.aborted) {
       const pause = new AbortController();
       const stop = () => pause.abort();
       const told = onStep && new Deliveries(onStep, stop);
@@ -290,27 +296,27 @@ export class Training implements ModelOnStore {
       signal?.addEventListener('abort', stop);
       try {
         const until = every && every.steps - (before % every.steps);
-        await this.#steps(left.slice(0, until), pause.signal, told);
+        await this.#steps(alike(batches, at, until), pause.signal, told);
       } finally {
         signal?.removeEventListener('abort', stop);
         await told?.settled();
       }
       const { step } = this.position;
-      left = left.slice(step - before);
+      at += step - before;
       if (every && step > before && step % every.steps === 0) await every.act();
     }
   }
 
   /** As many of them as are taken before `signal` stops the run. */
   async #steps(
-    part: readonly { offset: number; rows: number }[],
+    part: readonly Batch[],
     signal: AbortSignal,
     told?: Deliveries<StepReport>,
   ): Promise<void> {
     const { position } = this;
-    const { rows } = part[0];
+    const [{ rows }] = part;
     const first = { ...position };
-    const step = this.steps.get(rows) as OptimizerStep;
+    const step = this.steps.get(shapeOf(part[0])) ?? this.#compile(part[0]);
     const account = (result: RunResult) => {
       const seen = position.step - first.step;
       for (const report of step.results(result, first.step + 1, seen)) {
@@ -339,4 +345,16 @@ export class Training implements ModelOnStore {
       position.seconds += (performance.now() - started) / 1000;
     }
   }
+}
+
+/** Those from one on that are of its shape, `most` at most. */
+function alike(
+  batches: readonly Batch[],
+  begin: number,
+  most = Number.POSITIVE_INFINITY,
+): readonly Batch[] {
+  const shape = shapeOf(batches[begin]);
+  let end = begin + 1;
+  while (end < batches.length && end - begin < most && shapeOf(batches[end]) === shape) end += 1;
+  return batches.slice(begin, end);
 }

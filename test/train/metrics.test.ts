@@ -122,7 +122,7 @@ describe('metrics', () => {
       "The names of metrics must be different, got 'accuracy'. Help: the loss brings its own, as accuracy.",
     );
     await expect(fitted([{ name: 'f1' }])).rejects.toThrow(
-      'A metric must be an object of name, sums and of',
+      'A metric must be an object of name, sums or counts, and of',
     );
     await expect(fitted(f1)).rejects.toThrow('metrics must be a list of metrics');
   });
