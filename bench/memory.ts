@@ -30,17 +30,19 @@ export async function memoryOf(
 ): Promise<Sample> {
   const training = new Training(model, { train }, { optimizer, batch, ...target });
   const done = await training.epoch();
+  return { seconds: done?.seconds ?? Number.NaN, memory: memoryUsed(training) };
+}
+
+/** What a training has taken until now, in a process that does nothing else. */
+export function memoryUsed(training: Training): Memory {
   const [{ program }] = training.steps.values();
   const { spec, graph } = program.compiled;
   const results = spec.instructions.flatMap(({ outputs }) => outputs.map((id) => spec.buffers[id]));
   const stored = [...graph.buffers].filter(({ place }) => place === 'store');
   return {
-    seconds: done?.seconds ?? Number.NaN,
-    memory: {
-      arena: spec.arenaBytes,
-      unshared: bytes(results.filter(({ place }) => place.kind === 'arena')),
-      stored: bytes(stored.map(({ type }) => type)),
-      peak: process.resourceUsage().maxRSS * 1024,
-    },
+    arena: spec.arenaBytes,
+    unshared: bytes(results.filter(({ place }) => place.kind === 'arena')),
+    stored: bytes(stored.map(({ type }) => type)),
+    peak: process.resourceUsage().maxRSS * 1024,
   };
 }

@@ -133,11 +133,12 @@ export const shampooRoots = (method: 'eigh' | 'newton'): Kernel => ({
 /** All of K-FAC's inverses: one for the inputs, 1 for the bias among them, and one for the outputs of a layer. */
 export const kfacFactorInverses: Kernel = {
   build: (t) => {
+    const whole = (n: number) => [
+      { factor: t.f32([packedSize(n)], definite(n)), result: t.f32([n, n]) },
+    ];
     const layers = LAYERS.map(([out, input], tensor) => ({
-      a: t.f32([packedSize(input + 1)], definite(input + 1)),
-      aInverse: t.f32([input + 1, input + 1]),
-      g: t.f32([packedSize(out)], definite(out)),
-      gInverse: t.f32([out, out]),
+      a: whole(input + 1),
+      g: whole(out),
       tensor,
     }));
     kfacInverses(t.status, t.i32([2 * layers.length]), layers, t.f32([], Float32Array.of(1e-3)));

@@ -3,6 +3,7 @@ import * as kernels from './kernels.ts';
 import * as lenet5 from './lenet5.ts';
 import * as memory from './memory.ts';
 import * as peers from './peers.ts';
+import * as resnet from './resnet.ts';
 import * as target from './target.ts';
 
 export const SUITES: readonly Suite[] = [
@@ -10,6 +11,7 @@ export const SUITES: readonly Suite[] = [
   lenet5.suite,
   memory.suite,
   peers.suite,
+  resnet.suite,
   target.suite,
 ];
 
@@ -18,5 +20,6 @@ export const WORKS: Readonly<Record<string, Works>> = {
   lenet5: lenet5.works,
   memory: memory.works,
   peers: peers.works,
+  resnet: resnet.works,
   target: target.works,
 };

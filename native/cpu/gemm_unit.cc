@@ -1,3 +1,4 @@
+#include "cpu/gemm/block_matmul.cc"
 #include "cpu/gemm/gemm.cc"
 #include "cpu/gemm/gemm_bf16.cc"
 #include "cpu/gemm/linear.cc"

@@ -1,1 +1,2 @@
+#include "cuda/gemm/block_matmul.cu"
 #include "cuda/gemm/linear.cu"

@@ -164,6 +164,22 @@ void check_matmul(const Signature& s) {
   s.expect(a[transA ? 0 : 1] == b[transB ? 1 : 0], "equal inner dimensions");
   s.output(0, f32({a[transA ? 1 : 0], b[transB ? 0 : 1]}));
 }
+void check_blockMatmul(const Signature& s) {
+  s.takes(1, SIZE_MAX, 1);
+  const std::vector<int64_t>& x = s.input(0, f32({kAny, kAny})).shape;
+  const bool left = s.flag("left"), transX = s.flag("transX");
+  s.flag("transBlocks");
+  const int64_t rows = x[transX ? 1 : 0], columns = x[transX ? 0 : 1];
+  s.output(0, f32({rows, columns}));
+  const int64_t whole = left ? rows : columns;
+  int64_t covered = 0;
+  for (size_t i = 1; i < s.inputs(); ++i) {
+    const std::vector<int64_t>& block = s.input(i, f32({kAny, kAny})).shape;
+    s.expect(block[0] == block[1] && block[0] <= whole - covered, "square blocks beside x");
+    covered += block[0];
+  }
+  s.expect(covered == whole, "blocks as long as x together");
+}
 
 }  // namespace ops
 }  // namespace flatmin

@@ -29,18 +29,44 @@ void ofFactor(const Signature& s, size_t factorAt, size_t matrixAt) {
   s.input(factorAt, f32({shape.size() == 1 ? shape[0] : packedSize(shape[0])}));
 }
 
-// Status block, failure counters, damping, then so many operands for each of the attribute
-// `tensors`, with `counters` counters for each tensor that there may be.
-size_t layers(const Signature& s, size_t width, int64_t counters) {
-  const size_t count = s.groups(3, width);
-  s.takes(3 + width * count, 0);
+// Status block, failure counters, damping, then for each of the attribute `tensors` as many pairs
+// as its A and its G have blocks and `more` operands, with `counters` counters for each tensor that
+// there may be. each(pairs of A, of G, place of the first): operands are there.
+template <class Each>
+void layers(const Signature& s, size_t more, int64_t counters, Each each) {
+  s.takes(3, SIZE_MAX, 0);
   s.status(0);
   s.input(2, DType::f32, 1);
   const int64_t failures = s.input(1, i32({kAny})).shape[0];
-  for (const int64_t tensor : s.integers("tensors", count, 0, kMostTensors))
+  const std::vector<int64_t> tensors = s.integers("tensors", 0, kMostTensors);
+  for (const int64_t tensor : tensors)
     s.expect(counters * (tensor + 1) <= failures, "counters for every tensor");
   s.slots({"stepSlot"});
-  return count;
+  const std::vector<int64_t> as = s.integers("aBlocks", tensors.size(), 1, kMostTensors);
+  const std::vector<int64_t> gs = s.integers("gBlocks", tensors.size(), 1, kMostTensors);
+  size_t at = 3;
+  for (size_t l = 0; l < tensors.size(); ++l) {
+    const size_t a = static_cast<size_t>(as[l]), g = static_cast<size_t>(gs[l]);
+    s.expect(at + 2 * (a + g) + more <= s.inputs(), "operands for every block");
+    for (size_t i = 0; i < a + g; ++i) ofFactor(s, at + 2 * i, at + 2 * i + 1);
+    each(a, g, at);
+    at += 2 * (a + g) + more;
+  }
+  s.takes(at, 0);
+}
+
+// The orders of so many blocks together.
+int64_t orders(const Signature& s, size_t first, size_t blocks) {
+  int64_t sum = 0;
+  for (size_t i = 0; i < blocks; ++i) sum += s.input(first + 2 * i + 1).shape[0];
+  return sum;
+}
+
+// The attribute `range` within so many inputs or outputs: how many it is of.
+int64_t rangeOf(const Signature& s, int64_t whole) {
+  const std::vector<int64_t> range = s.integers("range", 2, 0, whole);
+  s.expect(range[0] <= range[1], "a range that begins before it ends");
+  return range[1] - range[0];
 }
 
 }  // namespace
@@ -52,11 +78,12 @@ void check_kfacInputFactor(const Signature& s) {
   const int64_t bias = s.flag("bias");
   const bool convolution = !s.list("kernel").empty();
   s.expect(x.shape.size() == (convolution ? 4u : 2u), "rows, or images and a kernel");
-  int64_t inputs = x.shape[1];
+  const int64_t channels = rangeOf(s, x.shape[1]);
+  int64_t inputs = channels;
   if (convolution) {
     const std::vector<int64_t> kernel = kernelOf(s);
-    const Windows w = windowsOf(s, x.shape[1], x.shape[2], x.shape[3], kernel[0], kernel[1]);
-    inputs = s.product({inputs, kernel[0], kernel[1]});
+    const Windows w = windowsOf(s, channels, x.shape[2], x.shape[3], kernel[0], kernel[1]);
+    inputs = s.product({channels, kernel[0], kernel[1]});
     s.product({x.shape[0], inputs + 1, w.positions()});
   }
   s.product({inputs + bias, inputs + bias + 1});
@@ -77,23 +104,18 @@ void check_kfacGradFactor(const Signature& s) {
   s.expect(dy.shape.size() >= 2, "gradients of rows or images");
   for (size_t i = 4 + weighted; i < s.inputs(); ++i) s.input(i, dy);
   s.product({dy.shape[1], dy.shape[1] + 1});
-  s.expect(dim == packedSize(dy.shape[1]), "a factor of its outputs");
+  s.expect(dim == packedSize(rangeOf(s, dy.shape[1])), "a factor of its outputs");
   if (weighted) weights(s, 3, dy);
 }
 
 void check_kfacInverses(const Signature& s) {
-  const size_t count = layers(s, 4, 2);
-  for (size_t i = 0; i < 2 * count; ++i) ofFactor(s, 3 + 2 * i, 4 + 2 * i);
+  layers(s, 0, 2, [](size_t, size_t, size_t) {});
 }
 void check_kfacEigen(const Signature& s) {
-  const size_t count = layers(s, 5, 1);
-  for (size_t l = 0; l < count; ++l) {
-    const size_t at = 3 + 5 * l;  // A, G, their bases, the scale
-    ofFactor(s, at, at + 2);
-    ofFactor(s, at + 1, at + 3);
-    s.expect(s.input(at + 3).shape.size() == 2, "a basis of G");
-    s.input(at + 4, f32({s.input(at + 3).shape[0], s.input(at + 2).shape[0]}));
-  }
+  layers(s, 1, 1, [&](size_t a, size_t g, size_t at) {
+    const size_t ofG = at + 2 * a;
+    s.input(ofG + 2 * g, f32({orders(s, ofG, g), orders(s, at, a)}));  // the scale
+  });
 }
 
 void check_kfacJoin(const Signature& s) {

@@ -79,6 +79,7 @@
   OP(lpDirection) \
   OP(linear) \
   OP(matmul) \
+  OP(blockMatmul) \
   OP(conv2d) \
   OP(conv2dGradInput) \
   OP(conv2dGradWeight) \

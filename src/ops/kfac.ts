@@ -2,7 +2,7 @@ import type { Tap, Value } from '../graph/graph.ts';
 import type { Numbers, Operand } from '../graph/kernel.ts';
 import { type Shape, showType, sizeOf, type TensorType } from '../graph/types.ts';
 import { gemm } from '../linalg/gemm.ts';
-import { forLower, packedOrder, packedSize } from '../linalg/packed.ts';
+import { forLower, packedSize } from '../linalg/packed.ts';
 import { unfold, unfolding } from '../linalg/unfold.ts';
 import { defineOp, expectSameShape, expectType, shapeError } from './define.ts';
 import { reshape } from './reshape.ts';
@@ -53,7 +53,12 @@ function expectWeights(op: string, x: TensorType, weights: TensorType | undefine
   if (x.shape.length > 2) throw shapeError(`${op} has weights for rows only, got ${showType(x)}`);
 }
 
+type Range = readonly [begin: number, end: number];
+
 type InputAttrs = Readonly<{
+  /** The inputs, of a convolution its channels, that the factor is of. */
+  range: Range;
+  /** 1: a 1 comes after them. */
   bias: number;
   /** Of a convolution; empty for a linear layer. */
   kernel: readonly number[];
@@ -63,19 +68,23 @@ type InputAttrs = Readonly<{
 
 const kfacInputFactorOp = defineOp<InputAttrs>({
   name: 'kfacInputFactor',
-  infer: ([status, factor, updates, x, weights], { bias, kernel }) => {
+  infer: ([status, factor, updates, x, weights], { range: [begin, end], bias, kernel }) => {
     expectWeights('kfacInputFactor', x, weights);
     expectType('kfacInputFactor', 'a status block', status, 'i32', [8]);
     expectType('kfacInputFactor', 'an update counter', updates, 'i32', [1]);
-    const dim = x.shape[1] * sizeOf(kernel) + bias;
+    const dim = (end - begin) * sizeOf(kernel) + bias;
     expectType('kfacInputFactor', 'a factor', factor, 'f32', [packedSize(dim)]);
     return [];
   },
   mutates: true,
   kernel: ({ inputs: [status, factor, updates, x, weights], attrs }) => {
-    const dim = packedOrder(factor.size);
-    const [examples, ...image] = x.shape;
+    const [begin, end] = attrs.range;
+    const dim = (end - begin) * sizeOf(attrs.kernel) + attrs.bias;
+    const [examples, channels, ...plane] = x.shape;
+    const first = begin * sizeOf(plane);
+    const size = channels * sizeOf(plane);
     const convolution = attrs.kernel.length > 0;
+    const image = [end - begin, ...plane];
     const windows = convolution ? unfolding(windowsOf('kfac', image, attrs)) : undefined;
     const positions = windows?.positions ?? 1;
     // ā as columns, the constant 1 of the bias in the last row.
@@ -88,8 +97,9 @@ const kfacInputFactorOp = defineOp<InputAttrs>({
       for (let n = 0; n < examples; n++) {
         if (weights?.data[n] === 0) continue;
         const root = Math.sqrt(weights?.data[n] ?? 1 / examples);
-        if (windows !== undefined) unfold(windows, x.data, n * sizeOf(image), inputs);
-        else for (let i = 0; i < image[0]; i++) inputs[i] = x.data[n * image[0] + i];
+        const own = n * size + first;
+        if (windows !== undefined) unfold(windows, x.data, own, inputs);
+        else for (let i = 0; i < end - begin; i++) inputs[i] = x.data[own + i];
         ones.fill(1);
         for (let i = 0; i < patches.length; i++) patches[i] *= root;
         addGram(
@@ -132,23 +142,25 @@ const kfacTokenFactorOp = defineOp({
     },
 });
 
-const kfacGradFactorOp = defineOp<{ weighted: number }>({
+const kfacGradFactorOp = defineOp<{ range: Range; weighted: number }>({
   name: 'kfacGradFactor',
-  infer: ([status, factor, updates, ...given], { weighted }) => {
+  infer: ([status, factor, updates, ...given], { range: [begin, end], weighted }) => {
     const [dy, ...others] = given.slice(weighted);
     if (weighted) expectWeights('kfacGradFactor', dy, given[0]);
     for (const other of others) expectSameShape('kfacGradFactor', dy.shape, other.shape);
     expectType('kfacGradFactor', 'a status block', status, 'i32', [8]);
     expectType('kfacGradFactor', 'an update counter', updates, 'i32', [1]);
-    expectType('kfacGradFactor', 'a factor', factor, 'f32', [packedSize(dy.shape[1])]);
+    expectType('kfacGradFactor', 'a factor', factor, 'f32', [packedSize(end - begin)]);
     return [];
   },
   mutates: true,
-  kernel: ({ inputs: [status, factor, updates, ...given], attrs: { weighted } }) => {
+  kernel: ({ inputs: [status, factor, updates, ...given], attrs: { range, weighted } }) => {
     const weights = weighted ? given[0] : undefined;
     const gradients = given.slice(weighted);
-    const [examples, out, ...plane] = gradients[0].shape;
+    const [examples, outputs, ...plane] = gradients[0].shape;
     const positions = sizeOf(plane);
+    const [begin, end] = range;
+    const out = end - begin;
     return () => {
       if (standsStill(status) || examples * positions === 0) return;
       const sum = new Float64Array(out * out);
@@ -157,8 +169,8 @@ const kfacGradFactorOp = defineOp<{ weighted: number }>({
           // s′ = dy / weight: the mean put its weight, 1/examples, into every row.
           const weight = weights?.data[n] ?? 1 / examples;
           if (weight === 0) continue;
-          const begin = n * out * positions;
-          const rows = Float64Array.from(data.subarray(begin, begin + out * positions));
+          const first = (n * outputs + begin) * positions;
+          const rows = Float64Array.from(data.subarray(first, first + out * positions));
           for (let i = 0; i < rows.length; i++) rows[i] /= Math.sqrt(weight);
           const x = { data: rows, offset: 0, rowStride: positions, colStride: 1 };
           addGram(sum, x, out, positions);
@@ -169,50 +181,92 @@ const kfacGradFactorOp = defineOp<{ weighted: number }>({
   },
 });
 
-/** Shapes of A, of which only the diagonal is there for tokens, and G. */
-export function factorShapes({ kind, weight, bias }: Tap): { a: Shape; g: Shape } {
-  const [out, ...others] = weight.shape;
-  if (kind === 'embedding') return { a: [out], g: [others[0], others[0]] };
-  const inputs = sizeOf(others) + (bias === undefined ? 0 : 1);
-  return { a: [inputs, inputs], g: [out, out] };
+/** A block on the diagonal of a layer's factor, and where its statistics are. */
+export interface Factor {
+  /** Packed, or the vector of its diagonal. */
+  readonly value: Value;
+  readonly block: FactorBlock;
+}
+
+export interface FactorBlock {
+  /** The inputs, channels or outputs that it is of. */
+  readonly range: Range;
+  /** Of the matrix, or of a diagonal its vector. */
+  readonly shape: Shape;
+}
+
+/**
+ * The blocks of A, of which only the diagonal is there for tokens, and of G: as many as it takes for an order of at most
+ * `size`, of equal sizes. A convolution's A is cut between channels; a bias is one more of the last.
+ */
+export function factorBlocks(
+  { kind, weight, bias }: Tap,
+  size: number,
+): { a: readonly FactorBlock[]; g: readonly FactorBlock[] } {
+  const [out, inputs, ...kernel] = weight.shape;
+  if (kind === 'embedding') {
+    return { a: [{ range: [0, out], shape: [out] }], g: blocksOf(inputs, { size }) };
+  }
+  const a = blocksOf(inputs, { size, taps: sizeOf(kernel), bias: bias === undefined ? 0 : 1 });
+  return { a, g: blocksOf(out, { size }) };
+}
+
+function blocksOf(
+  count: number,
+  { size, taps = 1, bias = 0 }: { size: number; taps?: number; bias?: number },
+): FactorBlock[] {
+  const most = Math.max(1, Math.floor(size / taps));
+  const blocks = Math.max(1, Math.ceil(count / most));
+  const each = Math.ceil(count / blocks);
+  return Array.from({ length: blocks }, (_, i) => {
+    const range: Range = [Math.min(count, i * each), Math.min(count, (i + 1) * each)];
+    const order = (range[1] - range[0]) * taps + (i === blocks - 1 ? bias : 0);
+    return { range, shape: [order, order] };
+  });
 }
 
 /**
  * Running means of A = E[Σ over positions āāᵀ] and G = (1/T) E[Σ over positions s′s′ᵀ] of one layer (Grosse & Martens
- * 2016; T = 1 but for convolutions), packed. Of an embedding ā is a token's unit vector, so that A is the diagonal of
- * their frequencies. `gradients` are those of mean losses by the pre-activation, whose G add up; `weights` are those of
- * the rows in that mean, all equal without; `updates` counts this update already.
+ * 2016; T = 1 but for convolutions), packed, of which only the blocks are kept. Of an embedding ā is a token's unit
+ * vector, so that A is the diagonal of their frequencies. `gradients` are those of mean losses by the pre-activation,
+ * whose G add up; `weights` are those of the rows in that mean, all equal without; `updates` counts this update already.
  */
 export function kfacFactors(
   status: Value,
   updates: Value,
-  factors: { a: Value; g: Value },
+  factors: { a: readonly Factor[]; g: readonly Factor[] },
   tap: Tap,
   gradients: readonly Value[],
   weights?: Value,
 ): void {
   const { graph } = status;
   const weighted = weights === undefined ? [] : [weights];
-  const out = packedOrder(factors.g.size);
-  const rows =
-    tap.kind === 'conv2d'
-      ? gradients
-      : gradients.map((g) => (g.shape.length === 2 ? g : reshape(g, [-1, out])));
-  graph.add(kfacGradFactorOp, [status, factors.g, updates, ...weighted, ...rows], {
-    weighted: weighted.length,
-  });
-  if (tap.kind === 'embedding') {
-    const tokens = reshape(tap.input, [-1]);
-    graph.add(kfacTokenFactorOp, [status, factors.a, updates, tokens, ...weighted], {});
-    return;
+  const rowsOf = (g: Value) => (g.shape.length === 2 ? g : reshape(g, [-1, g.shape.at(-1) ?? 1]));
+  const rows = tap.kind === 'conv2d' ? gradients : gradients.map(rowsOf);
+  for (const { value, block } of factors.g) {
+    const { range } = block;
+    graph.add(kfacGradFactorOp, [status, value, updates, ...weighted, ...rows], {
+      range,
+      weighted: weighted.length,
+    });
   }
   const [stride, padding] = [tap.attrs.stride ?? [], tap.attrs.padding ?? []];
-  graph.add(kfacInputFactorOp, [status, factors.a, updates, tap.input, ...weighted], {
-    bias: tap.bias === undefined ? 0 : 1,
-    kernel: tap.kind === 'conv2d' ? tap.weight.shape.slice(2) : [],
-    stride: stride as readonly number[],
-    padding: padding as readonly number[],
-  });
+  const kernel = tap.kind === 'conv2d' ? tap.weight.shape.slice(2) : [];
+  for (const { value, block } of factors.a) {
+    if (tap.kind === 'embedding') {
+      const tokens = reshape(tap.input, [-1]);
+      graph.add(kfacTokenFactorOp, [status, value, updates, tokens, ...weighted], {});
+      continue;
+    }
+    const [begin, end] = block.range;
+    graph.add(kfacInputFactorOp, [status, value, updates, tap.input, ...weighted], {
+      range: [begin, end],
+      bias: block.shape[0] - (end - begin) * sizeOf(kernel),
+      kernel,
+      stride: stride as readonly number[],
+      padding: padding as readonly number[],
+    });
+  }
 }
 
 const kfacJoinOp = defineOp<{ weightDecay: number }>({

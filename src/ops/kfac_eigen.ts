@@ -1,74 +1,93 @@
 import type { Value } from '../graph/graph.ts';
 import type { Numbers, Operand } from '../graph/kernel.ts';
+import type { TensorType } from '../graph/types.ts';
 import { eigh } from '../linalg/eigh.ts';
 import type { MatrixStatus, Real } from '../linalg/matrix.ts';
-import { packedSize, unpack } from '../linalg/packed.ts';
+import { unpack } from '../linalg/packed.ts';
 import { mul } from './binary.ts';
-import { defineOp, expectType, shapeError } from './define.ts';
-import { matmul } from './linear.ts';
+import { blocksTimes, timesBlocks } from './block_matmul.ts';
+import { defineOp, expectType } from './define.ts';
+import {
+  expectCounters,
+  expectPair,
+  isDiagonal,
+  type LayerAttrs,
+  type LayerPairs,
+  layerAttrs,
+  layersOf,
+  operandsOf,
+  type Pair,
+  together,
+} from './kfac_layers.ts';
 import { settleRoot } from './roots.ts';
 import { standsStill } from './status.ts';
 
-type EigenAttrs = Readonly<{ tensors: readonly number[]; stepSlot: number }>;
-
-const OPERANDS = 5;
-
-const kfacEigenOp = defineOp<EigenAttrs>({
+const kfacEigenOp = defineOp<LayerAttrs>({
   name: 'kfacEigen',
-  infer: ([status, failures, damping, ...matrices], { tensors }) => {
+  infer: ([status, failures, damping, ...matrices], attrs) => {
     expectType('kfacEigen', 'a status block', status, 'i32', [8]);
     expectType('kfacEigen', 'a damping', damping, 'f32', []);
-    expectType('kfacEigen', 'failure counters', failures, 'i32', [null]);
-    const counters = 1 + Math.max(-1, ...tensors);
-    if (failures.shape[0] < counters) {
-      throw shapeError(`kfacEigen expects ${counters} failure counters, got ${failures.shape[0]}`);
+    expectCounters('kfacEigen', failures, attrs.tensors, 1);
+    for (const { a, g, rest } of layersOf(matrices, attrs, 1)) {
+      for (const pair of [...a, ...g]) expectPair('kfacEigen', 'a basis', pair);
+      expectType('kfacEigen', 'a scale', rest[0], 'f32', [orderOf(g), orderOf(a)]);
     }
-    tensors.forEach((_, layer) => {
-      const [a, g, aBasis, gBasis, scale] = matrices.slice(OPERANDS * layer);
-      const [m, n] = scale.shape;
-      const diagonal = aBasis.shape.length === 1;
-      expectType('kfacEigen', 'a scale', scale, 'f32', [m, n]);
-      expectType('kfacEigen', 'a factor', a, 'f32', diagonal ? [n] : [packedSize(n)]);
-      expectType('kfacEigen', 'a factor', g, 'f32', [packedSize(m)]);
-      expectType('kfacEigen', 'a basis', aBasis, 'f32', diagonal ? [n] : [n, n]);
-      expectType('kfacEigen', 'a basis', gBasis, 'f32', [m, m]);
-    });
     return [];
   },
   mutates: true,
   kernel: ({ inputs: [status, failures, damping, ...matrices], attrs }) => {
-    const { tensors, stepSlot } = attrs;
+    const layers = layersOf(matrices, attrs, 1);
     return (row) => {
       if (standsStill(status)) return;
-      tensors.forEach((tensor, layer) => {
-        const operands = matrices.slice(OPERANDS * layer, OPERANDS * (layer + 1));
-        const result = decompose(operands, damping.data[0]);
-        settleRoot(status, failures, tensor, result, tensor, row[stepSlot]);
-      });
+      for (const { a, g, tensor, rest } of layers) {
+        const result = decompose(a, g, rest[0], damping.data[0]);
+        settleRoot(status, failures, tensor, result, tensor, row[attrs.stepSlot]);
+      }
     };
   },
 });
 
+const orderOf = (blocks: readonly Pair<TensorType>[]): number =>
+  blocks.reduce((sum, { result }) => sum + result.shape[0], 0);
+
 /** Writes nothing unless the result is ok. */
-function decompose([a, g, aBasis, gBasis, scale]: Operand[], damping: number): MatrixStatus {
-  const [m, n] = scale.shape;
-  const diagonal = aBasis.shape.length === 1;
-  const ofA = diagonal ? onDiagonal(a.data) : eigh(unpack(a.data as Real, n), n);
-  const ofG = eigh(unpack(g.data as Real, m), m);
-  if (ofA === 'notFinite' || ofG === 'notFinite') return 'notFinite';
-  if (ofA === 'notConverged' || ofG === 'notConverged') return 'notConverged';
-  const fresh = new Float64Array(m * n);
-  for (let o = 0; o < m; o++) {
-    for (let i = 0; i < n; i++) {
+function decompose(
+  a: readonly Pair<Operand>[],
+  g: readonly Pair<Operand>[],
+  scale: Operand,
+  damping: number,
+): MatrixStatus {
+  const found = [...a, ...g].map(eigenOf);
+  const outcome = together(found.map((f) => (typeof f === 'string' ? f : 'ok')));
+  if (outcome !== 'ok') return outcome;
+  const good = found as readonly Eigen[];
+  const valuesOf = (some: readonly Eigen[]) => some.flatMap(({ values }) => [...values]);
+  const [ofA, ofG] = [valuesOf(good.slice(0, a.length)), valuesOf(good.slice(a.length))];
+  const fresh = new Float64Array(ofG.length * ofA.length);
+  ofG.forEach((valueOfG, o) => {
+    ofA.forEach((valueOfA, i) => {
       // Below 0 by rounding alone.
-      fresh[o * n + i] = 1 / (Math.max(ofG.values[o], 0) * Math.max(ofA.values[i], 0) + damping);
-    }
-  }
+      fresh[o * ofA.length + i] = 1 / (Math.max(valueOfG, 0) * Math.max(valueOfA, 0) + damping);
+    });
+  });
   if (!fresh.every((x) => Number.isFinite(Math.fround(x)))) return 'overflow';
   scale.data.set(fresh);
-  if (!diagonal) aBasis.data.set(ofA.vectors);
-  gBasis.data.set(ofG.vectors);
+  [...a, ...g].forEach(({ result }, i) => {
+    if (!isDiagonal(result)) result.data.set(good[i].vectors);
+  });
   return 'ok';
+}
+
+interface Eigen {
+  readonly values: Float64Array;
+  /** Rows; none of a diagonal. */
+  readonly vectors: ArrayLike<number>;
+}
+
+function eigenOf({ factor, result }: Pair<Operand>): Eigen | MatrixStatus {
+  if (isDiagonal(result)) return onDiagonal(factor.data);
+  const [n] = result.shape;
+  return eigh(unpack(factor.data as Real, n), n);
 }
 
 /** Of a diagonal, whose eigenvectors are the unit vectors. */
@@ -79,24 +98,21 @@ function onDiagonal(data: Numbers) {
 
 /** What turns a layer's gradient, and scales it there. */
 export interface EigenForm {
-  /** [in, in] and [out, out]: eigenvectors as rows. None of a diagonal A. */
-  readonly aBasis: Value | undefined;
-  readonly gBasis: Value;
+  /** Eigenvectors as rows, of A's and of G's blocks. None of a diagonal A. */
+  readonly aBases: readonly Value[] | undefined;
+  readonly gBases: readonly Value[];
   /** [out, in]: 1 / (gₒaᵢ + λ) of the eigenvalues. */
   readonly scale: Value;
 }
 
-export interface EigenLayer extends EigenForm {
-  /** Packed, or the vector of its diagonal. */
-  readonly a: Value;
-  readonly g: Value;
-  /** Index of the weight among the parameters, for messages. */
-  readonly tensor: number;
+export interface EigenLayer extends LayerPairs<Value> {
+  readonly scale: Value;
 }
 
 /**
- * Eigenbases of A and G of every layer, and 1 / (gₒaᵢ + λ) of their eigenvalues, under the failure policy: a scale
- * beyond float32 is a failure. λ is `damping`, a scalar; `failures` is i32, one for each parameter.
+ * Eigenbases of A and G of every layer, block by block, and 1 / (gₒaᵢ + λ) of their eigenvalues, under the failure
+ * policy: a scale beyond float32 is a failure. λ is `damping`, a scalar; `failures` is i32, one for each parameter. Of a
+ * diagonal A, which has no basis, the result is never written.
  */
 export function kfacEigen(
   status: Value,
@@ -104,21 +120,23 @@ export function kfacEigen(
   layers: readonly EigenLayer[],
   damping: Value,
 ): void {
-  const matrices = layers.flatMap((l) => [l.a, l.g, l.aBasis ?? l.a, l.gBasis, l.scale]);
-  status.graph.add(kfacEigenOp, [status, failures, damping, ...matrices], {
-    tensors: layers.map((l) => l.tensor),
-    stepSlot: status.graph.step.index,
-  });
+  const matrices = layers.flatMap((layer) => [...operandsOf(layer), layer.scale]);
+  status.graph.add(
+    kfacEigenOp,
+    [status, failures, damping, ...matrices],
+    layerAttrs(layers, status.graph.step.index),
+  );
 }
 
 /**
  * (A ⊗ G + λI)⁻¹ of V [out, in]: Q_Gᵀ (scale ⊙ (Q_G V Q_Aᵀ)) Q_A; of a diagonal A that of V [in, out]:
  * (scale ⊙ (Q_G Vᵀ))ᵀ Q_G.
  */
-export function inEigenbasis(v: Value, { aBasis, gBasis, scale }: EigenForm): Value {
-  if (aBasis === undefined) {
-    return matmul(mul(matmul(gBasis, v, { transB: true }), scale), gBasis, { transA: true });
+export function inEigenbasis(v: Value, { aBases, gBases, scale }: EigenForm): Value {
+  if (aBases === undefined) {
+    const turned = blocksTimes(gBases, v, { transX: true });
+    return timesBlocks(mul(turned, scale), gBases, { transX: true });
   }
-  const turned = matmul(matmul(gBasis, v), aBasis, { transB: true });
-  return matmul(matmul(gBasis, mul(turned, scale), { transA: true }), aBasis);
+  const turned = timesBlocks(blocksTimes(gBases, v), aBases, { transBlocks: true });
+  return timesBlocks(blocksTimes(gBases, mul(turned, scale), { transBlocks: true }), aBases);
 }

@@ -1,11 +1,22 @@
 import type { Value } from '../graph/graph.ts';
 import type { Operand } from '../graph/kernel.ts';
-import type { TensorType } from '../graph/types.ts';
 import { choleskyInverse } from '../linalg/cholesky.ts';
 import { inverseRoot } from '../linalg/inverse-root.ts';
 import type { MatrixStatus, Real } from '../linalg/matrix.ts';
 import { packedSize, unpack } from '../linalg/packed.ts';
-import { defineOp, expectType, shapeError } from './define.ts';
+import { defineOp, expectType } from './define.ts';
+import {
+  expectCounters,
+  expectPair,
+  isDiagonal,
+  type LayerAttrs,
+  type LayerPairs,
+  layerAttrs,
+  layersOf,
+  operandsOf,
+  type Pair,
+  together,
+} from './kfac_layers.ts';
 import { STATUS, standsStill, stopRun } from './status.ts';
 
 /** Failures in a row that end the run. */
@@ -136,62 +147,54 @@ export function inverseRoots(
   );
 }
 
-type InverseAttrs = Readonly<{ tensors: readonly number[]; stepSlot: number }>;
-
-const kfacInversesOp = defineOp<InverseAttrs>({
+const kfacInversesOp = defineOp<LayerAttrs>({
   name: 'kfacInverses',
-  infer: ([status, failures, damping, ...matrices], { tensors }) => {
+  infer: ([status, failures, damping, ...matrices], attrs) => {
     expectType('kfacInverses', 'a status block', status, 'i32', [8]);
     expectType('kfacInverses', 'a damping', damping, 'f32', []);
-    expectType('kfacInverses', 'failure counters', failures, 'i32', [null]);
-    const counters = 2 * (1 + Math.max(-1, ...tensors));
-    if (failures.shape[0] < counters) {
-      throw shapeError(
-        `kfacInverses expects ${counters} failure counters, got ${failures.shape[0]}`,
-      );
-    }
-    for (let i = 0; i < matrices.length; i += 2) {
-      const [factor, inverse] = matrices.slice(i);
-      const [n] = inverse.shape;
-      const diagonal = isDiagonal(inverse);
-      expectType('kfacInverses', 'an inverse', inverse, 'f32', diagonal ? [n] : [n, n]);
-      expectType('kfacInverses', 'a factor', factor, 'f32', [diagonal ? n : packedSize(n)]);
+    expectCounters('kfacInverses', failures, attrs.tensors, 2);
+    for (const { a, g } of layersOf(matrices, attrs)) {
+      for (const pair of [...a, ...g]) expectPair('kfacInverses', 'an inverse', pair);
     }
     return [];
   },
   mutates: true,
   kernel: ({ inputs: [status, failures, damping, ...matrices], attrs }) => {
-    const { tensors, stepSlot } = attrs;
+    const layers = layersOf(matrices, attrs);
     return (row) => {
       if (standsStill(status)) return;
-      tensors.forEach((tensor, layer) => {
-        const [a, aInverse, g, gInverse] = matrices.slice(4 * layer, 4 * layer + 4);
-        const ratio = meanTrace(a, aInverse) / meanTrace(g, gInverse);
+      for (const { a, g, tensor } of layers) {
+        const ratio = meanTrace(a) / meanTrace(g);
         const pi = ratio > 0 && Number.isFinite(ratio) ? Math.sqrt(ratio) : 1;
         const root = Math.sqrt(damping.data[0]);
-        const invert = (m: Operand, out: Operand, shift: number, index: number) => {
-          const [n] = out.shape;
-          const result = isDiagonal(out)
-            ? reciprocals(m, shift, out)
-            : choleskyInverse(unpack(m.data as Real, n), n, shift, out.data as Real);
-          settleRoot(status, failures, index, result, tensor, row[stepSlot]);
+        const invert = (blocks: readonly Pair<Operand>[], shift: number, index: number) => {
+          const result = together(blocks.map((block) => inverseOf(block, shift)));
+          settleRoot(status, failures, index, result, tensor, row[attrs.stepSlot]);
         };
-        invert(a, aInverse, pi * root, 2 * tensor);
-        invert(g, gInverse, root / pi, 2 * tensor + 1);
-      });
+        invert(a, pi * root, 2 * tensor);
+        invert(g, root / pi, 2 * tensor + 1);
+      }
     };
   },
 });
 
-/** The inverse of a diagonal factor is the vector of its diagonal, as the factor is. */
-const isDiagonal = (inverse: TensorType): boolean => inverse.shape.length === 1;
+/** tr M / dim M of all blocks together. */
+function meanTrace(blocks: readonly Pair<Operand>[]): number {
+  let [trace, order] = [0, 0];
+  for (const { factor, result } of blocks) {
+    const [n] = result.shape;
+    const at = (i: number) => (isDiagonal(result) ? i : packedSize(i) + i);
+    for (let i = 0; i < n; i++) trace += factor.data[at(i)];
+    order += n;
+  }
+  return trace / order;
+}
 
-/** tr M / dim M of a packed M, or of the vector of its diagonal. */
-function meanTrace({ data }: Operand, inverse: Operand): number {
-  const [n] = inverse.shape;
-  let trace = 0;
-  for (let i = 0; i < n; i++) trace += data[isDiagonal(inverse) ? i : packedSize(i) + i];
-  return trace / n;
+/** The inverse with `shift` on the diagonal; writes nothing unless it is ok. */
+function inverseOf({ factor, result }: Pair<Operand>, shift: number): MatrixStatus {
+  if (isDiagonal(result)) return reciprocals(factor, shift, result);
+  const [n] = result.shape;
+  return choleskyInverse(unpack(factor.data as Real, n), n, shift, result.data as Real);
 }
 
 /** out ← 1 / (d + shift); writes nothing unless all of them are positive and fit a float. */
@@ -205,32 +208,21 @@ function reciprocals({ data, size }: Operand, shift: number, out: Operand): Matr
   return 'ok';
 }
 
-/** The factors of a layer, and their inverses. */
-export interface FactorPair {
-  /** Packed, or the vector of its diagonal. */
-  readonly a: Value;
-  readonly aInverse: Value;
-  readonly g: Value;
-  readonly gInverse: Value;
-  /** Index of the weight among the parameters, for messages. */
-  readonly tensor: number;
-}
-
 /**
  * (A + π√λ I)⁻¹ and (G + √λ/π I)⁻¹ of every layer, π = √((tr A/dim A)/(tr G/dim G)), 1 where a trace is 0; under
- * the failure policy. λ is `damping`, a scalar; `failures` is i32, two for each parameter: those of tensor i at 2i and
- * 2i + 1.
+ * the failure policy, by which a factor fails where one of its blocks does. λ is `damping`, a scalar; `failures` is i32,
+ * two for each parameter: those of tensor i at 2i and 2i + 1.
  */
 export function kfacInverses(
   status: Value,
   failures: Value,
-  layers: readonly FactorPair[],
+  layers: readonly LayerPairs<Value>[],
   damping: Value,
 ): void {
   status.graph.add(
     kfacInversesOp,
-    [status, failures, damping, ...layers.flatMap((l) => [l.a, l.aInverse, l.g, l.gInverse])],
-    { tensors: layers.map((l) => l.tensor), stepSlot: status.graph.step.index },
+    [status, failures, damping, ...layers.flatMap(operandsOf)],
+    layerAttrs(layers, status.graph.step.index),
   );
 }
 

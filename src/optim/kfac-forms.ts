@@ -1,23 +1,21 @@
 import type { Value } from '../graph/graph.ts';
-import type { Shape } from '../graph/types.ts';
 import { identity, ones } from '../nn/init.ts';
 import { mul } from '../ops/binary.ts';
+import { blocksTimes, timesBlocks } from '../ops/block_matmul.ts';
+import type { Factor } from '../ops/kfac.ts';
 import { inEigenbasis, kfacEigen } from '../ops/kfac_eigen.ts';
-import { matmul } from '../ops/linear.ts';
+import { isDiagonal, type Pair } from '../ops/kfac_layers.ts';
 import { reshape } from '../ops/reshape.ts';
 import { kfacInverses } from '../ops/roots.ts';
 import type { OptimizerTrace } from '../step/context.ts';
 
-/** The factors of a layer. */
+/** The factors of a layer: the blocks on their diagonals. */
 export interface LayerFactors {
   readonly name: string;
   /** Index of the weight among the parameters, for messages. */
   readonly tensor: number;
-  /** Packed, or of an embedding the vector of its diagonal. */
-  readonly a: Value;
-  readonly g: Value;
-  /** Of their inverses: matrices, or a vector where A is one. */
-  readonly shapes: { readonly a: Shape; readonly g: Shape };
+  readonly a: readonly Factor[];
+  readonly g: readonly Factor[];
 }
 
 /**
@@ -33,31 +31,42 @@ type Form = (
 /** U = (G + √λd/π I)⁻¹ V (A + π√λd I)⁻¹, of an embedding its transpose. */
 const inverse: Form = (t, layers, damping) => {
   const failures = counters(t, 2);
-  const inverses = layers.map(({ name, shapes }) => ({
-    aInverse: unit(t, `aInverse/${name}`, shapes.a),
-    gInverse: unit(t, `gInverse/${name}`, shapes.g),
+  const pairs = layers.map(({ name, tensor, a, g }) => ({
+    tensor,
+    a: withUnits(t, 'aInverse', name, a),
+    g: withUnits(t, 'gInverse', name, g),
   }));
-  const pairs = layers.map((layer, i) => ({ ...layer, ...inverses[i] }));
   kfacInverses(t.status, failures, pairs, damping);
   return (v, i) => {
-    const { aInverse, gInverse } = inverses[i];
-    if (isDiagonal(aInverse.shape)) return mul(matmul(v, gInverse), reshape(aInverse, [-1, 1]));
-    return matmul(matmul(gInverse, v), aInverse);
+    const [a, g] = [resultsOf(pairs[i].a), resultsOf(pairs[i].g)];
+    if (isDiagonal(a[0])) return mul(timesBlocks(v, g), reshape(a[0], [-1, 1]));
+    return timesBlocks(blocksTimes(g, v), a);
   };
 };
 
 /** U = Q_Gᵀ ((Q_G V Q_Aᵀ) / (gₒaᵢ + λd)) Q_A. */
 const eigen: Form = (t, layers, damping) => {
   const failures = counters(t, 1);
-  const forms = layers.map(({ name, shapes }) => ({
-    aBasis: isDiagonal(shapes.a) ? undefined : unit(t, `aBasis/${name}`, shapes.a),
-    gBasis: unit(t, `gBasis/${name}`, shapes.g),
-    scale: t.state(`scale/${name}`, { dtype: 'f32', shape: [shapes.g[0], shapes.a[0]] }, ones),
+  const forms = layers.map(({ name, tensor, a, g }) => ({
+    tensor,
+    a: isDiagonal(a[0].block)
+      ? a.map(({ value }) => ({ factor: value, result: value }))
+      : withUnits(t, 'aBasis', name, a),
+    g: withUnits(t, 'gBasis', name, g),
+    scale: t.state(`scale/${name}`, { dtype: 'f32', shape: [orderOf(g), orderOf(a)] }, ones),
   }));
-  const all = layers.map((layer, i) => ({ ...layer, ...forms[i] }));
-  kfacEigen(t.status, failures, all, damping);
-  return (v, i) => inEigenbasis(v, forms[i]);
+  kfacEigen(t.status, failures, forms, damping);
+  return (v, i) => {
+    const { a, g, scale } = forms[i];
+    const aBases = isDiagonal(a[0].result) ? undefined : resultsOf(a);
+    return inEigenbasis(v, { aBases, gBases: resultsOf(g), scale });
+  };
 };
+
+const resultsOf = (pairs: readonly Pair<Value>[]) => pairs.map(({ result }) => result);
+
+const orderOf = (factors: readonly Factor[]) =>
+  factors.reduce((sum, { block }) => sum + block.shape[0], 0);
 
 /** So many for each parameter, since more layers may be shown later. */
 const counters = (t: OptimizerTrace, each: number): Value => {
@@ -67,8 +76,19 @@ const counters = (t: OptimizerTrace, each: number): Value => {
 
 export const FORMS = { inverse, eigen };
 
-const isDiagonal = (shape: Shape): boolean => shape.length === 1;
+/** The blocks of a factor, each with a matrix, or the vector of a diagonal, that begins as the identity. */
+const withUnits = (
+  t: OptimizerTrace,
+  what: string,
+  name: string,
+  factors: readonly Factor[],
+): Pair<Value>[] =>
+  factors.map(({ value, block: { shape } }, i) => {
+    const key = blockName(what, i, factors.length, name);
+    const result = t.state(key, { dtype: 'f32', shape }, isDiagonal({ shape }) ? ones : identity);
+    return { factor: value, result };
+  });
 
-/** A matrix, or the vector of its diagonal, that begins as the identity. */
-const unit = (t: OptimizerTrace, name: string, shape: Shape): Value =>
-  t.state(name, { dtype: 'f32', shape }, isDiagonal(shape) ? ones : identity);
+/** Of the state of block i of so many. */
+export const blockName = (what: string, i: number, of: number, layer: string): string =>
+  `${what}${of === 1 ? '' : i}/${layer}`;

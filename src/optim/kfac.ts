@@ -5,14 +5,21 @@ import type { Tap, Value } from '../graph/graph.ts';
 import { storedShape } from '../linalg/packed.ts';
 import { affine } from '../ops/elementwise.ts';
 import { fill } from '../ops/fill.ts';
-import { factorShapes, kfacFactors, kfacJoin, kfacSplit, klClip } from '../ops/kfac.ts';
+import {
+  type FactorBlock,
+  factorBlocks,
+  kfacFactors,
+  kfacJoin,
+  kfacSplit,
+  klClip,
+} from '../ops/kfac.ts';
 import { countUpdate } from '../ops/roots.ts';
 import { sgdOp } from '../ops/sgd.ts';
 import { BoundOptimizer } from '../step/bound.ts';
 import type { OptimizerTrace, Pass } from '../step/context.ts';
 import { type LayerBatch, observationOf } from '../step/observation.ts';
 import { adapt } from './kfac-damping.ts';
-import { FORMS, type LayerFactors } from './kfac-forms.ts';
+import { blockName, FORMS, type LayerFactors } from './kfac-forms.ts';
 import { type LayerStep, stepByModel } from './kfac-model.ts';
 import { defineOptimizer, rateSlot } from './optimizer.ts';
 import { count, decay, nonNegative, positive, rateOrModel } from './options.ts';
@@ -49,6 +56,13 @@ const schema = z
      * Default false.
      */
     adaptDamping: z.boolean().default(false),
+    /**
+     * A and G are kept as blocks on their diagonals, as few and as equal as their order may be this at most; a
+     * convolution's A is cut between channels, and a bias is one more in its last block. What a layer costs for its a = in
+     * and g = out is then bounded by ag · blockSize in a step and (a + g) · blockSize² in a round of inverses. Default
+     * 1152, 128 channels of a 3 × 3 kernel.
+     */
+    blockSize: count.default(1152),
     /** κ of the KL clip min(1, √(κ / (η² Σ U·V))). Default 1e-3. */
     klClip: positive.optional(),
     /** Momentum μ: v ← μv + νU. Default 0. */
@@ -129,7 +143,10 @@ const STATISTICS = 'statistics';
  * `tokenCrossEntropy()` the steps that are not padding.
  * Parameters outside linear, ungrouped convolution, LSTM and embedding layers, batch norm's among them, step by SGD with the same rate,
  * momentum and decay; `groups` gives them another method.
- * State: (a(3a + 1) + g(3g + 1))/2 numbers a layer, a = in + 1 and g = out, and ag more in the eigenbasis.
+ * Orders above `blockSize` fall into blocks, between which nothing is known: A and G are then block-diagonal throughout,
+ * π that of all blocks.
+ * State: (a(3a + 1) + g(3g + 1))/2 numbers a layer, a = in + 1 and g = out, or as much for each block, and ag more in the
+ * eigenbasis.
  */
 export const kfac = defineOptimizer('kfac', schema, trace, {
   title: 'K-FAC',
@@ -158,7 +175,7 @@ function trace(t: OptimizerTrace, options: z.output<typeof schema>): void {
     const tapped = pass.tapGradients(options.fisher, (taps) => eligible(taps, indexOf));
     countUpdate(status, updates);
     return tapped.map(({ tap, gradients, weights }) => {
-      const factors = factorsOf(t, tap, indexOf);
+      const factors = factorsOf(t, tap, indexOf, options.blockSize);
       kfacFactors(status, updates, factors, tap, gradients, weights);
       return { tap, ...factors };
     });
@@ -236,14 +253,21 @@ function eligible(taps: readonly Tap[], indexOf: ReadonlyMap<Value, number>): Ta
   });
 }
 
-function factorsOf(t: OptimizerTrace, tap: Tap, indexOf: ReadonlyMap<Value, number>): LayerFactors {
+function factorsOf(
+  t: OptimizerTrace,
+  tap: Tap,
+  indexOf: ReadonlyMap<Value, number>,
+  blockSize: number,
+): LayerFactors {
   const { name, index } = t.params[indexOf.get(tap.weight) as number];
-  const shapes = factorShapes(tap);
-  return {
-    name,
-    tensor: index,
-    a: t.state(`a/${name}`, { dtype: 'f32', shape: storedShape(shapes.a) }),
-    g: t.state(`g/${name}`, { dtype: 'f32', shape: storedShape(shapes.g) }),
-    shapes,
-  };
+  const blocks = factorBlocks(tap, blockSize);
+  const statistics = (what: string, of: readonly FactorBlock[]) =>
+    of.map((block, i) => ({
+      block,
+      value: t.state(blockName(what, i, of.length, name), {
+        dtype: 'f32',
+        shape: storedShape(block.shape),
+      }),
+    }));
+  return { name, tensor: index, a: statistics('a', blocks.a), g: statistics('g', blocks.g) };
 }

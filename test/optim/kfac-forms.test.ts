@@ -76,14 +76,25 @@ describe.each(devices)('the forms of K-FAC on $title', ({ device, missing }) => 
 
   const inverse: Precondition = (status, failures, { a, g, v }, square, damping) => {
     const [aInverse, gInverse] = [square(IN, 'aInverse'), square(OUT, 'gInverse')];
-    kfacInverses(status, failures, [{ a, g, aInverse, gInverse, tensor: 0 }], damping);
+    const layer = {
+      a: [{ factor: a, result: aInverse }],
+      g: [{ factor: g, result: gInverse }],
+      tensor: 0,
+    };
+    kfacInverses(status, failures, [layer], damping);
     return matmul(matmul(gInverse, v), aInverse);
   };
   const eigen: Precondition = (status, failures, { a, g, v }, square, damping) => {
     const scale = status.graph.stored('scale', { dtype: 'f32', shape: [OUT, IN] });
-    const form = { aBasis: square(IN, 'aBasis'), gBasis: square(OUT, 'gBasis'), scale };
-    kfacEigen(status, failures, [{ a, g, tensor: 0, ...form }], damping);
-    return inEigenbasis(v, form);
+    const [aBasis, gBasis] = [square(IN, 'aBasis'), square(OUT, 'gBasis')];
+    const layer = {
+      a: [{ factor: a, result: aBasis }],
+      g: [{ factor: g, result: gBasis }],
+      scale,
+      tensor: 0,
+    };
+    kfacEigen(status, failures, [layer], damping);
+    return inEigenbasis(v, { aBases: [aBasis], gBases: [gBasis], scale });
   };
 
   it.skipIf(missing !== null)('agree as damping vanishes, with its root', () => {

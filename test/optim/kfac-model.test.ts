@@ -68,6 +68,7 @@ function denseFisher(passes: readonly Forward[]) {
 const VARIANTS: readonly Variant[] = [
   { damping: 0.3, weightDecay: 0.1, fisher: 'empirical', form: 'eigen' },
   { damping: 0.1, weightDecay: 0.02, fisher: 'empirical', statisticsEvery: 3, inversesEvery: 4 },
+  { damping: 0.3, weightDecay: 0.1, fisher: 'empirical', blockSize: 2 },
   { damping: 0.3, weightDecay: 0.1, adaptDamping: true },
   { damping: 0.3, weightDecay: 0.05, form: 'eigen', adaptDamping: true, statisticsEvery: 5 },
 ];

@@ -116,6 +116,8 @@ const VARIANTS: Omit<KfacOptions, 'lr'>[] = [
   { damping: 0.02, klClip: 1e-3, statisticsEvery: 1, inversesEvery: 1 },
   { damping: 0.05, statisticsEvery: 2, inversesEvery: 3, weightDecay: 0.05, momentum: 0.5 },
   { form: 'eigen', damping: 0.05, statisticsEvery: 2, inversesEvery: 2, fisher: 'empirical' },
+  { damping: 0.05, blockSize: 2, statisticsEvery: 1, inversesEvery: 1 },
+  { form: 'eigen', damping: 0.05, blockSize: 2, inversesEvery: 2, fisher: 'empirical' },
 ];
 
 describe.each(devices)('kfac over tokens on $title', ({ device, missing }) => {

@@ -35,6 +35,9 @@ const VARIANTS: Variant[] = [
   { damping: 0.03, statisticsEvery: 3, inversesEvery: 2, fisher: 'empirical' },
   { form: 'eigen', damping: 0.03, klClip: 1e-3, statisticsEvery: 2, inversesEvery: 3 },
   { form: 'eigen', damping: 0.1, momentum: 0.8, weightDecay: 0.05, fisher: 'empirical' },
+  { damping: 0.03, blockSize: 6, statisticsEvery: 2, inversesEvery: 3, momentum: 0.5 },
+  { damping: 0.03, blockSize: 2, fisher: 'empirical', weightDecay: 0.05 },
+  { form: 'eigen', damping: 0.1, blockSize: 2, fisher: 'empirical' },
 ];
 const STEPS = 50;
 

@@ -94,6 +94,7 @@ const BAD: [make: Make, option: string, values: unknown[]][] = [
   [kfac, 'momentum', NO_DECAY],
   [kfac, 'statisticsEvery', NO_COUNT],
   [kfac, 'inversesEvery', NO_COUNT],
+  [kfac, 'blockSize', NO_COUNT],
   [kfac, 'fisher', ['expected', null, true]],
   [muon, 'momentum', NO_DECAY],
   [muon, 'nesterov', NO_FLAG],

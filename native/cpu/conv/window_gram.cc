@@ -104,8 +104,8 @@ int64_t WindowGram::scratchFloats(int64_t examples, int threads) const {
          threads * floatsPerThread();
 }
 
-void WindowGram::add(const float* images, int64_t examples, GemmOut out, float* scratch,
-                     ThreadPool& pool) const {
+void WindowGram::add(const float* images, int64_t stride, int64_t examples, GemmOut out,
+                     float* scratch, ThreadPool& pool) const {
   const Windows& w = windows_;
   const int64_t groups = ceilDiv(examples, kLanes), plane = planeFloats();
   const int64_t width = w.paddedWidth(), size = w.height * w.width;
@@ -115,7 +115,7 @@ void WindowGram::add(const float* images, int64_t examples, GemmOut out, float* 
     const int64_t first = i / w.channels * kLanes, channel = i % w.channels;
     float* const to = lanes + i * plane;
     if (w.isPadded()) std::fill_n(to, plane, 0.0f);
-    toLanes(images + (first * w.channels + channel) * size, w.channels * size,
+    toLanes(images + first * stride + channel * size, stride,
             std::min<int64_t>(kLanes, examples - first), w.height, w.width,
             to + (w.padY * width + w.padX) * kLanes, width);
   });

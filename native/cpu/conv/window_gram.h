@@ -20,8 +20,9 @@ class WindowGram {
   // Whether the shape is one it takes, and takes fewer operations so than by unfolding.
   bool pays() const;
   int64_t scratchFloats(int64_t examples, int threads) const;
-  // out ← alpha Σ āāᵀ + beta out, packed (lower.h); out.ld is of no account.
-  void add(const float* images, int64_t examples, GemmOut out, float* scratch,
+  // out ← alpha Σ āāᵀ + beta out, packed (lower.h); out.ld is of no account. From one image to the
+  // next it is `stride`.
+  void add(const float* images, int64_t stride, int64_t examples, GemmOut out, float* scratch,
            ThreadPool& pool) const;
 
  private:

@@ -63,19 +63,22 @@ Run op_kfacInputFactor(Instruction& in) {
   const Operand weights = weighted ? in.inputs[4] : Operand{};
   const bool bias = in.integer("bias") != 0;
   const int64_t examples = x.dim(0);
+  const int64_t first = static_cast<int64_t>(in.list("range").at(0));
+  const int64_t channels = static_cast<int64_t>(in.list("range").at(1)) - first;
   const bool convolution = !in.list("kernel").empty();
   Windows windows{};
   if (convolution) {
     auto pair = [&](const char* name, size_t i) {
       return static_cast<int64_t>(in.list(name).at(i));
     };
-    windows = Windows{x.dim(1),          x.dim(2),           x.dim(3),
+    windows = Windows{channels,          x.dim(2),           x.dim(3),
                       pair("kernel", 0), pair("kernel", 1),  pair("stride", 0),
                       pair("stride", 1), pair("padding", 0), pair("padding", 1)};
   }
-  const int64_t dim = (convolution ? windows.taps() : x.dim(1)) + (bias ? 1 : 0);
+  const int64_t dim = (convolution ? windows.taps() : channels) + (bias ? 1 : 0);
   const int64_t columns = convolution ? windows.positions() : 1;
   const int64_t exampleSize = examples == 0 ? 0 : x.size() / examples;
+  const int64_t skipped = convolution ? first * x.dim(2) * x.dim(3) : first;  // of an example
   const double scale = weighted ? 1 : 1 / static_cast<double>(examples);
   const WindowGram gram(windows, bias);
   if (convolution && gram.pays()) {
@@ -85,8 +88,9 @@ Run op_kfacInputFactor(Instruction& in) {
       if (standsStill(status.i32(step)) || examples == 0) return;
       GemmOut out = blended(factor.f32(step), scale, *updates.i32(step));
       for (int64_t begin = 0; begin < examples; begin += part) {
-        gram.add(x.f32(step) + begin * exampleSize, std::min(part, examples - begin), out,
-                 reinterpret_cast<float*>(step.scratch), step.pool);
+        gram.add(x.f32(step) + begin * exampleSize + skipped, exampleSize,
+                 std::min(part, examples - begin), out, reinterpret_cast<float*>(step.scratch),
+                 step.pool);
         out.beta = 1;
       }
     };
@@ -103,13 +107,13 @@ Run op_kfacInputFactor(Instruction& in) {
     float* images = columnsOf + gathered;
     float* scratch = images + padded * step.pool.threads();
     auto gather = [&](int64_t example, float* to, int64_t ld, int thread) {
-      const float* from = x.f32(step) + example * exampleSize;
+      const float* from = x.f32(step) + example * exampleSize + skipped;
       if (convolution) {
         unfold(windows, padImage(windows, from, images + thread * padded), 0, windows.outHeight(),
                to, ld);
       } else {
         const float root = weighted ? std::sqrt(weights.f32(step)[example]) : 1.0f;
-        for (int64_t i = 0; i < exampleSize; ++i) to[i * ld] = root == 0 ? 0.0f : root * from[i];
+        for (int64_t i = 0; i < channels; ++i) to[i * ld] = root == 0 ? 0.0f : root * from[i];
         if (bias) to[(dim - 1) * ld] = root;
         return;
       }
@@ -154,8 +158,10 @@ Run op_kfacGradFactor(Instruction& in) {
   const bool weighted = in.integer("weighted") != 0;
   const Operand weights = weighted ? in.inputs.at(3) : Operand{};
   const std::vector<Operand> gradients(in.inputs.begin() + (weighted ? 4 : 3), in.inputs.end());
-  const int64_t examples = gradients.at(0).dim(0), dim = gradients[0].dim(1);
-  const int64_t columns = examples * dim == 0 ? 0 : gradients[0].size() / (examples * dim);
+  const int64_t examples = gradients.at(0).dim(0), outputs = gradients[0].dim(1);
+  const int64_t first = static_cast<int64_t>(in.list("range").at(0));
+  const int64_t dim = static_cast<int64_t>(in.list("range").at(1)) - first;
+  const int64_t columns = examples * outputs == 0 ? 0 : gradients[0].size() / (examples * outputs);
   const int64_t gathered = gatheredFloats(dim, examples, columns);
   const int64_t depth = examplesAtOnce(dim, columns, examples) * columns;
   in.scratchBytes =
@@ -170,7 +176,7 @@ Run op_kfacGradFactor(Instruction& in) {
     GemmOut out = blended(factor.f32(step), scale, *updates.i32(step));
     for (const Operand& dy : gradients) {
       auto gather = [&](int64_t example, float* to, int64_t ld, int) {
-        const float* from = dy.f32(step) + example * dim * columns;
+        const float* from = dy.f32(step) + (example * outputs + first) * columns;
         if (weighted) {
           const float weight = weights.f32(step)[example], root = std::sqrt(weight);
           for (int64_t o = 0; o < dim; ++o) to[o * ld] = weight == 0 ? 0.0f : from[o] / root;

@@ -8,6 +8,7 @@
 #include "cpu/base/kernels.h"
 #include "cpu/linalg/matrix_tasks.h"
 #include "cpu/linalg/settle.h"
+#include "ops/factor_blocks.h"
 
 namespace flatmin {
 namespace FLATMIN_ISA {
@@ -113,19 +114,18 @@ Run op_inverseRoots(Instruction& in) {
 
 namespace {
 
-// The inverse of a diagonal factor is the vector of its diagonal, as the factor is.
-bool isDiagonal(const Operand& inverse) { return inverse.type.shape.size() == 1; }
-
-// tr M / dim M
-double meanTrace(Lower m) {
+// tr M / dim M of all blocks together
+double meanTrace(const std::vector<FactorBlock>& blocks, size_t begin, size_t end,
+                 const Step& step) {
   double trace = 0;
-  for (int64_t i = 0; i < m.n; ++i) trace += m.row(i)[i];
-  return trace / static_cast<double>(m.n);
-}
-double meanOf(const float* d, int64_t n) {
-  double sum = 0;
-  for (int64_t i = 0; i < n; ++i) sum += d[i];
-  return sum / static_cast<double>(n);
+  int64_t order = 0;
+  for (size_t b = begin; b < end; ++b) {
+    const float* const m = blocks[b].factor.f32(step);
+    const int64_t n = blocks[b].order();
+    for (int64_t i = 0; i < n; ++i) trace += m[blocks[b].isDiagonal() ? i : packedSize(i) + i];
+    order += n;
+  }
+  return trace / static_cast<double>(order);
 }
 
 // out ← 1 / (d + shift); writes nothing unless all of them are positive and fit a float.
@@ -145,17 +145,16 @@ Run op_kfacInverses(Instruction& in) {
   const Operand status = in.inputs.at(0);
   const Operand failures = in.inputs.at(1);
   const Operand damping = in.inputs.at(2);
-  std::vector<Operand> factors, inverses;  // a and g of a layer, then of the next
-  for (size_t i = 3; i + 1 < in.inputs.size(); i += 2) {
-    factors.push_back(in.inputs[i]);
-    inverses.push_back(in.inputs[i + 1]);
-  }
-  const std::vector<double> tensors = in.list("tensors");
+  const FactorBlocks factors(in, false);
+  const std::vector<FactorBlock> blocks = factors.blocks;
+  const std::vector<FactorLayer> layers = factors.layers;
+  std::vector<size_t> layerOf;  // a block's
+  for (size_t l = 0; l < layers.size(); ++l) layerOf.resize(layers[l].end, l);
   const int64_t stepSlot = in.integer("stepSlot");
-  const int64_t header = align64(static_cast<int64_t>(factors.size() * sizeof(MatrixStatus)));
+  const int64_t header = align64(static_cast<int64_t>(blocks.size() * sizeof(MatrixStatus)));
   std::vector<int64_t> orders, bytes;
-  for (const Operand& inverse : inverses) {
-    const int64_t order = isDiagonal(inverse) ? 1 : inverse.dim(0);
+  for (const FactorBlock& block : blocks) {
+    const int64_t order = block.isDiagonal() ? 1 : block.order();
     orders.push_back(order);
     bytes.push_back(static_cast<int64_t>(choleskyInverseScratchBytes(order)));
   }
@@ -166,27 +165,27 @@ Run op_kfacInverses(Instruction& in) {
     if (standsStill(words)) return;
     MatrixStatus* results = reinterpret_cast<MatrixStatus*>(step.scratch);
     const auto invert = [&](size_t i, char* scratch, ThreadPool& pool) {
-      const auto factor = [&](size_t k) { return factors[k].f32(step); };
-      const auto order = [&](size_t k) { return inverses[k].dim(0); };
-      const auto mean = [&](size_t k) {
-        return isDiagonal(inverses[k]) ? meanOf(factor(k), order(k))
-                                       : meanTrace(packedMatrix(factor(k), order(k)));
-      };
-      const size_t a = i / 2 * 2;
-      const double ratio = mean(a) / mean(a + 1);
+      const FactorLayer& layer = layers[layerOf[i]];
+      const double ratio = meanTrace(blocks, layer.a, layer.g, step) /
+                           meanTrace(blocks, layer.g, layer.end, step);
       const double pi = ratio > 0 && std::isfinite(ratio) ? std::sqrt(ratio) : 1;
       const double root = std::sqrt(static_cast<double>(*damping.f32(step)));
-      const double shift = i == a ? pi * root : root / pi;
-      float* const inverse = inverses[i].f32(step);
-      results[i] = isDiagonal(inverses[i]) ? reciprocals(factor(i), order(i), shift, inverse)
-                                           : choleskyInverse(packedMatrix(factor(i), order(i)),
-                                                             shift, inverse, scratch, pool);
+      const double shift = i < layer.g ? pi * root : root / pi;
+      const float* const factor = blocks[i].factor.f32(step);
+      float* const inverse = blocks[i].result.f32(step);
+      const int64_t n = blocks[i].order();
+      results[i] = blocks[i].isDiagonal()
+                       ? reciprocals(factor, n, shift, inverse)
+                       : choleskyInverse(packedMatrix(factor, n), shift, inverse, scratch, pool);
     };
     forMatrices(step, step.scratch + header, [](size_t, char*) {}, invert);
-    for (size_t i = 0; i < factors.size(); ++i) {
-      const int64_t counter =
-          2 * static_cast<int64_t>(tensors[i / 2]) + static_cast<int64_t>(i % 2);
-      settle(words, failures.i32(step)[counter], results[i], tensors[i / 2], step.row[stepSlot]);
+    for (const FactorLayer& layer : layers) {
+      for (const size_t side : {0, 1}) {
+        const MatrixStatus result =
+            together(results + layer.begin(side), results + layer.last(side));
+        const size_t counter = 2 * static_cast<size_t>(layer.tensor) + side;
+        settle(words, failures.i32(step)[counter], result, layer.tensor, step.row[stepSlot]);
+      }
     }
   };
 }

@@ -25,5 +25,15 @@ inline void settle(int32_t* words, int32_t& failures, MatrixStatus result, doubl
   words[kStep] = static_cast<int32_t>(step);
 }
 
+// What holds of several matrices together.
+inline MatrixStatus together(const MatrixStatus* begin, const MatrixStatus* end) {
+  MatrixStatus all = MatrixStatus::ok;
+  for (; begin != end; ++begin) {
+    if (*begin == MatrixStatus::notFinite) return *begin;
+    if (all == MatrixStatus::ok) all = *begin;
+  }
+  return all;
+}
+
 }  // namespace FLATMIN_ISA
 }  // namespace flatmin

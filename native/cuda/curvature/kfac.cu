@@ -89,20 +89,22 @@ Run op_kfacInputFactor(Instruction& in) {
   const int64_t examples = x.dim(0);
   if (examples == 0) return [](const Step&) {};
   const int64_t size = x.size() / examples;
+  const int64_t first = static_cast<int64_t>(in.list("range").at(0));
+  const int64_t channels = static_cast<int64_t>(in.list("range").at(1)) - first;
   const double scale = weighted ? 1 : 1 / static_cast<double>(examples);
   const auto factorAt = [=](const Step& step) {
     return Factor{factor.f32(step), scale, true, updates.i32(step), status.i32(step)};
   };
   const std::vector<double>& kernel = in.list("kernel");
   const int64_t rows =
-      std::accumulate(kernel.begin(), kernel.end(), x.dim(1),
+      std::accumulate(kernel.begin(), kernel.end(), channels,
                       [](int64_t n, double d) { return n * static_cast<int64_t>(d); });
   const int64_t dim = in.integer("bias") != 0 ? rows + 1 : rows;
   if (kernel.empty()) {
     const GemmShape shape(dim, dim, examples);
     in.scratchBytes = shape.scratchBytes();
     return [=](const Step& step) {
-      const WithOnes<Examples> columns{{x.f32(step), size, false}, rows, false};
+      const WithOnes<Examples> columns{{x.f32(step) + first, size, false}, rows, false};
       if (weighted)
         updateFactor(shape, weighting(columns, weights.f32(step), false), false, factorAt(step),
                      step);
@@ -110,26 +112,27 @@ Run op_kfacInputFactor(Instruction& in) {
         updateFactor(shape, columns, false, factorAt(step), step);
     };
   }
-  const Windows w(in, x.dim(1), x, static_cast<int64_t>(kernel.at(0)),
+  const Windows w(in, channels, x, static_cast<int64_t>(kernel.at(0)),
                   static_cast<int64_t>(kernel.at(1)));
   const GemmShape shape(dim, dim, examples * w.positions());
   in.scratchBytes = shape.scratchBytes();
   return [=](const Step& step) {
-    const WithOnes<Unfolded> columns{{x.f32(step), size, w}, rows, true};
+    const float* const images = x.f32(step) + first * w.plane();
+    const WithOnes<Unfolded> columns{{images, size, w}, rows, true};
     updateFactor(shape, columns, true, factorAt(step), step);
   };
 }
 
 namespace {
 
-// dy [examples, dim, positions] as dim × (example, position).
+// Rows from `first` on of dy [examples, outputs, positions] as outputs × (example, position).
 struct GradColumns {
   const float* dy;
-  int64_t dim, positions;
+  int64_t outputs, first, positions;
   bool alongK;
 
   __device__ float at(int64_t i, int64_t column) const {
-    return dy[(column / positions * dim + i) * positions + column % positions];
+    return dy[(column / positions * outputs + first + i) * positions + column % positions];
   }
 };
 
@@ -168,8 +171,11 @@ Run op_kfacGradFactor(Instruction& in) {
   const bool weighted = in.integer("weighted") != 0;
   const Operand weights = weighted ? in.inputs.at(3) : Operand{};
   const std::vector<Operand> gradients(in.inputs.begin() + (weighted ? 4 : 3), in.inputs.end());
-  const int64_t examples = gradients.at(0).dim(0), dim = gradients[0].dim(1);
-  const int64_t positions = examples * dim == 0 ? 0 : gradients[0].size() / (examples * dim);
+  const int64_t examples = gradients.at(0).dim(0), outputs = gradients[0].dim(1);
+  const int64_t first = static_cast<int64_t>(in.list("range").at(0));
+  const int64_t dim = static_cast<int64_t>(in.list("range").at(1)) - first;
+  const int64_t positions =
+      examples * outputs == 0 ? 0 : gradients[0].size() / (examples * outputs);
   if (positions == 0) return [](const Step&) {};
   const GemmShape shape(dim, dim, examples * positions);
   in.scratchBytes = shape.scratchBytes();
@@ -178,7 +184,7 @@ Run op_kfacGradFactor(Instruction& in) {
       (weighted ? 1 : static_cast<double>(examples)) / static_cast<double>(positions);
   return [=](const Step& step) {
     for (const Operand& dy : gradients) {
-      const GradColumns columns{dy.f32(step), dim, positions, false};
+      const GradColumns columns{dy.f32(step), outputs, first, positions, false};
       const Factor out{factor.f32(step), scale, &dy == &gradients[0], updates.i32(step),
                        status.i32(step)};
       if (weighted)

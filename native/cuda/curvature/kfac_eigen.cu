@@ -4,22 +4,27 @@
 #include "cuda/base/kernels.h"
 #include "cuda/eigen/eigh.h"
 #include "cuda/linalg/settle.h"
+#include "ops/factor_blocks.h"
 
 namespace flatmin {
 namespace cuda {
 
 namespace {
 
-// The factors of a layer are neighbours: A and then G.
+// A block of a factor.
 struct EigenFactor {
   int factor, basis;   // buffers
   int64_t n, scratch;  // where its doubles stand: n² of the matrix, n² of vectors, the rotations
   int64_t next;        // from a value to the next: 1 of a diagonal, whose n values are all there is
+  int64_t first;       // its first value's place among those of its side
 };
 
+// The blocks of A are [a, g), those of G [g, end).
 struct EigenLayer {
   int scale;  // buffer
   int32_t tensor;
+  int64_t width;  // of the scale
+  int64_t a, g, end;
 };
 
 // The values of diagonals, which have no basis; `decompose` does the others.
@@ -60,11 +65,25 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
-__device__ inline float scaleAt(const EigenFactor& fg, const EigenFactor& fa, const double* scratch,
-                                double damping, int64_t at) {
-  const int64_t o = at / fa.n, i = at % fa.n;
+__device__ inline float scaleOf(const EigenFactor& fg, int64_t o, const EigenFactor& fa, int64_t i,
+                                const double* scratch, double damping) {
   const double g = scratch[fg.scratch + o * fg.next], a = scratch[fa.scratch + i * fa.next];
   return static_cast<float>(1 / (fmax(g, 0.0) * fmax(a, 0.0) + damping));
+}
+
+// visit(place in the scale, value) for every place that falls to this thread.
+template <class Visit>
+__device__ inline void forScale(const EigenFactor* factors, const EigenLayer& layer,
+                                const double* scratch, double damping, Visit visit) {
+  for (int64_t row = layer.g; row < layer.end; ++row)
+    for (int64_t column = layer.a; column < layer.g; ++column) {
+      const EigenFactor &fg = factors[row], &fa = factors[column];
+      for (int64_t at = threadIdx.x; at < fg.n * fa.n; at += kThreads) {
+        const int64_t o = at / fa.n, i = at % fa.n;
+        visit((fg.first + o) * layer.width + fa.first + i,
+              scaleOf(fg, o, fa, i, scratch, damping));
+      }
+    }
 }
 
 __device__ inline void copyBasis(const EigenFactor& f, const double* scratch, char* const* table) {
@@ -78,24 +97,20 @@ __global__ void __launch_bounds__(kThreads)
                 const double* scratch, const int32_t* found, int32_t* outcomes) {
   if (standsStill(status)) return;
   for (int64_t k = blockIdx.x; k < count; k += gridDim.x) {
-    const EigenFactor &fa = factors[2 * k], &fg = factors[2 * k + 1];
-    const int64_t n = fa.n, m = fg.n;
-    const int32_t ofA = found[2 * k], ofG = found[2 * k + 1];
-    const bool good = ofA == kMatrixOk && ofG == kMatrixOk;
+    const EigenLayer layer = layers[k];
+    const int32_t outcome = together(found + layer.a, found + layer.end);
     double bad = 0;
-    for (int64_t at = threadIdx.x; good && at < m * n; at += kThreads)
-      if (!isFinite(scaleAt(fg, fa, scratch, *damping, at))) bad = 1;
+    if (outcome == kMatrixOk)
+      forScale(factors, layer, scratch, *damping, [&](int64_t, float x) {
+        if (!isFinite(x)) bad = 1;
+      });
     const bool fits = blockMax(bad) == 0;
-    if (threadIdx.x == 0)
-      outcomes[k] = ofA == kMatrixNotFinite || ofG == kMatrixNotFinite ? kMatrixNotFinite
-                    : good && fits                                     ? kMatrixOk
-                                                                       : kMatrixFailed;
-    if (!good || !fits) continue;
-    float* const scale = reinterpret_cast<float*>(table[layers[k].scale]);
-    for (int64_t at = threadIdx.x; at < m * n; at += kThreads)
-      scale[at] = scaleAt(fg, fa, scratch, *damping, at);
-    if (fa.next > 1) copyBasis(fa, scratch, table);
-    copyBasis(fg, scratch, table);
+    if (threadIdx.x == 0) outcomes[k] = fits ? outcome : kMatrixFailed;
+    if (outcome != kMatrixOk || !fits) continue;
+    float* const scale = reinterpret_cast<float*>(table[layer.scale]);
+    forScale(factors, layer, scratch, *damping, [&](int64_t at, float x) { scale[at] = x; });
+    for (int64_t f = layer.a; f < layer.end; ++f)
+      if (factors[f].next > 1) copyBasis(factors[f], scratch, table);
   }
 }
 
@@ -111,40 +126,46 @@ __global__ void settleLayers(const EigenLayer* layers, int64_t count, const int3
 Run op_kfacEigen(Instruction& in) {
   const Operand status = in.inputs.at(0), failures = in.inputs.at(1), damping = in.inputs.at(2);
   const int64_t stepSlot = in.integer("stepSlot");
+  const FactorBlocks given(in, true);
   std::vector<EigenFactor> factors;
   std::vector<EigenLayer> layers;
   int64_t doubles = 0;
-  for (size_t l = 0; l < in.list("tensors").size(); ++l) {
-    for (size_t side = 0; side < 2; ++side) {
-      const Operand &factor = in.inputs.at(3 + 5 * l + side),
-                    &basis = in.inputs.at(5 + 5 * l + side);
-      const bool diagonal = basis.type.shape.size() == 1;
-      const int64_t n = basis.dim(0);
-      factors.push_back({factor.id, basis.id, n, doubles, diagonal ? 1 : n + 1});
-      doubles += diagonal ? n : 2 * n * n + rotationNumbers(n);
+  for (const FactorLayer& layer : given.layers) {
+    for (size_t side : {0, 1}) {
+      int64_t first = 0;
+      for (size_t b = layer.begin(side); b < layer.last(side); ++b) {
+        const FactorBlock& block = given.blocks[b];
+        const int64_t n = block.order();
+        const int64_t next = block.isDiagonal() ? 1 : n + 1;
+        factors.push_back({block.factor.id, block.result.id, n, doubles, next, first});
+        doubles += block.isDiagonal() ? n : 2 * n * n + rotationNumbers(n);
+        first += n;
+      }
     }
-    layers.push_back({in.inputs.at(7 + 5 * l).id, static_cast<int32_t>(in.list("tensors")[l])});
+    layers.push_back({layer.after.id, layer.tensor, layer.after.dim(1),
+                      static_cast<int64_t>(layer.a), static_cast<int64_t>(layer.g),
+                      static_cast<int64_t>(layer.end)});
   }
   if (layers.empty()) return [](const Step&) {};
   const bool diagonals =
       std::any_of(factors.begin(), factors.end(), [](const EigenFactor& f) { return f.next == 1; });
   const Constant<EigenFactor> factorList(in, factors);
   const Constant<EigenLayer> layerList(in, layers);
-  const int64_t count = layerList.size();
+  const int64_t count = layerList.size(), matrices = factorList.size();
   in.scratchBytes = doubles * static_cast<int64_t>(sizeof(double)) +
-                    3 * count * static_cast<int64_t>(sizeof(int32_t));
+                    (matrices + count) * static_cast<int64_t>(sizeof(int32_t));
   const auto blocks = [](int64_t tasks) {
     return static_cast<unsigned>(std::min(tasks, kMostBlocks));
   };
   return [=](const Step& step) {
     double* const scratch = reinterpret_cast<double*>(step.scratch);
     int32_t* const found = reinterpret_cast<int32_t*>(scratch + doubles);
-    int32_t* const outcomes = found + 2 * count;
-    LAUNCH(decompose, blocks(2 * count), kThreads, 0, step.stream, factorList.data(), 2 * count,
+    int32_t* const outcomes = found + matrices;
+    LAUNCH(decompose, blocks(matrices), kThreads, 0, step.stream, factorList.data(), matrices,
            step.table, status.i32(step), scratch, found);
     if (diagonals)
-      LAUNCH(copyDiagonals, blocks(2 * count), kThreads, 0, step.stream, factorList.data(),
-             2 * count, step.table, status.i32(step), scratch, found);
+      LAUNCH(copyDiagonals, blocks(matrices), kThreads, 0, step.stream, factorList.data(),
+             matrices, step.table, status.i32(step), scratch, found);
     LAUNCH(writeLayers, blocks(count), kThreads, 0, step.stream, factorList.data(),
            layerList.data(), count, step.table, status.i32(step), damping.f32(step), scratch, found,
            outcomes);

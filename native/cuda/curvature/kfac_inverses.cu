@@ -4,29 +4,41 @@
 #include "cuda/base/kernels.h"
 #include "cuda/eigen/matrix.h"
 #include "cuda/linalg/settle.h"
+#include "ops/factor_blocks.h"
 
 namespace flatmin {
 namespace cuda {
 
 namespace {
 
-// The factors of a layer are neighbours: A and then G.
+// A block of a factor.
 struct DampedFactor {
   int factor, inverse;  // buffers
+  int64_t n, scratch;   // where its doubles stand: n² of L, n² of L⁻¹
+  bool diagonal;        // the vector of one, as its inverse is
+  int64_t layer;
+};
+
+// The blocks of A are [a, g), those of G [g, end).
+struct DampedLayer {
   int32_t tensor;
-  int64_t n, scratch;  // where its doubles stand: n² of L, n² of L⁻¹
-  bool diagonal;       // the vector of one, as its inverse is
+  int64_t a, g, end;
 };
 
 __device__ inline bool finite(double x) { return x - x == 0; }
 
-// tr M / dim M of a packed M, or of the vector of its diagonal
-__device__ inline double meanTrace(const DampedFactor& f, char* const* table) {
-  const float* const m = reinterpret_cast<const float*>(table[f.factor]);
+// tr M / dim M of all blocks together, packed or as the vectors of diagonals
+__device__ inline double meanTrace(const DampedFactor* begin, const DampedFactor* end,
+                                   char* const* table) {
   double trace = 0;
-  for (int64_t i = threadIdx.x; i < f.n; i += kThreads)
-    trace += m[f.diagonal ? i : packedSize(i) + i];
-  return blockSum(trace) / f.n;
+  int64_t order = 0;
+  for (const DampedFactor* f = begin; f != end; ++f) {
+    const float* const m = reinterpret_cast<const float*>(table[f->factor]);
+    for (int64_t i = threadIdx.x; i < f->n; i += kThreads)
+      trace += m[f->diagonal ? i : packedSize(i) + i];
+    order += f->n;
+  }
+  return blockSum(trace) / order;
 }
 
 // True for all threads where it is for one.
@@ -78,19 +90,21 @@ __device__ inline int32_t reciprocals(const float* d, int64_t n, double shift, f
   return kMatrixOk;
 }
 
-__global__ void dampedInverses(const DampedFactor* list, int64_t count, char* const* table,
-                               const int32_t* status, const float* damping, double* scratch,
-                               int32_t* outcomes) {
+__global__ void dampedInverses(const DampedFactor* list, int64_t count, const DampedLayer* layers,
+                               char* const* table, const int32_t* status, const float* damping,
+                               double* scratch, int32_t* outcomes) {
   if (standsStill(status)) return;
   for (int64_t i = blockIdx.x; i < count; i += gridDim.x) {
-    const DampedFactor &own = list[i], &a = list[i / 2 * 2], &g = list[i / 2 * 2 + 1];
+    const DampedFactor& own = list[i];
+    const DampedLayer& layer = layers[own.layer];
     const int64_t n = own.n;
     const float* const m = reinterpret_cast<const float*>(table[own.factor]);
     float* const inverse = reinterpret_cast<float*>(table[own.inverse]);
-    const double ratio = meanTrace(a, table) / meanTrace(g, table);
+    const double ratio = meanTrace(list + layer.a, list + layer.g, table) /
+                         meanTrace(list + layer.g, list + layer.end, table);
     const double pi = ratio > 0 && finite(ratio) ? sqrt(ratio) : 1;
     const double root = sqrt(static_cast<double>(*damping));
-    const double shift = i % 2 == 0 ? pi * root : root / pi;
+    const double shift = i < layer.g ? pi * root : root / pi;
     if (own.diagonal) {
       const int32_t outcome = reciprocals(m, n, shift, inverse);
       if (threadIdx.x == 0) outcomes[i] = outcome;
@@ -128,29 +142,40 @@ __global__ void dampedInverses(const DampedFactor* list, int64_t count, char* co
   }
 }
 
-__global__ void settleInverses(const DampedFactor* list, int64_t count, const int32_t* outcomes,
+__global__ void settleInverses(const DampedLayer* layers, int64_t count, const int32_t* outcomes,
                                const double* stepNumber, int32_t* status, int32_t* failures) {
   if (standsStill(status)) return;
-  for (int64_t i = 0; i < count; ++i)
-    settle(status, failures[2 * list[i].tensor + i % 2], outcomes[i], list[i].tensor, *stepNumber);
+  for (int64_t l = 0; l < count; ++l) {
+    const DampedLayer layer = layers[l];
+    int32_t* const own = failures + 2 * static_cast<int64_t>(layer.tensor);
+    settle(status, own[0], together(outcomes + layer.a, outcomes + layer.g), layer.tensor,
+           *stepNumber);
+    settle(status, own[1], together(outcomes + layer.g, outcomes + layer.end), layer.tensor,
+           *stepNumber);
+  }
 }
 
 }  // namespace
 
 Run op_kfacInverses(Instruction& in) {
   const Operand status = in.inputs.at(0), failures = in.inputs.at(1), damping = in.inputs.at(2);
-  const std::vector<double>& tensors = in.list("tensors");
   const int64_t stepSlot = in.integer("stepSlot");
+  const FactorBlocks given(in, false);
   std::vector<DampedFactor> factors;
+  std::vector<DampedLayer> layers;
   int64_t doubles = 0;
-  for (size_t i = 0; i + 4 < in.inputs.size(); i += 2) {
-    const Operand &factor = in.inputs[3 + i], &inverse = in.inputs[4 + i];
-    const int32_t tensor = static_cast<int32_t>(tensors.at(i / 4));
-    const bool diagonal = inverse.type.shape.size() == 1;
-    factors.push_back({factor.id, inverse.id, tensor, inverse.dim(0), doubles, diagonal});
-    if (!diagonal) doubles += 2 * inverse.size();
+  for (const FactorLayer& layer : given.layers) {
+    for (size_t b = layer.a; b < layer.end; ++b) {
+      const FactorBlock& block = given.blocks[b];
+      factors.push_back({block.factor.id, block.result.id, block.order(), doubles,
+                         block.isDiagonal(), static_cast<int64_t>(layers.size())});
+      if (!block.isDiagonal()) doubles += 2 * block.result.size();
+    }
+    layers.push_back({layer.tensor, static_cast<int64_t>(layer.a), static_cast<int64_t>(layer.g),
+                      static_cast<int64_t>(layer.end)});
   }
   const Constant<DampedFactor> list(in, factors);
+  const Constant<DampedLayer> layerList(in, layers);
   const int64_t count = list.size();
   in.scratchBytes = doubles * static_cast<int64_t>(sizeof(double)) +
                     count * static_cast<int64_t>(sizeof(int32_t));
@@ -159,10 +184,10 @@ Run op_kfacInverses(Instruction& in) {
     double* const scratch = reinterpret_cast<double*>(step.scratch);
     int32_t* const outcomes = reinterpret_cast<int32_t*>(scratch + doubles);
     LAUNCH(dampedInverses, static_cast<unsigned>(std::min(count, kMostBlocks)), kThreads, 0,
-           step.stream, list.data(), count, step.table, status.i32(step), damping.f32(step),
-           scratch, outcomes);
-    LAUNCH(settleInverses, 1, 1, 0, step.stream, list.data(), count, outcomes, step.row + stepSlot,
-           status.i32(step), failures.i32(step));
+           step.stream, list.data(), count, layerList.data(), step.table, status.i32(step),
+           damping.f32(step), scratch, outcomes);
+    LAUNCH(settleInverses, 1, 1, 0, step.stream, layerList.data(), layerList.size(), outcomes,
+           step.row + stepSlot, status.i32(step), failures.i32(step));
   };
 }
 

@@ -25,5 +25,15 @@ __device__ inline void settle(int32_t* status, int32_t& failures, int32_t outcom
   status[kStep] = static_cast<int32_t>(step);
 }
 
+// What holds of several matrices together.
+__device__ inline int32_t together(const int32_t* begin, const int32_t* end) {
+  int32_t all = kMatrixOk;
+  for (; begin != end; ++begin) {
+    if (*begin == kMatrixNotFinite) return kMatrixNotFinite;
+    if (*begin != kMatrixOk) all = kMatrixFailed;
+  }
+  return all;
+}
+
 }  // namespace cuda
 }  // namespace flatmin

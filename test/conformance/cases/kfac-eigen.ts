@@ -79,7 +79,11 @@ function eigen(
     build: ([block, counts, lambda, ...given]) => {
       const traced = layers.map(({ tensor = 0 }, i) => {
         const [a, g, aBasis, gBasis, scale, v] = given.slice(OPERANDS * i, OPERANDS * (i + 1));
-        return { a, g, aBasis, gBasis, scale, v, tensor };
+        const pairs = {
+          a: [{ factor: a, result: aBasis }],
+          g: [{ factor: g, result: gBasis }],
+        };
+        return { ...pairs, scale, tensor, v, aBases: [aBasis], gBases: [gBasis] };
       });
       kfacEigen(block, counts, traced, lambda);
       return [block, counts, ...traced.map((layer) => inEigenbasis(layer.v, layer))];
@@ -133,9 +137,9 @@ function diagonalA(name: string, a: readonly number[], g: Float32Array, damping 
       f32([n, m], random(n * m, { seed: 90, low: -1, high: 1 })),
     ],
     build: ([block, counts, lambda, a, g, gBasis, scale, v]) => {
-      const form = { aBasis: undefined, gBasis, scale };
-      kfacEigen(block, counts, [{ ...form, a, g, tensor: 0 }], lambda);
-      return [block, counts, inEigenbasis(v, form)];
+      const pairs = { a: [{ factor: a, result: a }], g: [{ factor: g, result: gBasis }] };
+      kfacEigen(block, counts, [{ ...pairs, scale, tensor: 0 }], lambda);
+      return [block, counts, inEigenbasis(v, { aBases: undefined, gBases: [gBasis], scale })];
     },
     oracle: ([, , [lambda], a, g, , , v]) => {
       if (!good) return [[3, 0, 0, STEP, 0, 1, 0, 0], [1], new Float64Array(n * m)];
@@ -149,7 +153,81 @@ function diagonalA(name: string, a: readonly number[], g: Float32Array, damping 
   };
 }
 
+/** The matrix with these on its diagonal and nothing else. */
+function joined(blocks: readonly Float32Array[]): Float32Array {
+  const n = blocks.reduce((sum, block) => sum + order(block), 0);
+  const whole = new Float32Array(n * n);
+  let begin = 0;
+  for (const block of blocks) {
+    const size = order(block);
+    block.forEach((x, k) => {
+      whole[(begin + Math.floor(k / size)) * n + begin + (k % size)] = x;
+    });
+    begin += size;
+  }
+  return whole;
+}
+
+/** Factors of several blocks; with `tokens` A is the diagonal of itself. */
+function inBlocks(
+  name: string,
+  a: readonly Float32Array[],
+  g: readonly Float32Array[],
+  { tokens = false, bad = false } = {},
+): Case {
+  const diagonal = joined(a).filter((_, k) => k % (order(joined(a)) + 1) === 0);
+  const [n, m] = [order(joined(a)), order(joined(g))];
+  const ofA = tokens ? [f32([n], diagonal)] : a.map(stored);
+  const bases = [...(tokens ? [] : a), ...g].map((block) =>
+    f32([order(block), order(block)], new Float32Array(block.length)),
+  );
+  return {
+    op: 'kfacEigen',
+    name,
+    inputs: [
+      i32([8], GOING),
+      i32([1], [0]),
+      f32([], [0.01]),
+      f32([m, n], new Float32Array(m * n)),
+      f32(tokens ? [n, m] : [m, n], random(n * m, { seed: 91, low: -1, high: 1 })),
+      ...ofA,
+      ...g.map(stored),
+      ...bases,
+    ],
+    build: ([block, counts, lambda, scale, v, ...given]) => {
+      const factors = given.slice(0, ofA.length + g.length);
+      const results = [...(tokens ? [factors[0]] : []), ...given.slice(factors.length)];
+      const pairs = factors.map((factor, i) => ({ factor, result: results[i] }));
+      const layer = { a: pairs.slice(0, ofA.length), g: pairs.slice(ofA.length), scale, tensor: 0 };
+      kfacEigen(block, counts, [layer], lambda);
+      const bases = {
+        aBases: tokens ? undefined : layer.a.map(({ result }) => result),
+        gBases: layer.g.map(({ result }) => result),
+      };
+      return [block, counts, inEigenbasis(v, { ...bases, scale })];
+    },
+    oracle: ([, , [lambda], , v]) => {
+      if (bad) return [[3, 0, 0, STEP, 0, 1, 0, 0], [1], new Float64Array(n * m)];
+      const wholeA = tokens ? joined([...diagonal].map((x) => Float32Array.of(x))) : joined(a);
+      const turned = tokens ? Array.from(v, (_, k) => v[(k % n) * m + Math.floor(k / n)]) : v;
+      const u = solve(wholeA, joined(g), turned, lambda);
+      return [GOING, [0], tokens ? u.map((_, k) => u[(k % m) * n + Math.floor(k / m)]) : u];
+    },
+    moments: [{ ...MOMENT, step: STEP }],
+    tolerance: { rel: 2e-5, abs: 2e-4 },
+  };
+}
+
+const BLOCKS = {
+  a: [positive(4, 85, 10), positive(7, 86), positive(1, 87)],
+  g: [positive(3, 88, 0.1), positive(2, 89)],
+};
+
 export const cases: Case[] = [
+  inBlocks('blocks', BLOCKS.a, BLOCKS.g),
+  inBlocks('blocks of A alone', BLOCKS.a, [positive(9, 89)]),
+  inBlocks('blocks of G beside a diagonal', BLOCKS.a, BLOCKS.g, { tokens: true }),
+  inBlocks('a block with a NaN', [...BLOCKS.a, Float32Array.of(NaN)], BLOCKS.g, { bad: true }),
   diagonalA('a diagonal of one', [0.7], positive(1, 80)),
   diagonalA('a diagonal with zeros', [0.5, 0, 0.125, 0.375, 0], positive(3, 81)),
   diagonalA('a diagonal with a NaN', [0.5, NaN], positive(3, 82)),

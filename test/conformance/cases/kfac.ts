@@ -2,7 +2,7 @@
 import type { Value } from '../../../src/graph/graph.ts';
 import { findOp } from '../../../src/ops/define.ts';
 import { kfacFactors, kfacJoin, kfacSplit, klClip } from '../../../src/ops/kfac.ts';
-import { f32, i32, packed, random, randomIntegers, symmetric } from '../data.ts';
+import { f32, i32, packed, random, randomIntegers, symmetric, unpacked } from '../data.ts';
 import { type Case, MOMENT, type Tensor } from '../harness.ts';
 
 const GOING = [0, 0, 0, 0, 0, 0, 0, 0];
@@ -17,7 +17,11 @@ interface Layer {
   readonly image?: readonly [height: number, width: number];
   readonly stride?: readonly [number, number];
   readonly padding?: readonly [number, number];
+  /** [begin, end) of the inputs or channels, and of the outputs, that blocks are of; a bias is in the last. */
+  readonly blocks?: { readonly a: readonly Range[]; readonly g: readonly Range[] };
 }
+
+type Range = readonly [number, number];
 
 const sizeOf = (shape: readonly number[]): number => shape.reduce((n, d) => n * d, 1);
 
@@ -71,8 +75,16 @@ function layerCases(
   status: readonly number[] = GOING,
 ): Case[] {
   const { examples, bias, weight, image, stride = [1, 1], padding = [0, 0] } = layer;
-  const [out] = weight;
+  const [out, channels, ...kernel] = weight;
   const dim = sizeOf(weight.slice(1)) + (bias ? 1 : 0);
+  const { blocks = { a: [[0, channels]], g: [[0, out]] } } = layer;
+  const places = {
+    a: blocks.a.map(([begin, end], i) => {
+      const last = bias && i === blocks.a.length - 1;
+      return [begin * sizeOf(kernel), end * sizeOf(kernel) + (last ? 1 : 0)];
+    }),
+    g: blocks.g,
+  };
   const input = image === undefined ? [examples, weight[1]] : [examples, weight[1], ...image];
   const plane =
     image === undefined
@@ -89,24 +101,42 @@ function layerCases(
 
   return ['kfacInputFactor', 'kfacGradFactor'].map((op): Case => {
     const isInput = op === 'kfacInputFactor';
+    const own = isInput ? places.a : places.g;
+    const states = (side: 'a' | 'g', seed: number) =>
+      places[side].map(([begin, end], i) => factor(end - begin, seed + 10 * i));
+    /** The blocks of what is packed as a whole. */
+    const cut = (whole: readonly number[]) =>
+      own.map(([begin, end]) => {
+        const square = unpacked(whole);
+        const order = Math.sqrt(square.length);
+        const rows = Array.from({ length: end - begin }, (_, r) => (begin + r) * order);
+        return packed(rows.flatMap((row) => [...square.slice(row + begin, row + end)]));
+      });
     return {
       op,
       name: `${name}, update ${updates}, status ${status[0]}`,
       inputs: [
         i32([8], status),
         i32([1], [updates]),
-        factor(dim, 1),
-        factor(out, 2),
         fill(input, 3),
         fill(output, 4),
         fill(weight, 5),
         fill([out], 6),
+        ...states('a', 1),
+        ...states('g', 2),
       ],
-      build: ([block, count, a, g, x, dy, w, b]) => {
+      build: ([block, count, x, dy, w, b, ...given]) => {
+        const factors = (side: 'a' | 'g', values: readonly Value[]) =>
+          values.map((value, i) => {
+            const order = places[side][i][1] - places[side][i][0];
+            return { value, block: { range: blocks[side][i], shape: [order, order] } };
+          });
+        const a = given.slice(0, blocks.a.length);
+        const g = given.slice(blocks.a.length);
         kfacFactors(
           block,
           count,
-          { a, g },
+          { a: factors('a', a), g: factors('g', g) },
           {
             kind: image === undefined ? 'linear' : 'conv2d',
             input: x,
@@ -117,12 +147,13 @@ function layerCases(
           },
           [dy],
         );
-        return [isInput ? a : g];
+        return isInput ? a : g;
       },
-      oracle: ([, , a, g, x, dy]) => {
+      oracle: ([, , x, dy, , , ...given]) => {
         if (isInput) {
           const rows = Array.from({ length: examples }, (_, n) => patches(layer, x, n)).flat();
-          return [blend(a, meanGram(rows, dim, 1 / examples))];
+          const fresh = cut(meanGram(rows, dim, 1 / examples));
+          return fresh.map((block, i) => blend(given[i], block));
         }
         // Each example's own gradient is `examples` times that of the mean; the mean over positions.
         const rows = Array.from({ length: examples * positions }, (_, k) => {
@@ -132,7 +163,8 @@ function layerCases(
             (_, o) => examples * dy[(n * out + o) * positions + t],
           );
         });
-        return [blend(g, meanGram(rows, out, 1 / (examples * positions)))];
+        const fresh = cut(meanGram(rows, out, 1 / (examples * positions)));
+        return fresh.map((block, i) => blend(given[blocks.a.length + i], block));
       },
       tolerance: { rel: 1e-5, abs: 2e-6 * Math.max(1, isInput ? positions : examples) },
     };
@@ -248,7 +280,10 @@ const several = (shape: readonly number[], updates: number, status = GOING): Cas
       ...[4, 5, 6].map((seed) => f32(shape, random(sizeOf(shape), { seed, low: -1, high: 1 }))),
     ],
     build: ([block, count, g, ...gradients]) => {
-      block.graph.add(findOp('kfacGradFactor'), [block, g, count, ...gradients], { weighted: 0 });
+      block.graph.add(findOp('kfacGradFactor'), [block, g, count, ...gradients], {
+        range: [0, out],
+        weighted: 0,
+      });
       return [g];
     },
     oracle: ([, , g, ...gradients]) => {
@@ -311,7 +346,14 @@ function weighted(
       build: ([block, count, a, g, input, preActivation, weight, b, w]) => {
         const bias = isTokens ? undefined : b;
         const tap = { kind, input, preActivation, weight, bias, attrs: {} };
-        kfacFactors(block, count, { a, g }, tap, [preActivation], w);
+        const whole = (value: Value, count: number, shape: readonly number[]) => [
+          { value, block: { range: [0, count] as const, shape } },
+        ];
+        const factors = {
+          a: whole(a, inputs, isTokens ? [dim] : [dim, dim]),
+          g: whole(g, out, [out, out]),
+        };
+        kfacFactors(block, count, factors, tap, [preActivation], w);
         return [op === 'kfacGradFactor' ? g : a];
       },
       oracle: ([, , a, g, input, dy, , , w]) => {
@@ -395,6 +437,36 @@ export const cases: Case[] = [
   }),
   several([3, 4, 20, 10], 3),
   ...layerCases('no example', { ...LINEAR, examples: 0 }, 1),
+  ...layerCases('linear in blocks', {
+    ...LINEAR,
+    blocks: {
+      a: [
+        [0, 2],
+        [2, 5],
+        [5, 6],
+      ],
+      g: [
+        [0, 1],
+        [1, 4],
+      ],
+    },
+  }),
+  ...[CONV, { ...CONV, stride: [1, 1] as const, examples: 18, weight: [3, 2, 3, 3] }].flatMap(
+    (layer) =>
+      layerCases(`conv2d in blocks, [${layer.weight}]`, {
+        ...layer,
+        blocks: {
+          a: [
+            [0, 1],
+            [1, 2],
+          ],
+          g: [
+            [0, 2],
+            [2, 3],
+          ],
+        },
+      }),
+  ),
   ...layerCases('conv2d', CONV),
   ...layerCases('conv2d', CONV, 1),
   ...layerCases('conv2d without bias', { ...CONV, bias: false }),

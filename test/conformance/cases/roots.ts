@@ -192,13 +192,8 @@ function inverses(
     ],
     build: ([block, counts, lambda, ...matrices]) => {
       const outputs = matrices.slice(factors.length);
-      const layers = list.map(({ tensor }, i) => ({
-        a: matrices[2 * i],
-        g: matrices[2 * i + 1],
-        aInverse: outputs[2 * i],
-        gInverse: outputs[2 * i + 1],
-        tensor,
-      }));
+      const pair = (k: number) => [{ factor: matrices[k], result: outputs[k] }];
+      const layers = list.map(({ tensor }, i) => ({ a: pair(2 * i), g: pair(2 * i + 1), tensor }));
       kfacInverses(block, counts, layers, lambda);
       return [block, counts, ...outputs];
     },
@@ -249,7 +244,12 @@ function diagonalInverses(
       f32([n, n], last[1]),
     ],
     build: ([block, counts, lambda, a, g, aInverse, gInverse]) => {
-      kfacInverses(block, counts, [{ a, g, aInverse, gInverse, tensor: 0 }], lambda);
+      const layer = {
+        a: [{ factor: a, result: aInverse }],
+        g: [{ factor: g, result: gInverse }],
+        tensor: 0,
+      };
+      kfacInverses(block, counts, [layer], lambda);
       return [block, counts, aInverse, gInverse];
     },
     oracle: ([, , [lambda], a, g]) => {
@@ -271,6 +271,69 @@ function diagonalInverses(
     tolerance: TOLERANCE,
   };
 }
+
+/** Factors of several blocks, π of all of them; a factor fails where one of its blocks does, the others are made anew. */
+function blockInverses(
+  name: string,
+  [a, g]: readonly [readonly Float32Array[], readonly Float32Array[]],
+  bad: readonly { block: number; verdict: Verdict }[] = [],
+): Case {
+  const all = [...a, ...g];
+  const last = all.map((m) => constant(Math.sqrt(m.length), 0.5));
+  const verdictOf = (index: number) => bad.find(({ block }) => block === index)?.verdict ?? 'ok';
+  return {
+    op: 'kfacInverses',
+    name,
+    inputs: [
+      i32([8], GOING),
+      i32([4], [0, 0, 1, 1]),
+      f32([], [0.01]),
+      ...all.map((m) => f32([packed(m).length], packed(m))),
+      ...last.map(square),
+    ],
+    build: ([block, counts, lambda, ...matrices]) => {
+      const results = matrices.slice(all.length);
+      const pairs = results.map((result, i) => ({ factor: matrices[i], result }));
+      const layer = { a: pairs.slice(0, a.length), g: pairs.slice(a.length), tensor: 1 };
+      kfacInverses(block, counts, [layer], lambda);
+      return [block, counts, ...results];
+    },
+    oracle: ([, , [lambda], ...matrices]) => {
+      const blocks = all.map((_, i) => rowsOf(unpacked(matrices[i])));
+      const mean = (some: readonly Rows[]) => {
+        const entries = some.flatMap((m) => m.map((row, i) => row[i]));
+        return entries.reduce((sum, x) => sum + x, 0) / entries.length;
+      };
+      const ratio = mean(blocks.slice(0, a.length)) / mean(blocks.slice(a.length));
+      const pi = ratio > 0 ? Math.sqrt(ratio) : 1;
+      const sides = [all.keys(), all.keys()].map((keys, side) =>
+        [...keys].filter((i) => (i < a.length ? 0 : 1) === side),
+      );
+      const settled = settle(
+        sides.map((side, i) => ({
+          verdict: side.map(verdictOf).find((v) => v !== 'ok') ?? 'ok',
+          tensor: 1,
+          counter: 2 + i,
+        })),
+        GOING,
+        [0, 0, 1, 1],
+      );
+      const results = blocks.map((m, i) => {
+        if (verdictOf(i) !== 'ok') return Float64Array.from(last[i]);
+        const shift = Math.sqrt(lambda) * (i < a.length ? pi : 1 / pi);
+        return inverse(m.map((row, r) => row.map((x, c) => x + (r === c ? shift : 0)))).flat();
+      });
+      return [settled.status, settled.failures, ...results];
+    },
+    moments: MOMENTS,
+    tolerance: TOLERANCE,
+  };
+}
+
+const BLOCKS = [
+  [positive(5, 96), positive(4, 97, 10)],
+  [positive(2, 98, 0.1), positive(3, 99), positive(1, 100)],
+] as const;
 
 const layers: Layer[] = [
   [1, 1],
@@ -312,6 +375,18 @@ export const cases: Case[] = [
   ),
   diagonalInverses('a diagonal with a NaN', [0.5, NaN], positive(3, 94), { verdict: 'notFinite' }),
   diagonalInverses('a diagonal below 0', [-5, -5, -1], positive(3, 95), { verdict: 'failed' }),
+  blockInverses('blocks', BLOCKS),
+  blockInverses('blocks of 1', [[positive(1, 96), positive(1, 97)], BLOCKS[1]]),
+  blockInverses(
+    'one block fails',
+    [[BLOCKS[0][0], diagonal([-5, -5, -5])], BLOCKS[1]],
+    [{ block: 1, verdict: 'failed' }],
+  ),
+  blockInverses(
+    'one block of G is not finite',
+    [BLOCKS[0], [constant(2, NaN), positive(3, 99)]],
+    [{ block: 2, verdict: 'notFinite' }],
+  ),
   roots('every size and exponent', mixed),
   roots('blocks of a tensor', [
     ...[0, 1, 2].map((i): Root => ({ statistic: positive(5, 40 + i), p: 4, tensor: 7 })),

@@ -80,6 +80,17 @@ export function factors(examples: readonly LayerRows[]): { a: Rows; g: Rows } {
   };
 }
 
+/**
+ * A factor without what is outside its blocks: the least number of equal runs of channels (or of inputs, or outputs) that
+ * have an order of at most `size`; a bias is one more in the last.
+ */
+function masked(factor: Rows, channels: number, taps: number, size: number): Rows {
+  const runs = Math.ceil(channels / Math.max(1, Math.floor(size / taps)));
+  const each = Math.ceil(channels / runs);
+  const blockOf = (i: number) => Math.floor(Math.min(Math.floor(i / taps), channels - 1) / each);
+  return factor.map((row, i) => row.map((x, j) => (blockOf(i) === blockOf(j) ? x : 0)));
+}
+
 const FORMS = {
   inverse(a: Rows, g: Rows, damping: number) {
     const [n, m] = [a.length, g.length];
@@ -126,6 +137,7 @@ export function kfacOracle({
   inversesEvery = 10,
   form = 'inverse',
   adaptDamping: adapts = false,
+  blockSize = 1152,
 } = {}) {
   const states = new Map<string, State>();
   let updates = 0;
@@ -147,7 +159,13 @@ export function kfacOracle({
     const decay = Math.min(1 - 1 / updates, 0.95);
 
     const steps = names.map((name, i) => {
-      const fresh = factors(of(batch.fisher, i));
+      const whole = factors(of(batch.fisher, i));
+      const [out, channels, ...kernel] = params[`${name}.weight`].shape;
+      const taps = kernel.reduce((n, d) => n * d, 1);
+      const fresh = {
+        a: masked(whole.a, channels, taps, blockSize),
+        g: masked(whole.g, out, 1, blockSize),
+      };
       let state = states.get(name);
       if (state === undefined) {
         const [m, n] = [fresh.g.length, fresh.a.length];
