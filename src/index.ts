@@ -93,6 +93,7 @@ export type { Finished, Measures, Outcome, Trial } from './sweep/trial.ts';
 export type { EpochMetrics, StepEvaluation } from './train/checkpoint.ts';
 export type { Best, EarlyStoppingOptions } from './train/early-stopping.ts';
 export type { Evaluation } from './train/evaluate.ts';
+export type { NamePattern } from './train/frozen.ts';
 export type { Stopped } from './train/halt.ts';
 export type { EvaluateOptions, TrainedModel } from './train/model.ts';
 export type { SaveOptions } from './train/model-file.ts';

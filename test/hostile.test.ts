@@ -207,7 +207,7 @@ it('unknown options are answered with the nearest name, everywhere', async () =>
       "fit: Unknown option "batchSize"; did you mean "batch"?",
       "The data of fit: Unknown option "validation"; there are train, test",
       "trainStep: Unknown option "batchsize"; did you mean "batch"?",
-      "trainStep: Unknown option "accumulate"; there are optimizer, loss, batch, seed, device, threads, onNonFinite, precision, input, inputType",
+      "trainStep: Unknown option "accumulate"; there are optimizer, loss, batch, seed, device, threads, frozen, onNonFinite, precision, input, inputType",
       "linear: Unknown option "biass"; did you mean "bias"?",
       "conv2d: Unknown option "strides"; did you mean "stride"?",
       "batchNorm: Unknown option "epsilon"; did you mean "eps"?",

@@ -19,6 +19,7 @@ import {
   type StateDict,
 } from '../step/state-dict.ts';
 import { checkParts } from '../train/check-form.ts';
+import { freeze } from '../train/frozen.ts';
 import { checkIndices, type Indices, indicesOf } from '../train/indices.ts';
 import { TrainedModel } from '../train/model.ts';
 import { declareParameters } from '../train/parameters.ts';
@@ -92,11 +93,13 @@ export function trainStep(model: Layer, options: TrainStepOptions): TrainStep {
   const targetsType: TensorType = values
     ? output
     : { dtype: 'i32', shape: output.shape.slice(0, -1) };
+  const { trained, frozen } = freeze({ params, buffers }, options.frozen);
   declareParameters(store, { params, buffers }, seed);
   const place = (ages: Ages, name?: string): Held & { step: OptimizerStep; indices: Indices } => {
     const step = new OptimizerStep(store, {
       model,
-      params,
+      params: trained,
+      frozen,
       loss,
       optimizer: options.optimizer,
       onNonFinite: options.onNonFinite ?? 'throw',
@@ -118,7 +121,7 @@ export function trainStep(model: Layer, options: TrainStepOptions): TrainStep {
       indices: indicesOf(step.program.compiled.graph),
       store,
       keys: stepKeys({ params, buffers }, [step], [STEP_KEY]),
-      params: params.map(({ name }) => ({ name, age: ages.get(name) ?? FROM_THE_START })),
+      params: trained.map(({ name }) => ({ name, age: ages.get(name) ?? FROM_THE_START })),
     };
   };
   store.declare(STEP_KEY, { dtype: 'i32', shape: [1] });

@@ -32,7 +32,8 @@ export type Afterwards = (status: Value) => void;
 
 interface Shared {
   readonly tensors: Map<string, ParameterSpec & { trained: boolean }>;
-  readonly afterwards: Afterwards[];
+  /** Each with the path of its layer. */
+  readonly afterwards: { readonly path: string; readonly trace: Afterwards }[];
   streams: number;
   lengths: Value | undefined;
 }
@@ -83,11 +84,15 @@ export class Scope {
    * must stand still when the status block says so. A micro-batch counts as a step.
    */
   afterStep(trace: Afterwards): void {
-    this.#shared.afterwards.push(trace);
+    this.#shared.afterwards.push({ path: this.#path, trace });
   }
 
-  get afterwards(): readonly Afterwards[] {
-    return this.#shared.afterwards;
+  /** What layers want traced where a step ends, but for those all of whose buffers are frozen. */
+  afterwards(frozen: ReadonlySet<string> = new Set()): readonly Afterwards[] {
+    return this.#shared.afterwards.flatMap(({ path, trace }) => {
+      const own = this.buffers.filter(({ name }) => path === '' || name.startsWith(`${path}.`));
+      return own.length > 0 && own.every(({ name }) => frozen.has(name)) ? [] : [trace];
+    });
   }
 
   /** A random stream of this layer's own, the same in every pass over the model. */

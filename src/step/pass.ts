@@ -15,6 +15,8 @@ export interface PassOptions {
   readonly loss: Loss;
   /** The micro-batches of a step: one, or several whose gradients are averaged by what their rows weigh. */
   readonly parts: readonly Part[];
+  /** Names of tensors that stay as they are. Parameters among them are none of those that a step is traced with. */
+  readonly frozen?: ReadonlySet<string>;
 }
 
 export interface Part {
@@ -45,7 +47,7 @@ export interface Passes extends GradientSource {
 export function passes(
   graph: Graph,
   params: readonly Parameter[],
-  { model, loss, parts }: PassOptions,
+  { model, loss, parts, frozen }: PassOptions,
 ): Passes {
   // A whole batch serves every pass; micro-batches are gathered anew, so that only one is in memory.
   const whole = parts.length === 1 ? parts[0].trace(graph) : undefined;
@@ -71,7 +73,7 @@ export function passes(
   const trace = () => {
     const pass = total((batch, scope) => {
       const part = tracePass(batch, scope, params, { model, loss });
-      if (first) afterwards.push(...scope.afterwards);
+      if (first) afterwards.push(...scope.afterwards(frozen));
       return whole === undefined ? weighted(part, batch.weight) : part;
     }, sumOf);
     first = false;
@@ -110,7 +112,7 @@ function tracePass(
   { inputs, targets, shares }: Weighed,
   scope: Scope,
   params: readonly Parameter[],
-  { model, loss: objective }: Omit<PassOptions, 'parts'>,
+  { model, loss: objective }: Pick<PassOptions, 'model' | 'loss'>,
 ): Required<Pass> {
   const { graph } = inputs;
   const begin = graph.nodes.length;

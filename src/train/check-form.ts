@@ -9,14 +9,16 @@ import {
 } from '../arguments.ts';
 import { expectDims } from '../ops/define.ts';
 import { isOptimizer } from '../optim/optimizer.ts';
+import { checkPatterns } from './frozen.ts';
 import type { TrainingData, TrainingOptions } from './training.ts';
 
 /** Throws unless `fit` and `trainStep` can work with the optimizer and the loss. */
-export function checkParts({ optimizer, ...criteria }: Partial<TrainingOptions>): void {
+export function checkParts({ optimizer, frozen, ...criteria }: Partial<TrainingOptions>): void {
   if (!isOptimizer(optimizer)) {
     throw wrongArgument('optimizer', 'an optimizer', optimizer, 'adamw({ lr: 0.001 }).');
   }
   checkCriteria(criteria);
+  if (frozen !== undefined) checkPatterns(frozen);
 }
 
 /** Throws unless these are a loss and a list, where they are given. */

@@ -29,7 +29,7 @@ export function describeOps(model: Layer, loss: Loss, batch: Part['trace']): str
   const { inputs, targets } = batch(graph);
   const output = model(inputs, scope);
   loss.trace(output, targets, loss.weights?.(targets));
-  for (const trace of scope.afterwards) trace(statusBlock(graph));
+  for (const trace of scope.afterwards()) trace(statusBlock(graph));
   return describeNodes(graph.nodes);
 }
 

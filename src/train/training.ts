@@ -25,6 +25,7 @@ import { Deliveries } from './deliveries.ts';
 import { Divergence } from './divergence.ts';
 import { type Evaluation, Evaluator } from './evaluate.ts';
 import { describeData, describeOps, fingerprintOf } from './fingerprint.ts';
+import { freeze, type NamePattern } from './frozen.ts';
 import type { InputForm } from './input-form.ts';
 import { declareParameters } from './parameters.ts';
 import type { ModelOnStore } from './predictor.ts';
@@ -56,6 +57,12 @@ export interface TrainingOptions {
   readonly device?: DeviceName;
   /** CPU threads, default every core. */
   readonly threads?: number;
+  /**
+   * Parameters that stay as they are to the bit, by their names, in which `*` stands for any text: `['embedding.*', /conv1/]`.
+   * Nothing is computed or kept for them alone: no gradient, no state of the optimizer. Running statistics stay too where
+   * a pattern names all of a layer's. `FLATMIN_ARGUMENT` for a pattern without a name. Default none.
+   */
+  readonly frozen?: readonly NamePattern[];
   /** Default `throw`. */
   readonly onNonFinite?: NonFinitePolicy;
   /**
@@ -77,6 +84,7 @@ export const TRAINING_OPTIONS: Readonly<Record<keyof TrainingOptions, true>> = {
   seed: true,
   device: true,
   threads: true,
+  frozen: true,
   onNonFinite: true,
   precision: true,
 };
@@ -163,13 +171,15 @@ export class Training implements ModelOnStore {
     const described = describeModel(model, this.input);
     this.params = described.params;
     this.buffers = described.buffers;
+    const { trained, frozen } = freeze(described, options.frozen);
     declareParameters(this.store, described, this.seed);
     this.#parts = (rows) => batches(rows, Math.ceil(this.batch / accumulate));
     const steps = new Map<string, OptimizerStep>();
     this.#compile = ({ rows, steps: length }) => {
       const step = new OptimizerStep(this.store, {
         model,
-        params: this.params,
+        params: trained,
+        frozen,
         loss: this.loss,
         optimizer: options.optimizer,
         onNonFinite: options.onNonFinite ?? 'throw',
@@ -196,6 +206,7 @@ export class Training implements ModelOnStore {
       precision,
       loss: this.loss.name,
       optimizer: { name: options.optimizer.name, ...options.optimizer.options },
+      ...(frozen.size > 0 && { frozen: [...frozen] }),
       model: describeOps(model, this.loss, (graph) =>
         this.#train.trace(graph, { offset: 0, rows: this.input.shape[0] }),
       ),
