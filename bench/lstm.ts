@@ -1,6 +1,7 @@
 import type { Dataset } from '#flatmin/data/dataset';
-import { embedding, linear, lstm } from '#flatmin/nn/layers';
+import { embedding, linear } from '#flatmin/nn/layers';
 import { tokenCrossEntropy } from '#flatmin/nn/loss';
+import { lstm } from '#flatmin/nn/recurrent';
 import { sequential } from '#flatmin/nn/sequential';
 import { sgd } from '#flatmin/optim/sgd';
 import { Training } from '#flatmin/train/training';

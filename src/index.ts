@@ -60,6 +60,7 @@ export {
   type Resnet18Options,
   resnet18,
 } from './nn/models.ts';
+export * from './nn/recurrent.ts';
 export { sequential } from './nn/sequential.ts';
 export * as ops from './ops/index.ts';
 export type { NonFinitePolicy } from './ops/status.ts';

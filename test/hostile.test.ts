@@ -78,6 +78,8 @@ const GOOD: Readonly<Record<string, readonly unknown[]>> = {
   linear: [2, {}],
   conv2d: [2, 3, {}],
   embedding: [2, 3],
+  rnn: [2, {}],
+  lstm: [2, {}],
   maxPool2d: [2, {}],
   avgPool2d: [2, {}],
   cosine: [1, { epochs: 2 }],

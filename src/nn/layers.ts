@@ -105,26 +105,6 @@ export function embedding(vocabulary: number, dim: number): Layer {
   });
 }
 
-/**
- * A long short-term memory over [batch, steps, in] → [batch, steps, hidden], from h₀ = c₀ = 0:
- * (i, f, g, o) = (σ, σ, tanh, σ)(W_ih x_t + W_hh h_{t−1} + b), c_t = f ⊙ c_{t−1} + i ⊙ g, h_t = o ⊙ tanh c_t.
- * `weight_ih_l0` [4·hidden, in], `weight_hh_l0` [4·hidden, hidden] and `bias_l0` [4·hidden], one where PyTorch has
- * two, start from U(±1/√hidden). After an `embedding` outputs past a row's last token are 0.
- */
-export function lstm(hidden: number): Layer {
-  expectCount('lstm', 'hidden', hidden);
-  return named(`lstm(${hidden})`, (x, scope) => {
-    const init = fanInUniform(hidden);
-    const features = x.shape[x.shape.length - 1] ?? 1;
-    const weights = {
-      input: scope.param('weight_ih_l0', [4 * hidden, features], init),
-      recurrent: scope.param('weight_hh_l0', [4 * hidden, hidden], init),
-      bias: scope.param('bias_l0', [4 * hidden], init),
-    };
-    return ops.lstm(x, weights, { lengths: scope.lengths });
-  });
-}
-
 export interface BatchNormOptions {
   /** ε beside the variance. Default 1e-5. */
   eps?: number;

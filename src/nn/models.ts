@@ -9,13 +9,13 @@ import {
   flatten,
   globalAvgPool2d,
   linear,
-  lstm,
   maxPool2d,
   relu,
   residual,
   sigmoid,
   tanh,
 } from './layers.ts';
+import { lstm } from './recurrent.ts';
 import { sequential } from './sequential.ts';
 
 /** LeNet-5 for images [n, 1, 32, 32]: three 5×5 convolutions (6, 16, 120), two max-pools, 84, `classes`; ReLU. */

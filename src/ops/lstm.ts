@@ -276,8 +276,7 @@ export function lstm(x: Value, weights: LstmWeights, options: SequenceOptions = 
     return graph.add(lstmOp, [z, recurrent, ...ends], { projected: 0, ...attrs })[0];
   }
   // Its gradient is that of h_t as the later steps have it too, which those of W_proj and K-FAC take.
-  const [batch, steps] = x.shape;
-  const offset = fill(graph, [batch, steps, projection.shape[0] ?? 0], 0);
+  const offset = fill(graph, [...x.shape.slice(0, -1), projection.shape[0] ?? 0], 0);
   const operands = [z, recurrent, projection, offset, ...ends];
   return graph.add(lstmOp, operands, { projected: 1, ...attrs })[0];
 }

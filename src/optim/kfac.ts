@@ -141,8 +141,8 @@ const STATISTICS = 'statistics';
  * clip ν.
  * Of an embedding A is diagonal, the frequencies of tokens. Rows that count in the loss are the samples, of
  * `tokenCrossEntropy()` the steps that are not padding.
- * Parameters outside linear, ungrouped convolution, LSTM and embedding layers, batch norm's among them, step by SGD with the same rate,
- * momentum and decay; `groups` gives them another method.
+ * Parameters outside linear, ungrouped convolution, recurrent and embedding layers, batch norm's among them, step by SGD with
+ * the same rate, momentum and decay; `groups` gives them another method.
  * Orders above `blockSize` fall into blocks, between which nothing is known: A and G are then block-diagonal throughout,
  * π that of all blocks.
  * State: (a(3a + 1) + g(3g + 1))/2 numbers a layer, a = in + 1 and g = out, or as much for each block, and ag more in the

@@ -177,7 +177,7 @@ describe('layers of sequences', () => {
   it.each([
     [() => embedding(0, 3), 'embedding expects the vocabulary to be a whole number of at least 1'],
     [() => embedding(3, 1.5), 'embedding expects dim to be a whole number of at least 1'],
-    [() => lstm(-1), 'lstm expects hidden to be a whole number of at least 1'],
+    [() => lstm(-1), 'hidden of lstm must be a whole number of at least 1'],
   ])('refuse sizes that are none: %#', (make, message) => {
     expect(make).toThrow(message);
   });

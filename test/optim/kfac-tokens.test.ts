@@ -1,4 +1,4 @@
-/** K-FAC of an embedding, an LSTM and a linear layer over tokens, some of them padding. */
+/** K-FAC of an embedding, a recurrent and a linear layer over tokens, some of them padding. */
 import { describe, expect, it } from 'vitest';
 import {
   type Dataset,
@@ -8,6 +8,7 @@ import {
   type Layer,
   linear,
   lstm,
+  rnn,
   sequential,
   tokenCrossEntropy,
 } from '../../src/index.ts';
@@ -19,13 +20,34 @@ import { devices } from './devices.ts';
 import { factors, kfacOracle } from './oracles/kfac.ts';
 import type { Rows } from './oracles/matrix.ts';
 import type { Tensors64 } from './oracles/oracle.ts';
-import { LAYERS, tagger } from './oracles/tagger.ts';
+import { layersOf, tagger } from './oracles/tagger.ts';
 
 const [VOCABULARY, DIM, HIDDEN, CLASSES, STEPS, SEED] = [6, 3, 4, 3, 5, 11];
 const LENGTHS = [5, 2, 1, 4];
 
-const model = (): Layer =>
-  sequential({ words: embedding(VOCABULARY, DIM), lstm: lstm(HIDDEN), head: linear(CLASSES) });
+/** The recurrent layer. */
+const MODELS = {
+  'an LSTM': () => lstm(HIDDEN),
+  'a projected LSTM': () => lstm(HIDDEN, { projection: 3 }),
+  'a plain network': () => rnn(HIDDEN),
+};
+type Recurrent = keyof typeof MODELS;
+
+const model = (recurrent: Recurrent): Layer =>
+  sequential({
+    words: embedding(VOCABULARY, DIM),
+    layer: MODELS[recurrent](),
+    head: linear(CLASSES),
+  });
+
+/** Weights of the oracle's layers. */
+const NAMES: Readonly<Record<string, string>> = {
+  table: 'words.embedding',
+  input: 'layer.weight_ih_l0',
+  recurrent: 'layer.weight_hh_l0',
+  projection: 'layer.weight_hr_l0',
+  head: 'head.weight',
+};
 
 function sentences(): Dataset {
   const draw = (step: number, below: number) =>
@@ -87,17 +109,18 @@ function paramsOf(training: Training): Tensors64 {
       data: transposed(all['words.embedding'].data, [VOCABULARY, DIM]),
       shape: [DIM, VOCABULARY],
     },
-    'input.weight': copy('lstm.weight_ih_l0'),
-    'input.bias': copy('lstm.bias_l0'),
-    'recurrent.weight': copy('lstm.weight_hh_l0'),
+    'input.weight': copy('layer.weight_ih_l0'),
+    'input.bias': copy('layer.bias_l0'),
+    'recurrent.weight': copy('layer.weight_hh_l0'),
+    ...('layer.weight_hr_l0' in all && { 'projection.weight': copy('layer.weight_hr_l0') }),
     'head.weight': copy('head.weight'),
     'head.bias': copy('head.bias'),
   };
 }
 
-const start = (device: 'js' | 'cpu', given: KfacOptions): Training =>
+const start = (device: 'js' | 'cpu', recurrent: Recurrent, given: KfacOptions): Training =>
   new Training(
-    model(),
+    model(recurrent),
     { train: sentences() },
     { optimizer: kfac(given), loss: tokenCrossEntropy(), batch: 100, seed: SEED, device },
   );
@@ -120,10 +143,14 @@ const VARIANTS: Omit<KfacOptions, 'lr'>[] = [
   { form: 'eigen', damping: 0.05, blockSize: 2, inversesEvery: 2, fisher: 'empirical' },
 ];
 
-describe.each(devices)('kfac over tokens on $title', ({ device, missing }) => {
-  describe.skipIf(missing !== null)('in a tagger', () => {
+const subjects = devices.flatMap((device) =>
+  (Object.keys(MODELS) as Recurrent[]).map((recurrent) => ({ ...device, recurrent })),
+);
+
+describe.each(subjects)('kfac over tokens on $title', ({ device, missing, recurrent }) => {
+  describe.skipIf(missing !== null)(`in a tagger of ${recurrent}`, () => {
     it.each(VARIANTS)('follows its equations for 20 steps: %o', async (variant) => {
-      const training = start(device, { lr: 0.05, ...variant });
+      const training = start(device, recurrent, { lr: 0.05, ...variant });
       const reference = paramsOf(training);
       const { step, tolerance } = kfacOracle(variant);
       const losses: number[] = [];
@@ -145,10 +172,10 @@ describe.each(devices)('kfac over tokens on $title', ({ device, missing }) => {
     });
 
     it('has tokens that count as samples, steps as independent ones', async () => {
-      const training = start(device, { lr: 0.01, fisher: 'empirical' });
-      const { data } = batchOf(paramsOf(training), 1, false);
+      const training = start(device, recurrent, { lr: 0.01, fisher: 'empirical' });
+      const reference = paramsOf(training);
+      const { data } = batchOf(reference, 1, false);
       await training.epoch();
-      const names = ['words.embedding', 'lstm.weight_ih_l0', 'lstm.weight_hh_l0', 'head.weight'];
       const close = (key: string, want: Rows) => {
         const got = training.store.read(stateKey(key));
         const isDiagonal = got.length === want.length;
@@ -158,16 +185,16 @@ describe.each(devices)('kfac over tokens on $title', ({ device, missing }) => {
           expect(Math.abs(got[i] - x), `${key}[${i}]`).toBeLessThan(1e-6);
         });
       };
-      LAYERS.forEach((_, i) => {
+      layersOf(reference).forEach((name, i) => {
         const want = factors(data.map((token) => token[i]));
-        close(`a/${names[i]}`, want.a);
-        close(`g/${names[i]}`, want.g);
+        close(`a/${NAMES[name]}`, want.a);
+        close(`g/${NAMES[name]}`, want.g);
       });
     });
 
-    it('steps by the quadratic model, through the derivatives of the LSTM', async () => {
+    it('steps by the quadratic model, through the derivatives of the recurrence', async () => {
       const variant = { damping: 0.5, weightDecay: 0.1, statisticsEvery: 1, inversesEvery: 1 };
-      const training = start(device, { lr: 'model', fisher: 'empirical', ...variant });
+      const training = start(device, recurrent, { lr: 'model', fisher: 'empirical', ...variant });
       const reference = paramsOf(training);
       const { step } = kfacOracle(variant);
       for (let t = 1; t <= 4; t++) {
@@ -178,7 +205,7 @@ describe.each(devices)('kfac over tokens on $title', ({ device, missing }) => {
         const slopes = (direction: readonly Rows[]) => {
           const moved = (h: number) => {
             const params = structuredClone(here);
-            LAYERS.forEach((name, layer) => {
+            layersOf(params).forEach((name, layer) => {
               const bias = params[`${name}.bias`];
               const width = direction[layer][0].length - (bias === undefined ? 0 : 1);
               direction[layer].forEach((row, o) => {

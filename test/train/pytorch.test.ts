@@ -5,14 +5,19 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   crossEntropy,
+  embedding,
   type Layer,
   type Loss,
   lenet5,
+  linear,
   loadModel,
+  lstm,
   lstmTagger,
   mlp,
   resnet18,
+  rnn,
   type StateDict,
+  sequential,
   sgd,
   squaredError,
   tokenCrossEntropy,
@@ -32,10 +37,25 @@ beforeAll(() => {
 afterAll(() => rmSync(dir, { recursive: true }));
 
 type Case = readonly [name: string, layers: Layer, loss: Loss];
+const TWO_WAY = { layers: 2, bidirectional: true };
 const TRAINED: readonly Case[] = [
   ['resnet18', resnet18({ width: 2, classes: 5 }), crossEntropy()],
   ['mlp', mlp({ hidden: [9, 5], out: 3, activation: 'tanh' }), squaredError()],
   ['tagger', lstmTagger({ vocabulary: 11, tags: 4, embedding: 5, hidden: 6 }), tokenCrossEntropy()],
+  ...(
+    [
+      ['rnn-tanh', rnn(6)],
+      ['rnn-relu', rnn(7, { activation: 'relu', ...TWO_WAY })],
+      ['lstm-projected', lstm(6, { projection: 3 })],
+      ['lstm-two-way', lstm(6, TWO_WAY)],
+      ['lstm-all', lstm(6, { projection: 4, ...TWO_WAY })],
+      ['rnn-last', rnn(6, { output: 'last' })],
+      ['lstm-last', lstm(6, { projection: 4, output: 'last', ...TWO_WAY })],
+    ] as const
+  ).map(([name, layer]): Case => {
+    const layers = { embedding: embedding(11, 5), [name.split('-')[0]]: layer, fc: linear(4) };
+    return [name, sequential(layers), name.endsWith('last') ? crossEntropy() : tokenCrossEntropy()];
+  }),
 ];
 const CASES: readonly Case[] = [...TRAINED, ['lenet5', lenet5(), crossEntropy()]];
 
@@ -102,11 +122,7 @@ describe.each(present)('on %s', (device) => {
     );
     for (const [key, { data }] of Object.entries(model.parameters())) {
       // Both biases of an LSTM have the gradient of their sum.
-      const names = [
-        key,
-        key.replace('bias_l0', 'bias_ih_l0'),
-        key.replace(/embedding$/, 'weight'),
-      ];
+      const names = [key, key.replace('bias_l', 'bias_ih_l'), key.replace(/embedding$/, 'weight')];
       const expected = names.map((own) => gradients[own]).find((g) => g !== undefined);
       const moved = data.map((x, i) => before[key].data[i] - x);
       expectNear(moved, expected?.data as Float32Array, key);
