@@ -1,4 +1,5 @@
 import { FlatminError } from '../errors.ts';
+import { quoted } from './words.ts';
 
 /** What was stopped, with the command that goes on with it. */
 export function howToGoOn(
@@ -12,7 +13,3 @@ export function howToGoOn(
       : `go on with: flatmin ${words.join(' ')}`;
   return new FlatminError('FLATMIN_ABORTED', `${error.message}; help: ${help}`, { cause: error });
 }
-
-/** For a POSIX shell. */
-const quoted = (word: string): string =>
-  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;

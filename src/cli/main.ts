@@ -4,6 +4,7 @@ import { build } from './build.ts';
 import { dataCommand } from './data-command.ts';
 import { describe, diagnose } from './doctor.ts';
 import { fail } from './fail.ts';
+import { reportCommand } from './report-command.ts';
 import { sweepCommand } from './sweep-command.ts';
 import { trainCommand } from './train-command.ts';
 
@@ -34,6 +35,7 @@ program
 
 trainCommand(program);
 sweepCommand(program);
+reportCommand(program);
 dataCommand(program);
 
 // A reader that went away, or a full disk behind a redirection.

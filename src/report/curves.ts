@@ -20,14 +20,17 @@ export function curves(section: Curves, names: Names): Plot {
   const { x, y, logX, logY, target, series } = section;
   const drawable = ([a, b]: readonly [number, number]): boolean =>
     Number.isFinite(a) && Number.isFinite(b) && !(logX && a <= 0) && !(logY && b <= 0);
+  const most = Math.max(8, Math.min(MOST_A_SERIES, Math.floor(MOST_POINTS / series.length)));
+  // The same points of all, so that what belongs together stays.
+  const step = Math.ceil(Math.max(1, ...series.map(({ points }) => points.length)) / most);
   const kept = series.map((each) => {
     const end = each.points.findIndex(([, value]) => !Number.isFinite(value));
     const whole = end === -1 ? each.points : each.points.slice(0, end);
-    const most = Math.max(8, Math.min(MOST_A_SERIES, Math.floor(MOST_POINTS / series.length)));
+    const last = whole.length - 1;
     return {
       ...each,
       m: names.number(each.method),
-      points: thinned(whole.filter(drawable), most),
+      points: whole.filter((point, k) => drawable(point) && (k % step === 0 || k === last)),
       diverged: end !== -1,
     };
   });
@@ -61,26 +64,26 @@ export function curves(section: Curves, names: Names): Plot {
   });
 
   const axis = { tickCount: 6, format: ',.6~g' };
+  const whole = means.every((each) => Number.isInteger(each.x));
   const at = {
     x: {
       field: 'x',
       type: 'quantitative',
       title: x,
-      scale: { type: logX ? 'log' : 'linear', zero: false, nice: false },
-      axis,
+      scale: { type: logX ? 'log' : 'linear', zero: false, nice: false, padding: 8 },
+      axis: { ...axis, ...(whole && { tickMinStep: 1 }) },
     },
     y: {
       field: 'y',
       type: 'quantitative',
       title: y,
-      scale: { type: logY ? 'log' : 'linear', zero: false },
+      scale: { type: logY ? 'log' : 'linear', zero: false, nice: false, padding: 14 },
       axis,
     },
   };
   const { color, strokeDash, shape } = looks(methods);
   const layer: object[] = [
     {
-      params: [ZOOM],
       data: { name: 'means' },
       transform: [SHOWN],
       mark: { type: 'area', opacity: several ? 0.14 : 0, clip: true },
@@ -97,6 +100,7 @@ export function curves(section: Curves, names: Names): Plot {
         ]
       : []),
     {
+      params: [ZOOM],
       data: { name: 'means' },
       transform: [SHOWN],
       mark: { type: 'line', strokeWidth: 2.2, clip: true, strokeJoin: 'round' },
@@ -111,7 +115,7 @@ export function curves(section: Curves, names: Names): Plot {
     {
       data: { name: 'crosses' },
       transform: [SHOWN],
-      mark: { type: 'text', text: '✕', fontSize: 17, fontWeight: 'bold', clip: true },
+      mark: { type: 'text', text: '×', fontSize: 22, clip: true },
       encoding: { ...at, color, tooltip: [{ field: 'run', title: 'diverged' }] },
     },
     {
@@ -149,21 +153,23 @@ export function curves(section: Curves, names: Names): Plot {
         mark: { type: 'rule', color: 'var(--muted)', strokeDash: [3, 3], clip: true },
         encoding: { y: at.y },
       },
-      {
+      // In front of lines, with an edge of the page's colour around it.
+      ...[{ stroke: 'var(--page)', strokeWidth: 4, strokeJoin: 'round' }, {}].map((edge) => ({
         data: { values: [{ y: target }] },
         mark: {
           type: 'text',
           text: `target ${shown(target)}`,
-          align: 'left',
-          dy: -7,
-          dx: 4,
-          x: 0,
+          align: 'right',
+          dy: 10,
+          dx: -2,
+          x: 'width',
           color: 'var(--muted)',
           fontSize: 11,
           clip: true,
+          ...edge,
         },
         encoding: { y: at.y },
-      },
+      })),
     );
   }
   const ends = methods.flatMap((m, i) => {
@@ -178,7 +184,7 @@ export function curves(section: Curves, names: Names): Plot {
     alt: `Lines of ${y} by ${x}. At the end: ${ends.join(', ') || 'no finite values'}.`,
     note: [
       ...(several ? ['Thick: mean over seeds; band: lowest to highest; thin: each run.'] : []),
-      ...(lost.length > 0 ? [`✕ diverged: ${unique(lost.map(({ run }) => run)).join(', ')}.`] : []),
+      ...(lost.length > 0 ? [`× diverged: ${unique(lost.map(({ run }) => run)).join(', ')}.`] : []),
     ].join(' '),
     runs: unique(series.map(({ run }) => run)),
     data: {
@@ -200,27 +206,25 @@ export function curves(section: Curves, names: Names): Plot {
   };
 }
 
-/** Over seeds at every x that one of them has, read off between its points; past its last point a run has no part. */
+/**
+ * Over seeds, where they have a point at the same x. Seeds that took other times to the same place have none: then their
+ * k-th points belong together, at the mean of their x.
+ */
 function summarise(group: readonly Pick<CurveSeries, 'points'>[]): Summary[] {
-  const held = group.filter(({ points }) => points.length > 0);
-  const all = unique(held.flatMap(({ points }) => points.map(([x]) => x))).sort((a, b) => a - b);
-  const most = Math.max(0, ...held.map(({ points }) => points.length));
-  // Seeds that took other times have other x: as many points as each of them has are enough.
-  return thinned(all, Math.min(all.length, most)).flatMap((x) => {
-    const values = held.flatMap(({ points }) => valueAt(points, x) ?? []);
-    if (values.length === 0) return [];
+  const longest = group.reduce((a, b) => (b.points.length > a.points.length ? b : a)).points;
+  const aligned = group.every(({ points }) => points.every(([x], k) => x === longest[k][0]));
+  const common = new Set(longest.map(([x]) => x));
+  const sameAxis = aligned || group.every(({ points }) => points.every(([x]) => common.has(x)));
+  return longest.map(([at], k) => {
+    const held = group.flatMap(({ points }) => {
+      const point = sameAxis && !aligned ? points.find(([x]) => x === at) : points[k];
+      return point === undefined ? [] : [point];
+    });
+    const values = held.map(([, value]) => value);
     const low = Math.min(...values);
     const high = Math.max(...values);
-    return [{ x, y: Math.min(Math.max(mean(values), low), high), low, high, seeds: values.length }];
+    // A mean may lie beyond equal values by rounding.
+    const y = Math.min(Math.max(mean(values), low), high);
+    return { x: mean(held.map(([x]) => x)), y, low, high, seeds: held.length };
   });
-}
-
-function valueAt(points: CurveSeries['points'], x: number): number | undefined {
-  const next = points.findIndex(([at]) => at >= x);
-  if (next === -1) return undefined;
-  const [right, above] = points[next];
-  if (right === x) return above;
-  if (next === 0) return undefined;
-  const [left, below] = points[next - 1];
-  return below + ((x - left) / (right - left)) * (above - below);
 }

@@ -19,7 +19,7 @@ export function heatmap(section: Heatmap): Plot {
     column: text(cell.x),
     line: text(cell.y),
     value: isHeld(cell.value) ? rounded(cell.value) : null,
-    text: isHeld(cell.value) ? shown(cell.value) : '✕',
+    text: isHeld(cell.value) ? shown(cell.value) : '×',
     best: cell.value === best,
     // Of the colours' range, to write on them in black or white.
     place: isHeld(cell.value) && most > least ? rounded((cell.value - least) / (most - least)) : 0,
@@ -28,8 +28,8 @@ export function heatmap(section: Heatmap): Plot {
     field,
     type: 'ordinal',
     title,
-    scale: { domain: values.map((_, i) => i), paddingInner: 0.04, paddingOuter: 0 },
-    sort: field === 'y' ? 'descending' : 'ascending',
+    scale: { domain: ascending(field, values), paddingInner: 0.04, paddingOuter: 0 },
+    sort: null,
     axis: {
       labelExpr: `${field}s[datum.value]`,
       grid: false,
@@ -108,7 +108,7 @@ export function heatmap(section: Heatmap): Plot {
       .filter((cell) => cell.best)
       .map((cell) => `${cell.text} at ${x} ${cell.column}, ${y} ${cell.line}`)
       .join(', ')}.`,
-    note: `Framed: the best.${held.length < cells.length ? ' ✕ diverged.' : ''}`,
+    note: `Framed: the best.${held.length < cells.length ? ' × diverged.' : ''}`,
     runs: [],
     data: {
       columns: [
@@ -119,6 +119,12 @@ export function heatmap(section: Heatmap): Plot {
       rows: cells.map((cell) => [cell.x, cell.y, cell.value]),
     },
   };
+}
+
+/** To the right, and upwards where they are numbers. */
+function ascending(field: 'x' | 'y', values: readonly Value[]): number[] {
+  const places = values.map((_, i) => i);
+  return field === 'y' && isNumeric(values) ? places.reverse() : places;
 }
 
 const text = (value: Value): string => (typeof value === 'number' ? shown(value) : value);

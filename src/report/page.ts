@@ -57,10 +57,14 @@ ${grouped(parts).map((group) => {
 `.text;
 }
 
+const MOST_CONTENTS = 12;
+
 const headingOf = ({ section }: Part): string | undefined => section.heading;
 
+/** Figures are left out where there are many. */
 function contents(parts: readonly Part[]): Html | undefined {
-  const headed = parts.filter((part) => headingOf(part) !== undefined);
+  const all = parts.filter((part) => headingOf(part) !== undefined);
+  const headed = all.length <= MOST_CONTENTS ? all : all.filter(({ plot }) => plot === undefined);
   if (headed.length < 3) return undefined;
   return html`<nav aria-label="Contents">${headed.map(
     (part) => html`<a href="#${part.id}">${headingOf(part)}</a> `,
@@ -131,7 +135,10 @@ function figure(
   const { caption, heading } = section;
   const runs = section.runs ?? plot.runs;
   const command = section.command ?? report.provenance[0]?.command;
-  const words = [caption, plot.note].filter((text) => text !== undefined && text !== '').join(' ');
+  const words = [caption, plot.note]
+    .filter((text) => text !== undefined && text !== '')
+    .map((text) => (/[.!?…:]$/.test(text as string) ? text : `${text}.`))
+    .join(' ');
   return html`<figure>
 ${words !== '' && html`<figcaption>${words}</figcaption>`}
 <div class="bar">${plot.methods.length > 1 && plot.methods.map((m) => entry(m, names))}${

@@ -36,26 +36,37 @@ export class Names {
 export function looks(methods: readonly number[]) {
   const scale = (range: readonly unknown[]) => ({ domain: methods, range });
   const of = <T>(pick: (each: ReturnType<typeof look>) => T) => methods.map((m) => pick(look(m)));
-  const encode = (range: readonly unknown[]) => ({
+  const encode = (range: readonly unknown[], legend: object | null = LEGEND) => ({
     field: 'm',
     type: 'nominal',
     scale: scale(range),
-    legend: LEGEND,
+    legend,
   });
   return {
     color: encode(of(({ colour }) => colour)),
-    strokeDash: encode(of(({ dash }) => dash)),
+    strokeDash: encode(
+      of(({ dash }) => dash),
+      null,
+    ),
     shape: encode(of(({ shape }) => shape)),
   };
 }
 
 /** Replaced for pages, which have a legend of their own. */
-export const LEGEND = { title: null, labelExpr: 'names[datum.value]' };
+export const LEGEND = {
+  title: null,
+  labelExpr: 'names[datum.value]',
+  symbolOpacity: 1,
+  symbolStrokeWidth: 0,
+};
 
 /** Leaves out the methods that are switched off. */
 export const SHOWN = { filter: 'indexof(hidden, datum.m) < 0' };
 
-/** Moves by dragging and zooms by the wheel with a key, which leaves the page's own scrolling alone. */
+/**
+ * Moves by dragging and zooms by the wheel with a key, which leaves the page's own scrolling alone. It stands in a layer
+ * whose fields are `x` and `y`: the page sets `zoom_x` and `zoom_y`.
+ */
 export const ZOOM = {
   name: 'zoom',
   select: {

@@ -45,7 +45,7 @@ export function sensitivity(section: Sensitivity, names: Names): Plot {
       field: 'y',
       type: 'quantitative',
       title: y,
-      scale: { type: logY ? 'log' : 'linear', zero: false },
+      scale: { type: logY ? 'log' : 'linear', zero: false, nice: false, padding: 18 },
       axis: { format: ',.6~g', tickCount: 6 },
     },
   };
@@ -60,12 +60,12 @@ export function sensitivity(section: Sensitivity, names: Names): Plot {
       },
       layer: [
         {
-          params: [ZOOM],
           transform: [SHOWN],
           mark: { type: 'area', opacity: spread ? 0.14 : 0, clip: true },
           encoding: { ...at, y: { ...at.y, field: 'low' }, y2: { field: 'high' }, color },
         },
         {
+          params: [ZOOM],
           transform: [SHOWN],
           mark: { type: 'line', strokeWidth: 2, clip: true, strokeJoin: 'round' },
           encoding: { ...at, color, strokeDash },
@@ -93,7 +93,7 @@ export function sensitivity(section: Sensitivity, names: Names): Plot {
         {
           data: { name: 'lost' },
           transform: [SHOWN],
-          mark: { type: 'text', text: '✕', fontSize: 14, clip: true, y: 8 },
+          mark: { type: 'text', text: '×', fontSize: 18, clip: true, y: 8 },
           encoding: {
             x: at.x,
             color,
@@ -108,7 +108,7 @@ export function sensitivity(section: Sensitivity, names: Names): Plot {
     methods,
     zoom: true,
     alt: `${y} against ${x}. Best: ${bestOf.map((point) => `${names.all[point.m]} ${shown(point.y)} at ${shown(point.x)}`).join(', ')}.`,
-    note: `Circled: the best of each method.${spread ? ' Band: interval.' : ''}${lost.length > 0 ? ' ✕ at the top: diverged.' : ''}`,
+    note: `Circled: the best of each method.${spread ? ' Band: interval.' : ''}${lost.length > 0 ? ' × at the top: diverged.' : ''}`,
     runs: [],
     data: {
       columns: [

@@ -43,8 +43,9 @@ details table{font-size:.8rem;color:var(--ink)}
 th,td{padding:6px 14px 6px 0;text-align:left;vertical-align:top;border-bottom:1px solid var(--grid);white-space:nowrap;max-width:44ch;overflow:hidden;text-overflow:ellipsis}
 details th,details td{padding-left:12px}
 thead th{border-bottom:1px solid var(--line);font-weight:600;vertical-align:bottom;background:var(--page);position:sticky;top:0}
-th button{font-weight:600;padding:2px 0;text-align:inherit}
-th button::after{content:'';display:inline-block;width:1em;color:var(--accent);text-align:center}
+th button{font-weight:600;padding:2px 0;border:0;text-align:inherit}
+th button{position:relative}th button::after{content:'';position:absolute;left:100%;width:1em;color:var(--accent);text-align:center}
+.number button::after{left:auto;right:100%}
 th[aria-sort=ascending] button::after{content:'↑'}
 th[aria-sort=descending] button::after{content:'↓'}
 .number{text-align:right}

@@ -32,8 +32,8 @@ const PAGE: Readonly<Record<Mode, Colours>> = {
 
 /** Of methods, in pairs of one hue for light and dark; distinct for colour-blind eyes (test/report/theme.test.ts). */
 const SERIES: Readonly<Record<Mode, readonly string[]>> = {
-  light: ['#0072b2', '#d55e00', '#009e73', '#b0388a', '#2b3440', '#46a9e0', '#a07800', '#6f58c9'],
-  dark: ['#4aa8f0', '#ff8b4a', '#1fc79a', '#f283c4', '#dfe5ec', '#9adcff', '#e3bd2c', '#a892ff'],
+  light: ['#0072b0', '#d76209', '#2da485', '#a9336b', '#2b323d', '#0097fb', '#865c00', '#6855d8'],
+  dark: ['#449feb', '#ff7d23', '#00dda0', '#c77a9a', '#e4edf3', '#9bdaff', '#e4be2d', '#8468e8'],
 };
 
 const DASHES = [[], [7, 3], [2, 2.5], [9, 3, 2, 3], [4, 2], [12, 3], [2, 2, 6, 2], [1, 3]];

@@ -24,9 +24,13 @@ export interface WrittenReport {
 
 /**
  * Writes `report.html`, which has everything in it, and beside it every plot as SVG and PNG, light and dark, in `plots`, and
- * every table as CSV in `tables`. Files of the same names are replaced.
+ * every table as CSV in `tables`; `pictures: false` leaves out those. Files of the same names are replaced.
  */
-export async function writeReport(report: Report, folder: string): Promise<WrittenReport> {
+export async function writeReport(
+  report: Report,
+  folder: string,
+  { pictures: drawn = true }: { readonly pictures?: boolean } = {},
+): Promise<WrittenReport> {
   const names = new Names();
   const parts = partsOf(report, names);
   const path = join(folder, 'report.html');
@@ -34,12 +38,12 @@ export async function writeReport(report: Report, folder: string): Promise<Writt
   let noPng: string | undefined;
   const put = (file: string, content: string | Uint8Array) => write(join(folder, file), content);
   attempt(folder, () => {
-    for (const name of ['', 'plots', 'tables']) makeFolder(join(folder, name));
+    for (const name of ['', ...(drawn ? ['plots'] : []), 'tables']) makeFolder(join(folder, name));
   });
   put('report.html', page(report, parts, names));
   for (const { section, id, plot } of parts) {
     if (section.kind === 'table') put(`tables/${id}.csv`, csv(section.columns, section.rows));
-    if (plot === undefined) continue;
+    if (plot === undefined || !drawn) continue;
     const frame = { names: names.all, width: WIDTH, legend: true, title: section.heading };
     const compiled = compile(plot.spec, frame);
     for (const mode of MODES) {

@@ -35,6 +35,9 @@ export class CompiledCommand {
       encoding: 'utf8',
     });
     if (status !== 0) throw new Error(`tsc failed:\n${stdout}`);
+    for (const made of ['vendor', 'report/page']) {
+      symlinkSync(join(root, 'dist', made), join(this.folder, 'dist', made));
+    }
   }
 
   /** Runs to the end; sends `signal` as soon as stderr matches `at`. */

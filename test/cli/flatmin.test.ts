@@ -52,6 +52,20 @@ describe('flatmin train', () => {
     expect(stdout.split('\n').every((line) => line.length <= 100)).toBe(true);
   });
 
+  it('keeps runs that report compares, in a page and pictures', { timeout: 120_000 }, async () => {
+    const runs = inFolder('compared');
+    await train('--optimizer', 'sgd,lion', '--epochs', '2', '--out', runs);
+    const out = inFolder('its report');
+    const { code, stdout, stderr } = await flatmin('report', runs, '--out', out);
+    expect(stderr).toBe('28 pictures beside it, in plots\n');
+    expect(code).toBe(0);
+    expect(stdout).toBe('its report/report.html\n');
+    expect(readFileSync(join(out, 'report.html'), 'utf8')).toContain(
+      `flatmin report ${runs} --out &#39;${out}&#39;`,
+    );
+    expect(readdirSync(join(out, 'tables'))).toEqual(['every-run.csv', 'methods.csv']);
+  });
+
   it('prints one object a line with --json, the same as in --out', async () => {
     const out = inFolder('json');
     const { code, stdout } = await train('--epochs', '1', '--json', '--out', out);

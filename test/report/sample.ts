@@ -138,7 +138,8 @@ export function sample(methods: readonly string[]): Report {
         series: methods.map((method, m) => ({
           method,
           points: rates.map((x, i) => {
-            const y = m === 1 && i === 3 ? Number.NaN : 0.95 - 0.1 * (i - 1 - (m % 2)) ** 2;
+            const y =
+              m === 1 && i === 3 ? Number.NaN : 0.95 - 0.012 * m - 0.1 * (i - 1 - (m % 2)) ** 2;
             return { x, y, low: y - 0.02, high: y + 0.02 };
           }),
         })),

@@ -1,0 +1,324 @@
+import type { Cell, CurveSeries, Report, Section } from '../report/report.ts';
+import { METHOD_NAMES } from '../tasks/methods.ts';
+import { toJson } from '../train/json-numbers.ts';
+import type { KeptRun } from './read-runs.ts';
+
+/** A run with the method that it is a seed of. */
+interface Labelled extends KeptRun {
+  readonly method: string;
+  readonly measures: readonly Measure[];
+}
+
+/** How well it did at one moment. */
+interface Measure {
+  /** Parts of epochs count. */
+  readonly epoch: number;
+  /** Of training, evaluations apart. */
+  readonly seconds: number;
+  readonly values: Readonly<Record<string, number | undefined>>;
+}
+
+const TEST_LOSS = 'test loss';
+const TRAIN_LOSS = 'train loss';
+
+/** Runs compared: those of a task stand together, those that differ in their seeds alone are one method. */
+export function runReport(
+  runs: readonly KeptRun[],
+  provenance: Report['provenance'][number],
+): Report {
+  const tasks = groupBy(inOrder(runs), ({ settings }) => `${settings.task} on ${settings.data}`);
+  const sections = [...tasks].flatMap(([task, own]) =>
+    taskSections(task, labelled(own), tasks.size > 1),
+  );
+  const count = `${runs.length} run${runs.length === 1 ? '' : 's'}`;
+  return {
+    title: [...tasks.keys()].join(', '),
+    subtitle: `${count} compared by flatmin`,
+    provenance: [provenance],
+    sections,
+  };
+}
+
+/** Methods as the command line lists them, so that they look alike from one report to the next. */
+const inOrder = (runs: readonly KeptRun[]): KeptRun[] => {
+  const place = ({ settings }: KeptRun) => METHOD_NAMES.indexOf(settings.optimizer);
+  return runs.toSorted((a, b) => place(a) - place(b) || a.settings.seed - b.settings.seed);
+};
+
+function taskSections(task: string, runs: readonly Labelled[], several: boolean): Section[] {
+  const of = several ? ` · ${task}` : '';
+  const judged = [...new Set(runs.flatMap(({ measures }) => measures.flatMap(namesOf)))];
+  const metrics = judged.filter((name) => name !== TEST_LOSS && name !== TRAIN_LOSS);
+  const target = runs.find(({ result }) => result !== undefined)?.result?.target;
+  const curves = [...metrics, TEST_LOSS, TRAIN_LOSS].filter((name) => judged.includes(name));
+  return [
+    { kind: 'text', heading: `Runs${of}`, paragraphs: describe(task, runs) },
+    methodTable(`Methods${of}`, runs, metrics),
+    ...curves.flatMap((name): Section[] =>
+      (['epoch', 'seconds'] as const).map((by) => ({
+        kind: 'curves',
+        heading: `${capital(name)} by ${by}${of}`,
+        caption: captionOf(name, by),
+        x: by === 'epoch' ? 'epoch' : 'seconds of training',
+        y: name,
+        logY: name.endsWith('loss'),
+        ...(name === 'accuracy' && target !== undefined && { target }),
+        series: runs.map((run) => seriesOf(run, name, by)),
+      })),
+    ),
+    {
+      kind: 'bars',
+      heading: `Seconds an epoch${of}`,
+      caption: 'Training alone, without evaluation.',
+      x: 'seconds an epoch',
+      values: perMethod(runs).flatMap(([method, own]) => bar(method, own.flatMap(secondsAnEpoch))),
+      runs: runs.map(({ name }) => name),
+    },
+    ...(target === undefined ? [] : toTarget(`Seconds to ${target}${of}`, runs, target)),
+    runTable(`Every run${of}`, runs, metrics),
+  ];
+}
+
+const captionOf = (name: string, by: 'epoch' | 'seconds'): string => {
+  const data = name === TRAIN_LOSS ? 'Mean over an epoch’s steps' : 'Of the test data';
+  return `${data}${by === 'seconds' ? ', by seconds of training without evaluation' : ''}.`;
+};
+
+function describe(task: string, runs: readonly Labelled[]): string[] {
+  const [{ settings }] = runs;
+  const counts = spanOf(runs, ({ examples, testExamples }) => `${examples} + ${testExamples}`);
+  const seeds = [...new Set(runs.map((run) => run.settings.seed))].sort((a, b) => a - b);
+  const cut = runs.filter(({ result }) => result === undefined).length;
+  return [
+    `${task}: ${counts} training and test examples${settings.synthetic ? ', generated' : ''}; batch ${spanOf(runs, ({ batch }) => batch)}; ${spanOf(runs, ({ epochs }) => epochs)} epochs; ${spanOf(runs, ({ schedule }) => schedule)} learning rate; ${spanOf(runs, ({ backend }) => backend)}; seeds ${seeds.join(', ')}.`,
+    ...(cut === 0
+      ? []
+      : [
+          `${cut} of ${runs.length} runs did not come to their end; they count as far as they went.`,
+        ]),
+  ];
+}
+
+const spanOf = (
+  runs: readonly Labelled[],
+  pick: (settings: KeptRun['settings']) => string | number,
+) => [...new Set(runs.map(({ settings }) => pick(settings)))].join(' or ');
+
+/** Runs of one method, as far as names tell: where settings differ beyond the seed they are part of its name. */
+function labelled(runs: readonly KeptRun[]): Labelled[] {
+  const flats = runs.map(({ settings }) => settingsOf(settings));
+  return runs.map((run, i) => {
+    const { optimizer } = run.settings;
+    const others = flats.filter((_, k) => runs[k].settings.optimizer === optimizer);
+    const differing = Object.keys(flats[i]).filter((name) =>
+      others.some((other) => (other[name] ?? flats[i][name]) !== flats[i][name]),
+    );
+    const words = differing.map((name) => `${name} ${flats[i][name]}`);
+    return { ...run, method: [optimizer, ...words].join(' '), measures: measuresOf(run) };
+  });
+}
+
+/** All that distinguishes methods, as text: neither the seed nor what was said of the data. */
+function settingsOf({ settings, ...run }: KeptRun['settings']): Record<string, string> {
+  const { lr, weightDecay, rho, schedule, batch, epochs, examples, backend, width } = run;
+  const own = { lr, weightDecay, rho, schedule, batch, epochs, examples, backend, width };
+  const all = Object.entries({ ...settings, ...own }).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(
+    all.map(([name, value]) => [name, typeof value === 'string' ? value : toJson(value)]),
+  );
+}
+
+/** Evaluations after steps lie within their epoch; the seconds up to there are that part of the epoch's. */
+function measuresOf({ settings, epochs, evaluations }: KeptRun): Measure[] {
+  const ends = [0];
+  for (const { epochSeconds } of epochs) ends.push(ends[ends.length - 1] + epochSeconds);
+  const steps = Math.ceil(settings.examples / settings.batch);
+  const within = evaluations.flatMap((each): Measure[] => {
+    const epoch = each.step / steps;
+    const whole = Math.min(Math.floor(epoch), epochs.length);
+    const length = epochs[whole]?.epochSeconds ?? epochs.at(-1)?.epochSeconds;
+    if (length === undefined) return [];
+    const seconds = ends[whole] + (epoch - whole) * length;
+    return [{ epoch, seconds, values: { ...judgements(each), [TEST_LOSS]: each.testLoss } }];
+  });
+  const after = epochs.map(
+    (each, i): Measure => ({
+      epoch: each.epoch,
+      seconds: ends[i + 1],
+      values: { ...judgements(each), [TEST_LOSS]: each.testLoss, [TRAIN_LOSS]: each.trainLoss },
+    }),
+  );
+  return [...within, ...after].sort((a, b) => a.epoch - b.epoch);
+}
+
+const judgements = ({
+  metrics,
+  testAccuracy,
+}: Pick<KeptRun['epochs'][number], 'metrics' | 'testAccuracy'>) => ({
+  ...(testAccuracy !== undefined && { accuracy: testAccuracy }),
+  ...metrics,
+});
+
+const namesOf = ({ values }: Measure): string[] =>
+  Object.keys(values).filter((name) => values[name] !== undefined);
+
+function seriesOf(run: Labelled, name: string, by: 'epoch' | 'seconds'): CurveSeries {
+  const points = run.measures.flatMap((measure): [number, number][] => {
+    const value = measure.values[name];
+    return value === undefined ? [] : [[measure[by], value]];
+  });
+  return { method: run.method, run: run.name, seed: run.settings.seed, points };
+}
+
+const perMethod = (runs: readonly Labelled[]) => [...groupBy(runs, ({ method }) => method)];
+
+const secondsAnEpoch = ({ epochs }: KeptRun): number[] =>
+  epochs.length === 0
+    ? []
+    : [epochs.reduce((sum, { epochSeconds }) => sum + epochSeconds, 0) / epochs.length];
+
+/** The mean of runs, from the lowest to the highest of them. */
+function bar(method: string, values: readonly number[]) {
+  if (values.length === 0) return [];
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  return [{ method, value: meanOf(values), ...(values.length > 1 && { low, high }) }];
+}
+
+function toTarget(heading: string, runs: readonly Labelled[], target: number): Section[] {
+  const values = perMethod(runs).map(([method, own]) => {
+    const finished = own.flatMap(({ result }) =>
+      result === undefined ? [] : [result.secondsToTarget],
+    );
+    const reached = finished.filter((seconds) => seconds !== null);
+    // A mean over those that reached it alone would flatter.
+    if (reached.length < own.length || reached.length === 0) return { method, value: null };
+    return bar(method, reached)[0];
+  });
+  if (values.every(({ value }) => value === null)) return [];
+  return [
+    {
+      kind: 'bars',
+      heading,
+      caption: `Training until the test accuracy is first at least ${target}; only methods of which every run got there.`,
+      x: 'seconds',
+      values,
+      runs: runs.map(({ name }) => name),
+    },
+  ];
+}
+
+function methodTable(
+  heading: string,
+  runs: readonly Labelled[],
+  metrics: readonly string[],
+): Section {
+  const measured = [...metrics, TEST_LOSS, TRAIN_LOSS];
+  return {
+    kind: 'table',
+    heading,
+    caption: 'Means over seeds after the last epoch, ± standard deviation.',
+    columns: [
+      { name: 'method' },
+      { name: 'runs', numeric: true },
+      ...measured.flatMap((name) => [
+        { name, numeric: true },
+        { name: '±', numeric: true },
+      ]),
+      { name: 'seconds an epoch', numeric: true },
+    ],
+    rows: perMethod(runs).map(([method, own]) => [
+      method,
+      own.length,
+      ...measured.flatMap((name) => {
+        const values = own.flatMap((run) => lastOf(run, name) ?? []);
+        return values.length === 0 ? [null, null] : [meanOf(values), deviationOf(values)];
+      }),
+      meanOrNull(own.flatMap(secondsAnEpoch)),
+    ]),
+  };
+}
+
+function runTable(heading: string, runs: readonly Labelled[], metrics: readonly string[]): Section {
+  const measured = [...metrics, TEST_LOSS, TRAIN_LOSS];
+  return {
+    kind: 'table',
+    heading,
+    columns: [
+      { name: 'run' },
+      { name: 'method' },
+      { name: 'seed', numeric: true },
+      { name: 'epochs', numeric: true },
+      ...measured.map((name) => ({ name, numeric: true })),
+      { name: 'seconds', numeric: true },
+      { name: 'state' },
+      { name: 'command' },
+    ],
+    rows: runs.map((run): Cell[] => [
+      run.name,
+      run.method,
+      run.settings.seed,
+      run.epochs.length,
+      ...measured.map((name) => lastOf(run, name) ?? null),
+      run.epochs.reduce((sum, { epochSeconds }) => sum + epochSeconds, 0),
+      stateOf(run),
+      commandOf(run),
+    ]),
+  };
+}
+
+const lastOf = ({ measures }: Labelled, name: string): number | undefined =>
+  measures.findLast(({ values }) => values[name] !== undefined)?.values[name];
+
+function stateOf({ epochs, settings, result }: KeptRun): string {
+  const diverged = epochs.some(
+    ({ trainLoss, testLoss }) => Number.isNaN(trainLoss) || Number.isNaN(testLoss),
+  );
+  if (diverged) return 'diverged';
+  return result === undefined
+    ? `stopped after ${epochs.length} of ${settings.epochs} epochs`
+    : 'finished';
+}
+
+/** What trains it again, of the settings that it tells. */
+function commandOf({ settings }: KeptRun): string {
+  const { task, optimizer, epochs, batch, schedule, seed, synthetic, examples } = settings;
+  const own = Object.entries(
+    settings.settings ?? { lr: settings.lr, weightDecay: settings.weightDecay },
+  );
+  return [
+    `flatmin train ${task} --optimizer ${optimizer} --epochs ${epochs} --batch ${batch} --examples ${examples}`,
+    ...(schedule === 'constant' ? [] : [`--schedule ${schedule}`]),
+    ...(synthetic ? ['--synthetic'] : []),
+    `--seed ${seed}`,
+    ...own.flatMap(([name, value]) => flagsOf(name, value)),
+  ].join(' ');
+}
+
+function flagsOf(name: string, value: unknown): string[] {
+  if (value === undefined || value === null) return [];
+  if (Array.isArray(value)) return [`--set ${name}=${value.join(',')}`];
+  if (typeof value === 'object') {
+    return Object.entries(value).flatMap(([inner, each]) => flagsOf(`${name}.${inner}`, each));
+  }
+  return [`--set ${name}=${value}`];
+}
+
+function groupBy<T>(all: readonly T[], keyOf: (each: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const each of all) groups.set(keyOf(each), [...(groups.get(keyOf(each)) ?? []), each]);
+  return groups;
+}
+
+const meanOf = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / values.length;
+
+const meanOrNull = (values: readonly number[]) => (values.length === 0 ? null : meanOf(values));
+
+const deviationOf = (values: readonly number[]): number | null =>
+  values.length < 2
+    ? null
+    : Math.sqrt(
+        values.reduce((sum, x) => sum + (x - meanOf(values)) ** 2, 0) / (values.length - 1),
+      );
+
+const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
