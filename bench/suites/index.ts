@@ -4,6 +4,7 @@ import * as lenet5 from './lenet5.ts';
 import * as memory from './memory.ts';
 import * as peers from './peers.ts';
 import * as resnet from './resnet.ts';
+import * as tables from './tables.ts';
 import * as target from './target.ts';
 
 export const SUITES: readonly Suite[] = [
@@ -12,6 +13,7 @@ export const SUITES: readonly Suite[] = [
   memory.suite,
   peers.suite,
   resnet.suite,
+  tables.suite,
   target.suite,
 ];
 
@@ -21,5 +23,6 @@ export const WORKS: Readonly<Record<string, Works>> = {
   memory: memory.works,
   peers: peers.works,
   resnet: resnet.works,
+  tables: tables.works,
   target: target.works,
 };

@@ -2,11 +2,16 @@ import type { Compiled } from '../graph/compile.ts';
 import type { Numbers } from '../graph/kernel.ts';
 import type { Moment } from '../graph/moment.ts';
 import type { Executable, RunOptions, RunResult, Store } from './backend.ts';
+import type { Pace } from './pace.ts';
+
+const NOTHING: RunResult = { steps: 0, reports: new Float32Array(0), stopped: false };
 
 /** A compiled trace on a store: turns moments into parameter rows and runs them. */
 export class Program {
   readonly compiled: Compiled;
   readonly #executable: Executable;
+  /** Of a step, as its last run took them, by the sections that were due in it. */
+  readonly #milliseconds = new Map<string, number>();
 
   constructor(compiled: Compiled, store: Store) {
     this.compiled = compiled;
@@ -27,9 +32,36 @@ export class Program {
     return this.#executable.runSync(this.#rows(moments), bindings, phase);
   }
 
-  /** The same off the main thread. */
-  run(moments: readonly Moment[], options?: RunOptions): Promise<RunResult> {
-    return this.#executable.run(this.#rows(moments), options);
+  /** The same off the main thread; with a `pace`, short runs are done at once. */
+  async run(
+    moments: readonly Moment[],
+    { pace, ...options }: RunOptions & { readonly pace?: Pace } = {},
+  ): Promise<RunResult> {
+    const rows = this.#rows(moments);
+    if (pace === undefined) return this.#executable.run(rows, options);
+    if (options.signal?.aborted) return NOTHING;
+    const kind = this.#sectionsOf(moments);
+    const known = this.#milliseconds.get(kind) ?? Number.NaN;
+    const { bindings, phase } = options;
+    let begun = 0;
+    const timed = <T>(work: () => T): T => {
+      begun = performance.now();
+      return work();
+    };
+    const result = await pace.do(known * moments.length, {
+      now: () => timed(() => this.#executable.runSync(rows, bindings, phase)),
+      later: () => timed(() => this.#executable.run(rows, options)),
+    });
+    const { steps } = result;
+    if (steps > 0) this.#milliseconds.set(kind, (performance.now() - begun) / steps);
+    return result;
+  }
+
+  /** The sections that are due in some of these steps: those that are seldom take their own time. */
+  #sectionsOf(moments: readonly Moment[]): string {
+    const due = (s: number) =>
+      moments.some(({ step }) => this.compiled.graph.sections[s].due(step));
+    return this.compiled.graph.sections.map((_, s) => (s > 0 && due(s) ? s : '')).join(' ');
   }
 
   #rows(moments: readonly Moment[]): Float64Array {

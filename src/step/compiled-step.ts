@@ -1,4 +1,5 @@
 import type { RunOptions, RunResult, Store } from '../backend/backend.ts';
+import type { Pace } from '../backend/pace.ts';
 import { Program } from '../backend/program.ts';
 import type { Compiled } from '../graph/compile.ts';
 import type { Numbers } from '../graph/kernel.ts';
@@ -42,7 +43,10 @@ export class CompiledStep {
   }
 
   /** The same off the main thread. */
-  async run(moments: readonly Moment[], options?: RunOptions): Promise<RunResult> {
+  async run(
+    moments: readonly Moment[],
+    options?: RunOptions & { readonly pace?: Pace },
+  ): Promise<RunResult> {
     return this.#checked(await this.program.run(moments, options));
   }
 

@@ -1,4 +1,5 @@
 import { newShared, type Store } from '../backend/backend.ts';
+import type { Pace } from '../backend/pace.ts';
 import { Program } from '../backend/program.ts';
 import { compile } from '../graph/compile.ts';
 import { Graph, type Value } from '../graph/graph.ts';
@@ -149,17 +150,17 @@ export class Evaluator {
     }
   }
 
-  async run(): Promise<Evaluation> {
+  async run(pace: Pace): Promise<Evaluation> {
     const totals = new Totals(this.#metrics, this.#counts);
     for (const { program, outputs: type, batches } of this.#passes.values()) {
       const moments = batches.map(({ offset }) => ({ step: 1, epoch: 0, seed: 0, offset }));
       if (type === undefined) {
-        totals.add((await program.run(moments)).reports);
+        totals.add((await program.run(moments, { pace })).reports);
         continue;
       }
       const data = newShared('f32', sizeOf(type.shape)) as Float32Array;
       for (const [i, batch] of batches.entries()) {
-        totals.add((await program.run([moments[i]], { bindings: [data] })).reports);
+        totals.add((await program.run([moments[i]], { bindings: [data], pace })).reports);
         totals.count({ data, shape: type.shape }, this.#source.targets(this.#order, batch));
       }
     }

@@ -1,6 +1,7 @@
 import { checkWhole } from '../arguments.ts';
-import type { RunOptions, RunResult, Store } from '../backend/backend.ts';
+import type { RunResult, Store } from '../backend/backend.ts';
 import { type DeviceName, openStore } from '../backend/device.ts';
+import { Pace } from '../backend/pace.ts';
 import type { AnyDataset } from '../data/dataset.ts';
 import { FlatminError } from '../errors.ts';
 import type { Moment } from '../graph/moment.ts';
@@ -148,6 +149,7 @@ export class Training implements ModelOnStore {
   readonly divergence = new Divergence();
   readonly #train: DatasetSource;
   readonly #evaluator: Evaluator | undefined;
+  readonly #pace = new Pace();
   readonly #describe: () => object;
   #configuration: object | undefined;
 
@@ -237,7 +239,7 @@ export class Training implements ModelOnStore {
   evaluate(): Promise<Evaluation | undefined> {
     const evaluator = this.#evaluator;
     if (evaluator === undefined) return Promise.resolve(undefined);
-    return this.turns.take(() => evaluator.run());
+    return this.turns.take(() => evaluator.run(this.#pace));
   }
 
   /** The model's tensors, optimizer state and the status block: with `position` all that the coming steps depend on. */
@@ -349,7 +351,8 @@ export class Training implements ModelOnStore {
       offset,
     }));
     const started = performance.now();
-    const run: RunOptions = { signal, onProgress: told && account };
+    // Steps are told of while they are taken, and a callback may have them stop.
+    const run = told ? { signal, onProgress: account } : { signal, pace: this.#pace };
     try {
       account(await this.turns.take(() => step.run(moments, run)));
     } finally {
