@@ -10,6 +10,7 @@ import type { Sink } from './run-events.ts';
 import { jsonSink, type RunFolder } from './run-folder.ts';
 import type { RunSettings, TrainOptions } from './settings.ts';
 import { resultTable } from './table.ts';
+import { tensorboardSink } from './tensorboard.ts';
 
 export interface Run {
   readonly settings: RunSettings;
@@ -26,14 +27,18 @@ export async function compare(
   runs: readonly Run[],
   options: TrainOptions & { readonly signal: AbortSignal },
 ): Promise<void> {
-  const { json } = options;
+  const { json, tensorboard } = options;
   const results: Result[] = [];
   for (const { settings, folder } of runs) {
     try {
       const result = await runMethod(task, problem, settings, {
         ...options,
         folder,
-        sinks: [...(json ? [jsonSink(process.stdout)] : []), progressFor(settings, json)],
+        sinks: [
+          ...(json ? [jsonSink(process.stdout)] : []),
+          ...(tensorboard && folder !== undefined ? [tensorboardSink(folder)] : []),
+          progressFor(settings, json),
+        ],
       });
       results.push(result);
     } catch (error) {
@@ -52,9 +57,9 @@ export async function compare(
   process.stdout.write(`${resultTable(title, results, runs[0].settings.baseline)}\n`);
 }
 
-/** A bar where it stands alone: JSON lines on the same terminal would cut through it. */
+/** A bar where it stands alone, on a terminal that can move: JSON lines on the same one would cut through it. */
 function progressFor(settings: RunSettings, json: boolean | undefined): Sink {
   const { stdout, stderr } = process;
-  const alone = stderr.isTTY && !(json && stdout.isTTY);
+  const alone = stderr.isTTY && process.env.TERM !== 'dumb' && !(json && stdout.isTTY);
   return alone ? barProgress(settings, stderr) : lineProgress(settings, stderr);
 }

@@ -1,9 +1,12 @@
 import type { EpochMetrics, StepEvaluation } from '../train/checkpoint.ts';
+import type { LossChart } from './loss-chart.ts';
 import type { Reading } from './meter.ts';
 import type { RunSettings } from './settings.ts';
 
 const NAME_WIDTH = 8;
 const BAR_WIDTH = { least: 8, most: 40 };
+/** Beside a bar of a middling width. */
+const CHART = { least: 10, most: 32, bar: 14 };
 
 export type LineSettings = Pick<RunSettings, 'optimizer' | 'epochs'>;
 
@@ -13,6 +16,7 @@ export interface BarState {
   /** Of the whole run, 0 … 1. */
   readonly done: number;
   readonly reading?: Reading;
+  readonly losses?: LossChart;
   /** After the last epoch. */
   readonly testAccuracy?: number;
 }
@@ -42,14 +46,17 @@ const judged = ({ metrics, testAccuracy }: Pick<EpochMetrics, 'metrics' | 'testA
     ([name, value]) => `${name} ${figure(value)}`,
   );
 
-/** A run under way, at most `columns` − 1 wide: the bar takes what the figures leave. */
+/** A run under way, at most `columns` − 1 wide: the bar takes what the figures leave, and leaves the rest to a chart of the loss. */
 export function barLine(settings: LineSettings, state: BarState, columns: number): string {
   const begin = head(settings, state.epoch);
   const room = (words: Words) => columns - 5 - begin.length - figures(state, words).length;
   const words = [FULL, SHORT].find((some) => room(some) >= BAR_WIDTH.least);
   if (words === undefined) return `${begin}  ${figures(state, SHORT)}`.slice(0, columns - 1);
-  const width = Math.min(BAR_WIDTH.most, room(words));
-  return [begin, bar(state.done, width), figures(state, words)].join('  ');
+  const chart = state.losses?.draw(Math.min(CHART.most, room(words) - CHART.bar - 2)) ?? '';
+  const charted = chart.length >= CHART.least ? [chart] : [];
+  const left = room(words) - (charted.length === 0 ? 0 : chart.length + 2);
+  const width = Math.min(BAR_WIDTH.most, left);
+  return [begin, bar(state.done, width), ...charted, figures(state, words)].join('  ');
 }
 
 interface Words {

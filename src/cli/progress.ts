@@ -1,6 +1,7 @@
 import { SingleBar } from 'cli-progress';
 import type { EpochMetrics } from '../train/checkpoint.ts';
 import type { StepReport } from '../train/training.ts';
+import { LossChart } from './loss-chart.ts';
 import { Meter } from './meter.ts';
 import { type BarState, barLine, epochLine, evaluationLine } from './progress-lines.ts';
 import type { Sink } from './run-events.ts';
@@ -35,6 +36,7 @@ export function barProgress(settings: RunSettings, stream: NodeJS.WriteStream): 
     format: (_options, _params, state: BarState) => barLine(settings, state, stream.columns),
   });
   let meter: Meter | undefined;
+  const losses = new LossChart();
   let last: EpochMetrics | undefined;
   let testAccuracy: number | undefined;
   const start = (past: number, row: number) => {
@@ -49,8 +51,9 @@ export function barProgress(settings: RunSettings, stream: NodeJS.WriteStream): 
   };
   const step = (report: StepReport, running: Meter) => {
     const reading = running.step(report);
+    losses.step(report.loss, report.weight);
     const done = running.sample / (epochs * examples);
-    const state: BarState = { reading, epoch: report.epoch + 1, done, testAccuracy };
+    const state: BarState = { reading, losses, epoch: report.epoch + 1, done, testAccuracy };
     bar.update(running.sample, state);
   };
   return {

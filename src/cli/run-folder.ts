@@ -6,11 +6,13 @@ import { takeLock } from '../lock.ts';
 import { firstFault, toJson } from '../train/json-numbers.ts';
 import { eventSchema, isKept, type KeptEvent, type Sink } from './run-events.ts';
 
-/** One run's files: metrics.jsonl (one event a line), checkpoint.safetensors, model.safetensors. */
+/** One run's files: metrics.jsonl (one event a line), checkpoint.safetensors, model.safetensors, TensorBoard's on request. */
 export class RunFolder {
   readonly metrics: string;
   readonly checkpoint: string;
   readonly model: string;
+  /** TensorBoard takes every file with tfevents in its name. */
+  readonly tensorboard: string;
   readonly #path: string;
   readonly #lock: string;
 
@@ -19,6 +21,7 @@ export class RunFolder {
     this.metrics = join(path, 'metrics.jsonl');
     this.checkpoint = join(path, 'checkpoint.safetensors');
     this.model = join(path, 'model.safetensors');
+    this.tensorboard = join(path, 'events.out.tfevents.flatmin');
     this.#lock = join(path, 'run.lock');
   }
 
@@ -75,16 +78,31 @@ export class RunFolder {
 
   /** Makes the metrics exactly these lines, in a new folder if need be. */
   begin(events: readonly KeptEvent[]): void {
-    this.#attempt('FLATMIN_IO', 'write', this.metrics, () => {
-      makeFolder(this.#path);
-      replaceFile(this.metrics, (file) => writeFileSync(file, events.map(toLine).join('')));
-    });
+    this.#begin(this.metrics, events.map(toLine).join(''));
   }
 
   append(event: KeptEvent): void {
-    this.#attempt('FLATMIN_IO', 'write', this.metrics, () =>
-      appendFileSync(this.metrics, toLine(event)),
-    );
+    this.#append(this.metrics, toLine(event));
+  }
+
+  /** The same of TensorBoard's file, in its records. */
+  beginTensorboard(records: Uint8Array): void {
+    this.#begin(this.tensorboard, records);
+  }
+
+  appendTensorboard(record: Uint8Array): void {
+    this.#append(this.tensorboard, record);
+  }
+
+  #begin(path: string, content: string | Uint8Array): void {
+    this.#attempt('FLATMIN_IO', 'write', path, () => {
+      makeFolder(this.#path);
+      replaceFile(path, (file) => writeFileSync(file, content));
+    });
+  }
+
+  #append(path: string, content: string | Uint8Array): void {
+    this.#attempt('FLATMIN_IO', 'write', path, () => appendFileSync(path, content));
   }
 
   #attempt<T>(code: 'FLATMIN_DATA' | 'FLATMIN_IO', verb: string, path: string, action: () => T): T {
@@ -126,4 +144,5 @@ export const jsonSink = (stream: NodeJS.WritableStream): Sink => ({
 export const toLine = (event: KeptEvent): string => `${toJson(event)}\n`;
 
 /** What `replaceFile` leaves when it is killed. */
-const HALF_WRITTEN = /^(metrics\.jsonl|(checkpoint|model)\.safetensors|run\.lock)\.\d+\.tmp$/;
+const HALF_WRITTEN =
+  /^(metrics\.jsonl|(checkpoint|model)\.safetensors|events\.out\.tfevents\.flatmin|run\.lock)\.\d+\.tmp$/;

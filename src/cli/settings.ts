@@ -34,6 +34,7 @@ export interface TrainOptions {
   readonly out?: string;
   readonly resume?: boolean;
   readonly json?: boolean;
+  readonly tensorboard?: boolean;
 }
 
 const number = z.number().nonnegative();

@@ -72,10 +72,14 @@ export function trainCommand(program: Command): void {
     )
     .option('--out <dir>', 'folder for metrics, checkpoint and model', folder)
     .option('--resume', 'go on with the run in --out, if there is one; --epochs may change')
+    .option('--tensorboard', 'keep losses and metrics for TensorBoard too, in --out')
     .option('--json', 'print one JSON object a line instead of a table')
     .action((name: string, options: TrainOptions, command: Command) => {
       if (options.resume && options.out === undefined) {
         command.error("error: option '--resume' needs the folder of the run: --out <dir>");
+      }
+      if (options.tensorboard && options.out === undefined) {
+        command.error("error: option '--tensorboard' needs a folder for its file: --out <dir>");
       }
       const task = TASKS.find((known) => known.name === name) as Task;
       return train(task, options);

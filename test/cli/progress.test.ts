@@ -1,5 +1,6 @@
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
+import { LossChart } from '../../src/cli/loss-chart.ts';
 import { Meter } from '../../src/cli/meter.ts';
 import { barProgress, lineProgress } from '../../src/cli/progress.ts';
 import { barLine, clock, epochLine } from '../../src/cli/progress-lines.ts';
@@ -55,9 +56,49 @@ describe('progress lines', () => {
     );
   });
 
+  it('chart the loss where there is room, on a logarithmic scale', () => {
+    const losses = new LossChart();
+    for (let i = 0; i < 100; i++) losses.step(2 ** -(i / 10), 50);
+    const state = { epoch: 3, done: 0.5, reading, losses, testAccuracy: 0.98765 };
+    expect(barLine(settings, state, 100)).not.toMatch(/[▁-▇]/);
+    expect(barLine(settings, state, 130)).toMatchInlineSnapshot(
+      `"lion     epoch  3/20  ███████░░░░░░░  ████▇▇▇▇▆▆▆▅▅▅▅▄▄▄▄▃▃▃▂▂▂▂▁▁▁▁  loss 0.0312  accuracy 0.9877   18,400 samples/s   1:24 left"`,
+    );
+    expect(barLine(settings, state, 200)).toMatchInlineSnapshot(
+      `"lion     epoch  3/20  ████████████████████░░░░░░░░░░░░░░░░░░░░  █████▇▇▇▆▆▆▆▅▅▅▅▄▄▄▄▃▃▃▃▂▂▂▂▁▁▁▁  loss 0.0312  accuracy 0.9877   18,400 samples/s   1:24 left"`,
+    );
+    for (let columns = 20; columns < 220; columns++) {
+      expect(barLine(settings, state, columns).length).toBeLessThan(columns);
+    }
+  });
+
   it('write times as on a clock', () => {
     const times = [0.2, 59.5, 3599, 3661, Number.POSITIVE_INFINITY, undefined].map(clock);
     expect(times).toEqual(['0:01', '1:00', '59:59', '1:01:01', '–', '–']);
+  });
+});
+
+describe('the chart of losses', () => {
+  const drawn = (losses: readonly number[], width = 8) => {
+    const chart = new LossChart(8);
+    for (const loss of losses) chart.step(loss, 1);
+    return chart.draw(width);
+  };
+
+  it('begins with the second step and keeps the whole run', () => {
+    expect(drawn([])).toBe('');
+    expect(drawn([1])).toBe('');
+    expect(drawn([4, 2, 1])).toBe('█▅▁');
+    // Four means of 16 steps each.
+    expect(drawn(Array.from({ length: 64 }, (_, i) => 2 ** -Math.floor(i / 16)))).toBe('█▆▃▁');
+    expect(drawn([4, 4, 1, 1], 2)).toBe('█▁');
+  });
+
+  it('takes losses that are equal, 0, or not finite', () => {
+    expect(drawn([1, 1])).toBe('▅▅');
+    expect(drawn([4, 1, 0])).toBe('█▁▁');
+    expect(drawn([4, Number.NaN, 1, Number.POSITIVE_INFINITY])).toBe('█×▁×');
+    expect(drawn([Number.NaN, Number.NaN])).toBe('××');
   });
 });
 
