@@ -4,6 +4,7 @@ import { build } from './build.ts';
 import { dataCommand } from './data-command.ts';
 import { describe, diagnose } from './doctor.ts';
 import { fail } from './fail.ts';
+import { predictCommand } from './predict-command.ts';
 import { reportCommand } from './report-command.ts';
 import { sweepCommand } from './sweep-command.ts';
 import { trainCommand } from './train-command.ts';
@@ -36,6 +37,7 @@ program
 trainCommand(program);
 sweepCommand(program);
 reportCommand(program);
+predictCommand(program);
 dataCommand(program);
 
 // A reader that went away, or a full disk behind a redirection.

@@ -1,6 +1,7 @@
 import { fit } from '../doors/fit.ts';
 import { FlatminError } from '../errors.ts';
 import { makeOptimizer } from '../tasks/methods.ts';
+import { metadataOf } from '../tasks/saved.ts';
 import { scheduled } from '../tasks/schedules.ts';
 import type { Problem, Task } from '../tasks/task.ts';
 import type { EpochMetrics, StepEvaluation } from '../train/checkpoint.ts';
@@ -86,7 +87,7 @@ export async function runMethod(
       );
     }
     const result = { ...summarise(settings, task.target, history), ...(stopped && { stopped }) };
-    if (folder !== undefined) model.save(folder.model);
+    if (folder !== undefined) model.save(folder.model, { metadata: metadataOf(task, problem) });
     tell({ event: 'result', ...result });
     return result;
   } finally {

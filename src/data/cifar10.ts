@@ -39,13 +39,9 @@ export function loadCifar10(dir: string, split: Split): Dataset {
   const data = new Uint8Array(count * PIXELS);
   const labels = new Uint8Array(count);
   FILES[split].forEach((name, i) => {
-    const { content } = readFirst(dir, 'cifar10', name, readRecords);
-    for (let record = 0; record < RECORDS; record++) {
-      const row = i * RECORDS + record;
-      const at = record * RECORD;
-      labels[row] = content[at];
-      data.set(content.subarray(at + 1, at + RECORD), row * PIXELS);
-    }
+    const { content } = readFirst(dir, 'cifar10', name, (file) => readCifar10(file, RECORDS));
+    labels.set(content.labels, i * RECORDS);
+    data.set(content.data, i * RECORDS * PIXELS);
   });
   return {
     name: 'cifar10',
@@ -58,20 +54,32 @@ export function loadCifar10(dir: string, split: Split): Dataset {
   };
 }
 
-function readRecords(file: string): Uint8Array {
+/**
+ * Images and labels of a file in CIFAR-10's binary form, any number of records unless told; u8 [3, 32, 32] each.
+ * `FLATMIN_DATA` for another file.
+ */
+export function readCifar10(file: string, records?: number) {
   const bytes = readData(file);
-  if (bytes.length !== RECORDS * RECORD) {
+  const count = records ?? Math.floor(bytes.length / RECORD);
+  if (bytes.length === 0 || bytes.length !== count * RECORD) {
+    const expected =
+      records === undefined ? 'whole records' : `${count * RECORD} bytes, ${count} records`;
     throw damaged(
       file,
-      `expected ${RECORDS * RECORD} bytes, ${RECORDS} records of a label and 3072 pixels, got ${bytes.length}`,
+      `expected ${expected} of a label and 3072 pixels, got ${bytes.length}${records === undefined ? ' bytes' : ''}`,
     );
   }
-  for (let record = 0; record < RECORDS; record++) {
-    const label = bytes[record * RECORD];
-    if (label < CIFAR10_CLASSES.length) continue;
-    throw damaged(file, `record ${record} has label ${label}, expected 0 … 9`);
+  const data = new Uint8Array(count * PIXELS);
+  const labels = new Uint8Array(count);
+  for (let record = 0; record < count; record++) {
+    const at = record * RECORD;
+    labels[record] = bytes[at];
+    if (labels[record] >= CIFAR10_CLASSES.length) {
+      throw damaged(file, `record ${record} has label ${labels[record]}, expected 0 … 9`);
+    }
+    data.set(bytes.subarray(at + 1, at + RECORD), record * PIXELS);
   }
-  return bytes;
+  return { data, labels, shape: [count, 3, 32, 32] };
 }
 
 const damaged = (file: string, what: string) =>

@@ -41,11 +41,9 @@ export function loadMnist(dir: string, split: Split, options: MnistOptions = {})
   const read = (name: string, rank: number) =>
     readFirst(dir, 'mnist', `${prefix}-${name}`, (path) => readBytes(path, rank));
   const { path: imageFile, content: images } = read('images-idx3-ubyte', 3);
+  requireSide(imageFile, images);
   const { path: labelFile, content: labels } = read('labels-idx1-ubyte', 1);
-  const [count, height, width] = images.shape;
-  if (height !== SIDE || width !== SIDE) {
-    throw wrong(imageFile, `images of ${SIDE} × ${SIDE}`, `${height} × ${width}`);
-  }
+  const [count] = images.shape;
   if (labels.shape[0] !== count) {
     throw wrong(
       labelFile,
@@ -67,6 +65,20 @@ export function loadMnist(dir: string, split: Split, options: MnistOptions = {})
     count,
     normalise: standardise([MNIST_MEAN], [MNIST_STD]),
   };
+}
+
+/** Images as MNIST's from an IDX file, u8 [1, 28 + 2·pad, 28 + 2·pad] each. `FLATMIN_DATA` for another file. */
+export function readDigits(file: string, pad: number): { data: Uint8Array; shape: number[] } {
+  const images = readBytes(file, 3);
+  requireSide(file, images);
+  const [count] = images.shape;
+  const side = SIDE + 2 * pad;
+  return { data: padded(images.data, count, pad), shape: [count, 1, side, side] };
+}
+
+function requireSide(file: string, { shape: [, height, width] }: { shape: number[] }): void {
+  if (height === SIDE && width === SIDE) return;
+  throw wrong(file, `images of ${SIDE} × ${SIDE}`, `${height} × ${width}`);
 }
 
 function readBytes(file: string, rank: number): { shape: number[]; data: Uint8Array } {

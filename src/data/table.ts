@@ -92,6 +92,11 @@ export class TableTransform {
     return new TableTransform({ target, classes: [...new Set(labels)].sort(), columns });
   }
 
+  /** Names of the columns that it reads. */
+  get columns(): readonly string[] {
+    return this.#columns.map(({ name }) => name);
+  }
+
   /** Names of the inputs, in order. */
   get features(): readonly string[] {
     return this.#columns.flatMap((column) => [

@@ -1,4 +1,5 @@
-import { type CsvOptions, readCsv, type Table } from './csv.ts';
+import { readText } from '../files.ts';
+import { type CsvOptions, parseCsv, readCsv, type Table } from './csv.ts';
 import { readFirst } from './locate.ts';
 import type { TransformOptions } from './table.ts';
 
@@ -61,6 +62,22 @@ export function loadTable(dir: string, name: TableName): Table {
   const { file, csv, required }: TableSource = TABLES[name];
   const { content } = readFirst(dir, name, file, (path) => readCsv(path, csv));
   return withValues(content, required);
+}
+
+/** New rows of a table, which may have a line of names, and may lack the column that is predicted. */
+export function readRows(path: string, name: TableName): Table {
+  const { csv, transform }: TableSource = TABLES[name];
+  const text = readText(path);
+  const first = text
+    .replace(/^\uFEFF/, '')
+    .split(/\r\n|\n|\r/, 1)[0]
+    .split(',');
+  const { columns } = csv;
+  if (columns === undefined || columns.every((c) => c === transform.target || first.includes(c))) {
+    return parseCsv(text, { source: path });
+  }
+  const own = columns.filter((c) => first.length === columns.length || c !== transform.target);
+  return parseCsv(text, { source: path, columns: own });
 }
 
 /** The rows of a table that have a value in all of these columns. */

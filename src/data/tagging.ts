@@ -1,5 +1,6 @@
 import { FlatminError } from '../errors.ts';
-import type { Sentence } from './conll.ts';
+import { readText } from '../files.ts';
+import { readConll, type Sentence } from './conll.ts';
 import type { Dataset } from './dataset.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
@@ -35,6 +36,22 @@ export function tokensOf(
   return tokens;
 }
 
+/**
+ * Sentences to tag: in CoNLL columns where the file's name ends in `.conll`, or else one a line with blanks between words. `FLATMIN_DATA` where there is none.
+ */
+export function readSentences(path: string): { readonly words: readonly string[] }[] {
+  if (/\.conll$/.test(path)) return readConll(path);
+  const lines = readText(path)
+    .replace(/^\uFEFF/, '')
+    .split(/\r\n|\n|\r/);
+  const sentences = lines.flatMap((line) => {
+    const words = line.split(/\s+/).filter((word) => word !== '');
+    return words.length === 0 ? [] : [{ words }];
+  });
+  if (sentences.length > 0) return sentences;
+  throw new FlatminError('FLATMIN_DATA', `${path} holds no sentence`);
+}
+
 /** Sentences as tokens with a label each; `FLATMIN_DATA` for a tag that is not among the classes. */
 export function taggingDataset(
   sentences: readonly Sentence[],
@@ -63,7 +80,8 @@ export function taggingDataset(
   };
 }
 
-const longest = (sentences: readonly { readonly words: readonly string[] }[]): number =>
+/** Words of the longest sentence. */
+export const longest = (sentences: readonly { readonly words: readonly string[] }[]): number =>
   sentences.reduce((most, { words }) => Math.max(most, words.length), 0);
 
 interface Place {

@@ -1,7 +1,9 @@
 import { syntheticDigits } from '../data/digits.ts';
 import { findFiles } from '../data/locate.ts';
-import { loadMnist, type Split } from '../data/mnist.ts';
+import { loadMnist, readDigits, type Split } from '../data/mnist.ts';
 import { lenet5 } from '../nn/models.ts';
+import type { Tensor } from '../train/predictor.ts';
+import { classAnswers } from './answers.ts';
 import { chosenExamples } from './examples.ts';
 import type { DataSource, Problem, Task } from './task.ts';
 
@@ -9,6 +11,8 @@ import type { DataSource, Problem, Task } from './task.ts';
 const PAD = 2;
 const SYNTHETIC = { size: 28 + 2 * PAD, seed: 0 };
 const COUNT: Record<Split, number> = { train: 60_000, test: 10_000 };
+
+const CLASSES = Array.from({ length: 10 }, (_, digit) => `${digit}`);
 
 /** LeNet-5 on MNIST; settings of the published five-method study. */
 export const digits = {
@@ -29,7 +33,15 @@ export const digits = {
   load: (source: DataSource) => ({
     ...(source.dir === undefined ? drawn(source) : loaded(source.dir, source)),
     model: lenet5(),
-    classes: Array.from({ length: 10 }, (_, digit) => `${digit}`),
+    classes: CLASSES,
+    saved: {},
+  }),
+  open: () => ({
+    model: lenet5(),
+    read: (path: string) => ({
+      inputs: readDigits(path, PAD),
+      answers: (outputs: Tensor) => classAnswers(outputs, CLASSES),
+    }),
   }),
 } satisfies Task;
 

@@ -1,12 +1,21 @@
 import { basename, dirname } from 'node:path';
+import { z } from 'zod';
 import { readConll, type Sentence } from '../data/conll.ts';
 import { findFiles, readFirst } from '../data/locate.ts';
 import { syntheticSentences } from '../data/synthetic-sentences.ts';
-import { taggingDataset, tagsOf } from '../data/tagging.ts';
+import {
+  longest,
+  readSentences,
+  type Tagging,
+  taggingDataset,
+  tagsOf,
+  tokensOf,
+} from '../data/tagging.ts';
 import { Vocabulary } from '../data/vocabulary.ts';
 import { entityF1 } from '../nn/entity-f1.ts';
 import { tokenCrossEntropy } from '../nn/loss.ts';
 import { lstmTagger } from '../nn/models.ts';
+import { tagAnswers } from './answers.ts';
 import { firstOf } from './examples.ts';
 import type { DataSource, Task } from './task.ts';
 
@@ -24,6 +33,15 @@ const FILES: Readonly<Record<Part, readonly string[]>> = {
   validation: ['dev.conll', 'valid.txt', 'eng.testa'],
   test: ['test.conll', 'test.txt', 'eng.testb'],
 };
+
+const network = ({ vocabulary, tags }: Tagging, hidden: number) =>
+  lstmTagger({ vocabulary: vocabulary.size, tags: tags.length, embedding: EMBEDDING, hidden });
+
+const savedSchema = z.object({
+  width: z.int().positive(),
+  words: z.array(z.string()),
+  tags: z.array(z.string()).min(1),
+});
 
 /** An LSTM that tags entities; settings of the published five-method study, which did not run Shampoo. */
 export const entities: Task = {
@@ -52,15 +70,27 @@ export const entities: Task = {
     return {
       data: { train: dataset(train), test: held(validation ? 'validation' : 'test') },
       ...(validation && { final: held('test') }),
-      model: lstmTagger({
-        vocabulary: tagging.vocabulary.size,
-        tags: tagging.tags.length,
-        embedding: EMBEDDING,
-        hidden: width,
-      }),
+      model: network(tagging, width),
       loss: tokenCrossEntropy(),
       metrics: [entityF1(tagging.tags)],
       classes: tagging.tags,
+      saved: { width, words: tagging.vocabulary.words, tags: tagging.tags },
+    };
+  },
+  open: (saved) => {
+    const { width, words, tags } = savedSchema.parse(saved);
+    const vocabulary = new Vocabulary(words);
+    return {
+      model: network({ vocabulary, tags }, width),
+      read: (path) => {
+        const sentences = readSentences(path);
+        const steps = longest(sentences);
+        const data = tokensOf(sentences, vocabulary, steps);
+        return {
+          inputs: { data, shape: [sentences.length, steps] },
+          answers: (outputs) => tagAnswers(outputs, sentences, tags),
+        };
+      },
     };
   },
 };

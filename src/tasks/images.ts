@@ -1,13 +1,19 @@
-import { CIFAR10_CLASSES, loadCifar10 } from '../data/cifar10.ts';
+import { z } from 'zod';
+import { CIFAR10_CLASSES, loadCifar10, readCifar10 } from '../data/cifar10.ts';
 import { findFiles } from '../data/locate.ts';
 import { syntheticImages } from '../data/synthetic-images.ts';
 import { resnet18 } from '../nn/models.ts';
+import type { Tensor } from '../train/predictor.ts';
+import { classAnswers } from './answers.ts';
 import { chosenExamples } from './examples.ts';
 import type { DataSource, Problem, Task } from './task.ts';
 
 const WIDTH = 64;
 /** Of generated images. */
 const COUNT = { train: 10_000, test: 2000 };
+
+const network = (width: number) => resnet18({ width, classes: CIFAR10_CLASSES.length });
+const savedSchema = z.object({ width: z.int().positive() });
 
 /** ResNet-18 on CIFAR-10, standardised per channel, as it comes; settings of the published five-method study. */
 export const images: Task = {
@@ -27,8 +33,17 @@ export const images: Task = {
   isIn: (dir) => findFiles(dir, 'cifar10', 'data_batch_1.bin').length > 0,
   load: (source: DataSource) => ({
     ...(source.dir === undefined ? drawn(source) : loaded(source.dir, source)),
-    model: resnet18({ width: source.width ?? WIDTH, classes: CIFAR10_CLASSES.length }),
+    model: network(source.width ?? WIDTH),
     classes: CIFAR10_CLASSES,
+    saved: { width: source.width ?? WIDTH },
+  }),
+  open: (saved) => ({
+    model: network(savedSchema.parse(saved).width),
+    read: (path) => {
+      const { data, shape } = readCifar10(path);
+      const answers = (outputs: Tensor) => classAnswers(outputs, CIFAR10_CLASSES);
+      return { inputs: { data, shape }, answers };
+    },
   }),
 };
 

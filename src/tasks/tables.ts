@@ -1,8 +1,10 @@
+import { z } from 'zod';
 import { findFiles } from '../data/locate.ts';
 import { syntheticTable } from '../data/synthetic-tables.ts';
-import { splitRows, TableTransform } from '../data/table.ts';
-import { loadTable, TABLES, type TableName } from '../data/tabular.ts';
+import { splitRows, TableTransform, type TransformJSON } from '../data/table.ts';
+import { loadTable, readRows, TABLES, type TableName } from '../data/tabular.ts';
 import { mlp } from '../nn/models.ts';
+import { classAnswers } from './answers.ts';
 import { firstExamples } from './examples.ts';
 import type { DataSource, Task } from './task.ts';
 
@@ -14,6 +16,21 @@ const VALIDATION = 0.2;
 
 /** The network of the published study of Lion on small tables; its sizes are not published. */
 const network = (hidden: number, out: number) => mlp({ hidden, out, dropout: DROPOUT });
+
+const column = { name: z.string(), missing: z.boolean() };
+const savedSchema = z.object({
+  width: z.int().positive(),
+  transform: z.object({
+    target: z.string(),
+    classes: z.array(z.string()).min(1),
+    columns: z.array(
+      z.discriminatedUnion('kind', [
+        z.object({ ...column, kind: z.literal('numeric'), mean: z.number(), std: z.number() }),
+        z.object({ ...column, kind: z.literal('categorical'), categories: z.array(z.string()) }),
+      ]),
+    ),
+  }) satisfies z.ZodType<TransformJSON>,
+});
 
 function tableTask(name: TableName, own: Pick<Task, 'target' | 'settings'>): Task {
   return {
@@ -43,6 +60,22 @@ function tableTask(name: TableName, own: Pick<Task, 'target' | 'settings'>): Tas
         ...(validation && { final: firstExamples(dataset(rows.test), testExamples) }),
         model: network(width, transform.classes.length),
         classes: transform.classes,
+        saved: { width, transform },
+      };
+    },
+    open: (saved) => {
+      const { width, transform: json } = savedSchema.parse(saved);
+      const transform = new TableTransform(json);
+      return {
+        model: network(width, transform.classes.length),
+        read: (path) => {
+          const rows = readRows(path, name);
+          const shape = [rows.rows.length, transform.features.length];
+          return {
+            inputs: { data: transform.inputs(rows), shape },
+            answers: (outputs) => classAnswers(outputs, transform.classes),
+          };
+        },
       };
     },
   };

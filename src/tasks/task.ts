@@ -3,6 +3,7 @@ import type { Layer } from '../nn/layer.ts';
 import type { Loss } from '../nn/loss.ts';
 import type { Metric } from '../nn/metric.ts';
 import type { Options } from '../optim/variants.ts';
+import type { Inputs, Tensor } from '../train/predictor.ts';
 import type { TrainingData } from '../train/training.ts';
 import type { MethodName } from './methods.ts';
 
@@ -24,6 +25,8 @@ export interface Task {
   /** Whether a folder looks as if it held the task's files. */
   isIn(dir: string): boolean;
   load(source: DataSource): Problem;
+  /** From what a problem of the task said in `saved`. Throws a `ZodError` for anything else. */
+  open(saved: unknown): Reader;
 }
 
 export interface DataSource {
@@ -50,4 +53,24 @@ export interface Problem {
   readonly metrics?: readonly Metric[];
   /** Names of the classes, by label. */
   readonly classes: readonly string[];
+  /** What goes with the model, as JSON, so that it takes raw inputs when it is loaded. */
+  readonly saved: object;
 }
+
+/** A task's network, and how files become its inputs and its outputs answers. */
+export interface Reader {
+  readonly model: Layer;
+  /** `FLATMIN_DATA` says what is wrong with the file. */
+  read(path: string): RawInputs;
+}
+
+export interface RawInputs {
+  /** As `predict` takes them. */
+  readonly inputs: Inputs;
+  /** The answer to each, from the outputs for all of them. */
+  answers(outputs: Tensor): Answer[];
+}
+
+export type Answer =
+  | { readonly answer: string; readonly probability: number }
+  | { readonly words: readonly string[]; readonly tags: readonly string[] };

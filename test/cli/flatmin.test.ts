@@ -10,6 +10,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { CATALOGUE } from '../../src/data/catalogue.ts';
 import { idx } from '../data/idx-bytes.ts';
 import { CompiledCommand, type Outcome } from './command.ts';
 import { writeMnist } from './mnist-files.ts';
@@ -97,6 +98,69 @@ describe('flatmin train', () => {
       synthetic: false,
       examples: 20,
     });
+  });
+});
+
+describe('other tasks', () => {
+  it('are trained on generated data, beside the answer that needs no network', async () => {
+    const out = inFolder('titanic');
+    const common = ['--synthetic', '--epochs', '2', '--width', '8', '--device', 'js'];
+    const { code, stdout, stderr } = await flatmin('train', 'titanic', ...common, '--out', out);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(
+      /^titanic: MLP on synthetic titanic \(571 \+ 143 examples\), 2 epochs on js\n/,
+    );
+    expect(stdout).toMatch(/^always [01] +0\.\d{4} +–/m);
+    expect(stderr).toContain('  width 8, batch 32, 2 epochs');
+    const [start] = linesOf(join(out, 'metrics.jsonl'));
+    expect(start).toMatchObject({
+      width: 8,
+      baseline: { metrics: { accuracy: expect.any(Number) } },
+    });
+
+    const rows = join(command.folder, 'rows.csv');
+    writeFileSync(
+      rows,
+      'Pclass,Sex,Age,SibSp,Parch,Fare,Embarked\n3,male,22,1,0,7.25,S\n1,female,,1,0,,C\n',
+    );
+    const told = await flatmin('predict', out, rows, '--device', 'js');
+    expect(told).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^([01]\t0\.\d{4}\n){2}$/),
+    });
+    const json = await flatmin(
+      'predict',
+      join(out, 'model.safetensors'),
+      rows,
+      '--json',
+      '--device',
+      'js',
+    );
+    const answers = json.stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(answers.map(({ event, row, answer }) => [event, row, answer])).toEqual(
+      told.stdout
+        .trimEnd()
+        .split('\n')
+        .map((line, i) => ['prediction', i + 1, line[0]]),
+    );
+    const none = await flatmin('predict', out, join(command.folder, 'nothing.csv'));
+    expect(none).toMatchObject({ code: 1, stderr: expect.stringContaining('Cannot read ') });
+  });
+
+  it('tell the F1 of entities, and are validated on data of their own', async () => {
+    const args = ['--synthetic', '--examples', '40', '--test-examples', '20', '--epochs', '1'];
+    const { stdout } = await flatmin('train', 'entities', ...args, '--width', '4', '--validation');
+    expect(stdout).toMatch(/^method +accuracy +f1 +loss/m);
+    expect(stdout).toMatch(/^always O +0\.\d{4} +0\.0000 +–/m);
+  });
+
+  it('have the options that they have', async () => {
+    const { code, stderr } = await train('--width', '8');
+    expect(code).toBe(2);
+    expect(stderr).toContain('--width is not for digits, whose LeNet-5 has one size');
   });
 });
 
@@ -220,7 +284,7 @@ describe('wrong usage', () => {
     ['train digits --examples 5 --optimzer sgd', "unknown option '--optimzer'"],
     ['trian digits', "unknown command 'trian'"],
     ['train', "missing required argument 'task'"],
-    ['data fetch mnits', 'Did you mean mnist? Expected one of: mnist.'],
+    ['data fetch mnits', 'Did you mean mnist? Expected one of: mnist, cifar10,'],
     ['', 'Usage: flatmin'],
   ];
   it.each(cases)('flatmin %s', async (line, message) => {
@@ -327,7 +391,14 @@ describe('flatmin data', () => {
   it('lists what there is to fetch', async () => {
     const { code, stdout } = await flatmin('data', 'list', '--json');
     expect(code).toBe(0);
-    expect(JSON.parse(stdout)).toMatchObject({ event: 'dataset', name: 'mnist' });
+    const sets = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(sets.map(({ event, name }) => [event, name])).toEqual(
+      CATALOGUE.map(({ name }) => ['dataset', name]),
+    );
+    expect(sets[1].downloadBytes).toBe(170_052_171);
   });
 
   it('checks a folder against the checksums', async () => {
