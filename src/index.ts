@@ -27,7 +27,7 @@ export {
   type OrthogonalizeOptions,
   orthogonalize,
 } from './doors/linalg.ts';
-export { type LoadModelOptions, loadModel } from './doors/load-model.ts';
+export { type LoadModelOptions, loadModel, readMetadata } from './doors/load-model.ts';
 export { type TrainStep, type TrainStepOptions, trainStep } from './doors/train-step.ts';
 export { type ErrorCode, FlatminError } from './errors.ts';
 export type { Value } from './graph/graph.ts';

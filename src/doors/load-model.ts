@@ -8,7 +8,7 @@ import { expectDims } from '../ops/define.ts';
 import { checkCriteria } from '../train/check-form.ts';
 import { type InputForm, type InputType, seenAs } from '../train/input-form.ts';
 import { TrainedModel } from '../train/model.ts';
-import { loadInto, readModel } from '../train/model-file.ts';
+import { loadInto, type Metadata, readModel } from '../train/model-file.ts';
 import { Turns } from '../train/turns.ts';
 
 export interface LoadModelOptions {
@@ -61,6 +61,15 @@ export function loadModel(
   const model = new TrainedModel(on, file.metadata);
   loadInto(model, path, file.state);
   return model;
+}
+
+/**
+ * The texts that a model was saved with, from which its layers may follow. `FLATMIN_DATA` where the file is missing or
+ * damaged.
+ */
+export function readMetadata(path: string): Metadata {
+  checkText('The path of readMetadata', path);
+  return readModel(path).metadata;
 }
 
 /** What the inputs are by the options, and else by the file. */
