@@ -75,6 +75,11 @@ const GOOD: Readonly<Record<string, readonly unknown[]>> = {
   fit: [linear(2), { train: points }, { optimizer: sgd({ lr }), epochs: 0 }],
   trainStep: [linear(2), { optimizer: sgd({ lr }), input: [3] }],
   describeModel: [linear(2), { dtype: 'f32', shape: [1, 3] }],
+  loadModel: [linear(2), '/nowhere', { input: [3] }],
+  mlp: [{ out: 2 }],
+  resnet18: [{ width: 2 }],
+  lstmTagger: [{ vocabulary: 3, tags: 2 }],
+  residual: [linear(2), linear(2)],
   linear: [2, {}],
   conv2d: [2, 3, {}],
   embedding: [2, 3],
@@ -158,6 +163,9 @@ describe.each(present)('what exports return on %s', (device) => {
       ['predict', model.predict.bind(model)],
       ['predictAsync', model.predictAsync.bind(model)],
       ['load', model.loadStateDict.bind(model)],
+      ['evaluate', model.evaluate.bind(model)],
+      ['evaluate by', (options: never) => model.evaluate(points, options)],
+      ['save as', (options: never) => model.save('/nowhere/model', options)],
       ['bound.step', bound.step.bind(bound)],
       ['stepAsync', bound.stepAsync.bind(bound)],
       ['bound.loadStateDict', bound.loadStateDict.bind(bound)],
@@ -171,6 +179,26 @@ describe.each(present)('what exports return on %s', (device) => {
       }
     }
     step(new Float32Array(6), Int32Array.of(0, 1));
+  });
+
+  it('nor do the options of fit', async () => {
+    const good = { optimizer: sgd({ lr }), epochs: 1, device };
+    const inner = { earlyStopping: ['metric', 'mode', 'patience', 'minDelta', 'restoreBest'] };
+    for (const value of GARBAGE) {
+      const given = [
+        ...['from', 'frozen', 'divergence', 'earlyStopping', 'signal', 'onEpoch'].map((name) => ({
+          [name]: value,
+        })),
+        { frozen: [value] },
+        { from: { weight: value, bias: value } },
+        ...inner.earlyStopping.map((name) => ({ earlyStopping: { [name]: value } })),
+      ];
+      for (const own of given) {
+        const call = () =>
+          fit(linear(2), { train: points, test: points }, { ...good, ...own } as never);
+        expect(await settles(call), Object.keys(own)[0]).toBeUndefined();
+      }
+    }
   });
 });
 

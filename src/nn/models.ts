@@ -15,7 +15,7 @@ import {
   sigmoid,
   tanh,
 } from './layers.ts';
-import { lstm } from './recurrent.ts';
+import { type LstmOptions, lstm } from './recurrent.ts';
 import { sequential } from './sequential.ts';
 
 /** LeNet-5 for images [n, 1, 32, 32]: three 5×5 convolutions (6, 16, 120), two max-pools, 84, `classes`; ReLU. */
@@ -123,7 +123,8 @@ function basicBlock(channels: number, stride: number): Layer {
   return (x, scope) => ops.relu(block(x, scope));
 }
 
-export interface LstmTaggerOptions {
+export interface LstmTaggerOptions
+  extends Pick<LstmOptions, 'layers' | 'bidirectional' | 'dropout' | 'projection'> {
   /** Tokens that there are. */
   readonly vocabulary: number;
   /** Classes of a token. */
@@ -141,11 +142,15 @@ export function lstmTagger(options: LstmTaggerOptions): Layer {
     tags: true,
     embedding: true,
     hidden: true,
+    layers: true,
+    bidirectional: true,
+    dropout: true,
+    projection: true,
   });
-  const { vocabulary, tags, embedding: dim = 100, hidden = 128 } = options;
+  const { vocabulary, tags, embedding: dim = 100, hidden = 128, ...recurrent } = options;
   return sequential({
     embedding: embedding(vocabulary, dim),
-    lstm: lstm(hidden),
+    lstm: lstm(hidden, recurrent),
     fc: linear(tags),
   });
 }

@@ -87,6 +87,12 @@ describe('lstmTagger', () => {
       'fc.weight 5×128',
       'fc.bias 5',
     ]);
+    const deep = { layers: 2, bidirectional: true, projection: 3, hidden: 6 } as const;
+    const { output: same } = describeModel(
+      lstmTagger({ vocabulary: 11, tags: 5, ...deep }),
+      tokens,
+    );
+    expect(same).toEqual(output);
   });
 });
 
@@ -100,8 +106,8 @@ it.each([
     "activation of mlp must be one of relu, tanh, sigmoid, got 'gelu'",
   ],
   [
-    () => lstmTagger({ vocabulary: 3, tags: 2, layers: 2 } as never),
-    'lstmTagger: Unknown option "layers"',
+    () => lstmTagger({ vocabulary: 3, tags: 2, layer: 2 } as never),
+    'lstmTagger: Unknown option "layer"; did you mean "layers"?',
   ],
   [() => residual('x' as never), "The body of residual must be a layer, got 'x'"],
   [() => residual(linear(2), 3 as never), 'The shortcut of residual must be a layer, got 3'],
