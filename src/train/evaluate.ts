@@ -17,7 +17,7 @@ import type { DatasetSource } from './source.ts';
 /** Rows of one evaluation batch. */
 export const ROWS = 500;
 /** Of sequences, of which there is a program for each length. */
-const SEQUENCES = 64;
+export const SEQUENCES = 64;
 
 export interface Evaluation {
   /** Mean over all rows by what they weigh. */

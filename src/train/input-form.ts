@@ -15,6 +15,7 @@ export interface InputForm {
 }
 
 export type InputType = 'u8' | 'f32' | 'i32';
+export type InputArray = Uint8Array | Float32Array | Int32Array;
 type Normalisation = Readonly<Record<'scale' | 'shift', readonly number[]>>;
 
 export const dtypeOf = (data: Numbers): InputType =>

@@ -27,12 +27,18 @@ export interface EvaluateOptions {
   readonly metrics?: readonly Metric[];
 }
 
+/** What a dataset was last evaluated with, by which loss and metrics. */
+interface Examined {
+  readonly by: readonly (Loss | Metric)[];
+  readonly examination: Examination;
+}
+
 /** A model in training, after it, or loaded from a file. */
 export class TrainedModel {
   readonly #on: ModelOnStore;
   readonly #predictor: Predictor;
   /** By their datasets, which stay as they were when they were first evaluated. */
-  readonly #examinations = new WeakMap<AnyDataset, Examination>();
+  readonly #examinations = new WeakMap<AnyDataset, Examined>();
   /** Texts that were saved with the model, and are again. */
   readonly metadata: Metadata;
 
@@ -112,11 +118,13 @@ export class TrainedModel {
     const metrics = [...metricsOf(loss), ...others];
     checkMetrics(metrics);
     return this.#on.turns.take(async () => {
-      let examination = this.#examinations.get(dataset);
-      if (!examination?.fits({ loss, metrics })) {
-        examination = new Examination(this.#on, dataset, { loss, metrics });
-        this.#examinations.set(dataset, examination);
-      }
+      const by = [loss, ...others];
+      const known = this.#examinations.get(dataset);
+      const same = by.length === known?.by.length && by.every((one, i) => one === known.by[i]);
+      const examination = same
+        ? known.examination
+        : new Examination(this.#on, dataset, { loss, metrics });
+      this.#examinations.set(dataset, { by, examination });
       return examination.run();
     });
   }

@@ -11,7 +11,14 @@ import type { Loss } from '../nn/loss.ts';
 import { assign } from '../ops/assign.ts';
 import { expectDims } from '../ops/define.ts';
 import { checkIndices, type Indices, indicesOf } from './indices.ts';
-import { dtypeOf, type InputForm, type InputType, seen, seenAs } from './input-form.ts';
+import {
+  dtypeOf,
+  type InputArray,
+  type InputForm,
+  type InputType,
+  seen,
+  seenAs,
+} from './input-form.ts';
 import type { Turns } from './turns.ts';
 
 /** Rows predicted at once, at most: more are cut into so many, so that memory does not grow with them. */
@@ -25,8 +32,6 @@ export interface Tensor {
   readonly data: Float32Array;
   readonly shape: Shape;
 }
-
-type InputArray = Uint8Array | Float32Array | Int32Array;
 
 /** Rows of the training data's shape one after the other, or rows of the shape that is told with them, [rows, …]. */
 export type Inputs = InputArray | { readonly data: InputArray; readonly shape: Shape };

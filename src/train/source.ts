@@ -9,7 +9,7 @@ import { batchRows } from '../ops/gather.ts';
 import { reshape } from '../ops/reshape.ts';
 import { type Batch, batches } from './batches.ts';
 import { checkIndices, indicesOf } from './indices.ts';
-import { dtypeOf, formOf, type InputForm, seen, seenAs } from './input-form.ts';
+import { dtypeOf, formOf, type InputArray, type InputForm, seen, seenAs } from './input-form.ts';
 import { type Lengths, lengthsOf, paddedTo } from './lengths.ts';
 
 /** −1 is padding where a loss leaves rows out. */
@@ -125,17 +125,26 @@ export class DatasetSource {
   }
 
   /** The targets of a batch of rows in this order, as its program has them. */
-  targets(order: Int32Array, { offset, rows, steps }: Batch): Numbers {
-    const { data, shape } = targetsOf(this.dataset);
-    const width = sizeOf(shape);
-    const length = steps !== undefined && this.#cut('targets') ? steps : width;
-    const own = newNumbers(dtypeOf(data), rows * length).fill(-1);
-    for (let i = 0; i < rows; i++) {
-      const from = order[offset + i] * width;
-      own.set(data.subarray(from, from + Math.min(width, length)), i * length);
-    }
-    return own;
+  targets(order: Int32Array, { steps, ...batch }: Batch): Numbers {
+    const own = this.#cut('targets') ? { ...batch, steps } : batch;
+    return takeRows(targetsOf(this.dataset), order, own);
   }
+}
+
+/** A batch of rows in this order; sequences that are cut to its steps are padded with −1. */
+export function takeRows(
+  { data, shape }: { readonly data: Numbers; readonly shape: Shape },
+  order: Int32Array,
+  { offset, rows, steps }: Batch,
+): InputArray {
+  const width = sizeOf(shape);
+  const length = steps ?? width;
+  const own = newNumbers(dtypeOf(data), rows * length).fill(-1) as InputArray;
+  for (let i = 0; i < rows; i++) {
+    const from = order[offset + i] * width;
+    own.set(data.subarray(from, from + Math.min(width, length)), i * length);
+  }
+  return own;
 }
 
 /** Numbers to predict, or labels, and their shape in one example. */

@@ -12,6 +12,7 @@ import {
   fit,
   flatten,
   globalAvgPool2d,
+  type Layer,
   linear,
   loadModel,
   lstmTagger,
@@ -137,6 +138,28 @@ describe.each(present)('on %s', (device) => {
     const { model: other } = await trainOn(images);
     const large = other.predict({ data: new Uint8Array(2 * 20 * 31), shape: [2, 1, 20, 31] });
     expect(large.shape).toEqual([2, 10]);
+  });
+
+  it('evaluation cuts sentences by their lengths, and is compiled once', async () => {
+    let traced = 0;
+    const counted: Layer = (x, scope) => {
+      traced += 1;
+      return tagger()(x, scope);
+    };
+    const data = { ...sentences, lengths: [2, 4] };
+    const loss = tokenCrossEntropy();
+    const { model, history } = await trainOn(data, counted, { loss });
+    const before = traced;
+    const evaluation = await model.evaluate(data);
+    expect(traced - before).toBe(1);
+    expect(await model.evaluate(data)).toEqual(evaluation);
+    expect(traced - before).toBe(1);
+    expect(evaluation.loss).toBe(history[1].testLoss);
+    expect(evaluation.metrics.accuracy).toBe(history[1].testAccuracy);
+    const uncut = await model.evaluate(sentences);
+    expect(Math.abs(uncut.loss - evaluation.loss)).toBeLessThan(1e-6);
+    const right: Metric = { name: 'right', counts: () => [1], of: ([batches]) => batches };
+    expect((await model.evaluate(data, { metrics: [right] })).metrics.right).toBe(1);
   });
 
   it('of more lengths than plans are kept, each has what it had', () => {
