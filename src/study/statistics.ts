@@ -36,21 +36,16 @@ export function bootstrap(
   samples: readonly (readonly number[])[],
   statistic: (samples: readonly (readonly number[])[]) => number,
 ): Estimate {
-  const stats: number[] = [];
-  const drawn = samples.map((sample, i) => {
-    const source = { seed: 0, stream: STREAM.bootstrap, step: i };
-    const words: number[] = [];
-    forEachWord(source, RESAMPLES * sample.length, (_, word) => {
-      words.push(Math.floor((word / 2 ** 32) * sample.length));
+  const drawn = samples.map(({ length }, i) => drawsOf(length, i));
+  const resamples = samples.map((sample) => [...sample]);
+  const stats = Array.from({ length: RESAMPLES }, (_, r) => {
+    samples.forEach((sample, i) => {
+      sample.forEach((_, k) => {
+        resamples[i][k] = sample[drawn[i][r * sample.length + k]];
+      });
     });
-    return words;
+    return statistic(resamples);
   });
-  for (let r = 0; r < RESAMPLES; r++) {
-    const resample = samples.map((sample, i) =>
-      sample.map((_, k) => sample[drawn[i][r * sample.length + k]]),
-    );
-    stats.push(statistic(resample));
-  }
   const unknown = stats.filter(Number.isNaN).length;
   const known = stats.filter((x) => !Number.isNaN(x)).sort((a, b) => a - b);
   const ordered = [
@@ -60,6 +55,21 @@ export function bootstrap(
   ];
   const at = (part: number) => ordered[Math.round(part * (ordered.length - 1))];
   return { value: statistic(samples), low: at(TAIL), high: at(1 - TAIL) };
+}
+
+const DRAWS = new Map<string, Int32Array>();
+
+/** Which of `count` values each place of each resample of sample number `index` takes. */
+function drawsOf(count: number, index: number): Int32Array {
+  const key = `${count} ${index}`;
+  const known = DRAWS.get(key);
+  if (known !== undefined) return known;
+  const draws = new Int32Array(RESAMPLES * count);
+  forEachWord({ seed: 0, stream: STREAM.bootstrap, step: index }, draws.length, (i, word) => {
+    draws[i] = Math.floor((word / 2 ** 32) * count);
+  });
+  DRAWS.set(key, draws);
+  return draws;
 }
 
 /** Mean of `a` less mean of `b`. */

@@ -1,6 +1,7 @@
 import { differenceOf, type Estimate, mean, ratioOf } from './statistics.ts';
 
-export type Decision = 'borne out' | 'not borne out' | 'not decided by these runs';
+export const DECISIONS = ['borne out', 'not borne out', 'not decided by these runs'] as const;
+export type Decision = (typeof DECISIONS)[number];
 
 /** What runs say of a claim, with the figures that say so. */
 export interface Verdict {

@@ -1,4 +1,5 @@
 import { checkNames, checkOneOf, checkText } from '../arguments.ts';
+import { groupBy } from '../group.ts';
 import type { Point } from './space.ts';
 import type { Finished } from './trial.ts';
 
@@ -35,9 +36,7 @@ export function checkChoice(choice: Choice): Choice {
  * works by luck is not the best.
  */
 export function rank(trials: readonly Finished[], { by, best }: Choice): Ranked[] {
-  const points = new Map<number, Finished[]>();
-  for (const trial of trials) points.set(trial.point, [...(points.get(trial.point) ?? []), trial]);
-  const ranked = [...points].map(([point, own]): Ranked => {
+  const ranked = [...groupBy(trials, ({ point }) => point)].map(([point, own]): Ranked => {
     const done = own.filter(({ status }) => status === 'done');
     const measured = done.map(({ measures }) => measures[by]).filter((x) => x !== undefined);
     return {

@@ -1,0 +1,5 @@
+import type { Study } from '../study.ts';
+import { fiveMethods } from './five-methods.ts';
+import { lionGrid } from './lion-grid.ts';
+
+export const STUDIES: readonly Study[] = [fiveMethods, lionGrid];
