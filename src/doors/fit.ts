@@ -141,7 +141,11 @@ async function train(training: Training, options: FitOptions, halt: Halt): Promi
     const test = judgement(await training.evaluate());
     if (test === undefined) return;
     const { step, epoch } = training.position;
-    const evaluation = { step, epoch: epoch + 1, ...test };
+    const seconds = history.reduce(
+      (sum, { epochSeconds }) => sum + epochSeconds,
+      training.position.seconds,
+    );
+    const evaluation = { step, epoch: epoch + 1, seconds, ...test };
     evaluations.push(evaluation);
     look(evaluation, epoch + 1);
     await options.onEvaluation?.(inHand(evaluation));

@@ -33,6 +33,8 @@ export const evaluationSchema = z.object({
   step: z.int().positive(),
   /** The one under way, from 1. */
   epoch: z.int().positive(),
+  /** Of training until then, without evaluations. */
+  seconds,
   testLoss: anyNumber,
   testAccuracy: anyNumber.optional(),
   metrics,
