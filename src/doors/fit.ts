@@ -51,7 +51,7 @@ export interface FitOptions extends TrainingOptions {
    * report is given and training pauses.
    */
   readonly onStep?: (report: StepReport) => unknown;
-  /** When `data.test` is evaluated: after so many epochs, or so many steps; after the last epoch in any case. Default every epoch. */
+  /** When `data.test` is evaluated: after so many epochs, so many steps, or both; after the last epoch in any case. Default every epoch. */
   readonly evaluateEvery?: Period;
   /** Called after every evaluation of an `evaluateEvery` in steps, with the model in hand. */
   readonly onEvaluation?: (report: StepEvaluation & InTraining) => unknown;
@@ -248,8 +248,8 @@ function checkOptions(options: FitOptions): void {
 function checkCadence(every: Period): void {
   checkNames<Period>('evaluateEvery', every, { epochs: true, steps: true });
   const { epochs, steps } = every;
-  if ((epochs === undefined) === (steps === undefined)) {
-    throw wrongArgument('evaluateEvery', '{ epochs } or { steps }', every);
-  }
-  checkWhole('evaluateEvery', epochs ?? steps, 1);
+  const given = [epochs, steps].filter((count) => count !== undefined);
+  if (given.length === 0)
+    throw wrongArgument('evaluateEvery', '{ epochs }, { steps } or both', every);
+  for (const count of given) checkWhole('evaluateEvery', count, 1);
 }

@@ -1,6 +1,7 @@
 import { FlatminError } from '../errors.ts';
+import { differences } from '../train/differences.ts';
 import { type Choice, checkChoice, rank } from './rank.ts';
-import { differences, type Swept } from './sweep.ts';
+import type { Swept } from './sweep.ts';
 import { SweepFolder } from './sweep-folder.ts';
 import { type Finished, keyOf } from './trial.ts';
 
@@ -20,10 +21,10 @@ export function mergeSweeps(folders: readonly string[], out: string, choice: Cho
   const trials = new Map<string, Finished>();
   for (const part of parts) {
     const differing = differences(whole, wholeOf(part));
-    if (differing.length > 0) {
-      throw refuse(`${part.path} is of another sweep than ${first.path}: ${differing.join('; ')}`);
+    if (differing !== '') {
+      throw refuse(`${part.path} is of another sweep than ${first.path}: ${differing}`);
     }
-    for (const trial of part.finished()) {
+    for (const trial of part.trials.read()) {
       const key = keyOf(trial);
       if (trials.has(key)) {
         throw refuse(
@@ -36,15 +37,9 @@ export function mergeSweeps(folders: readonly string[], out: string, choice: Cho
   const target = new SweepFolder(out);
   const release = target.lock();
   try {
-    if (target.readDefinition() !== undefined) {
-      throw new FlatminError(
-        'FLATMIN_IO',
-        `${out} already holds a sweep; help: choose another folder`,
-      );
-    }
+    target.define(whole, false);
     const all = [...trials.values()].sort((a, b) => a.point - b.point || a.seed - b.seed);
-    target.writeDefinition(whole);
-    for (const trial of all) target.append(trial);
+    for (const trial of all) target.trials.append(trial);
     target.writeTable(all);
     return { trials: all, ranking: rank(all, choice) };
   } finally {

@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { checkNames, checkText, checkWhole, show, wrongArgument } from '../arguments.ts';
+import { checkNames, checkText, checkWhole, wrongArgument } from '../arguments.ts';
 import { FlatminError } from '../errors.ts';
 import { type LocalWork, localRunner } from './local-runner.ts';
 import { type ModuleWork, processRunner } from './process-runner.ts';
@@ -46,13 +46,14 @@ export async function sweep(work: LocalWork | ModuleWork, options: SweepOptions)
   const { choice, folder, trials, jobs, signal, onTrial } = plan(work, options);
   const release = folder?.lock();
   try {
-    const before = folder === undefined ? [] : begin(folder, work, options);
+    folder?.define(definitionOf(work, options), options.resume ?? false);
+    const before = folder?.trials.read() ?? [];
     const known = new Set(trials.map(keyOf));
     const stranger = before.find((trial) => !known.has(keyOf(trial)));
     if (stranger !== undefined) {
       throw new FlatminError(
         'FLATMIN_CHECKPOINT',
-        `${folder?.trials} has point ${stranger.point}, seed ${stranger.seed}, which is none of this sweep's trials; help: choose another folder`,
+        `${folder?.trials.path} has point ${stranger.point}, seed ${stranger.seed}, which is none of this sweep's trials; help: choose another folder`,
       );
     }
     const finished = new Map(before.map((trial) => [keyOf(trial), trial]));
@@ -62,7 +63,7 @@ export async function sweep(work: LocalWork | ModuleWork, options: SweepOptions)
         typeof work === 'function' ? localRunner(work, jobs) : processRunner(work, jobs);
       await runAll(left, runner, signal, (trial) => {
         finished.set(keyOf(trial), trial);
-        folder?.append(trial);
+        folder?.trials.append(trial);
         onTrial?.(trial, { done: finished.size, of: trials.length });
       });
     }
@@ -133,42 +134,6 @@ function definitionOf(work: LocalWork | ModuleWork, options: SweepOptions): obje
     shard,
     context,
   };
-}
-
-/** Trials that have ended in a folder; a new one gets its definition. */
-function begin(
-  folder: SweepFolder,
-  work: LocalWork | ModuleWork,
-  options: SweepOptions,
-): readonly Finished[] {
-  const before = folder.readDefinition();
-  const now: unknown = JSON.parse(JSON.stringify(definitionOf(work, options)));
-  if (before === undefined) {
-    folder.writeDefinition(now as object);
-    return folder.finished();
-  }
-  if (!options.resume) {
-    throw new FlatminError(
-      'FLATMIN_IO',
-      `${folder.path} already holds a sweep; help: resume it, or choose another folder`,
-    );
-  }
-  const differing = differences(before, now);
-  if (differing.length > 0) {
-    throw new FlatminError(
-      'FLATMIN_CHECKPOINT',
-      `${folder.definition} is of a sweep with ${differing.join('; ')}; help: resume with the same options, or choose another folder`,
-    );
-  }
-  return folder.finished();
-}
-
-/** What two definitions do not share, by name. */
-export function differences(before: unknown, now: unknown): string[] {
-  const [was, is] = [Object(before), Object(now)] as Record<string, unknown>[];
-  return [...new Set([...Object.keys(was), ...Object.keys(is)])]
-    .filter((name) => JSON.stringify(was[name]) !== JSON.stringify(is[name]))
-    .map((name) => `${name} ${show(was[name])}, not ${show(is[name])}`);
 }
 
 /** Checked options, and the trials that they name. */
