@@ -6,6 +6,7 @@ import { describe, diagnose } from './doctor.ts';
 import { fail } from './fail.ts';
 import { predictCommand } from './predict-command.ts';
 import { reportCommand } from './report-command.ts';
+import { studyCommand } from './study-command.ts';
 import { sweepCommand } from './sweep-command.ts';
 import { trainCommand } from './train-command.ts';
 
@@ -38,6 +39,7 @@ trainCommand(program);
 sweepCommand(program);
 reportCommand(program);
 predictCommand(program);
+studyCommand(program);
 dataCommand(program);
 
 // A reader that went away, or a full disk behind a redirection.

@@ -1,5 +1,4 @@
 import { availableParallelism } from 'node:os';
-import { SingleBar } from 'cli-progress';
 import type { DeviceName } from '../backend/device.ts';
 import { FlatminError } from '../errors.ts';
 import type { Options } from '../optim/variants.ts';
@@ -11,14 +10,14 @@ import type { Finished } from '../sweep/trial.ts';
 import type { MethodName } from '../tasks/methods.ts';
 import type { ScheduleName } from '../tasks/schedules.ts';
 import type { Task } from '../tasks/task.ts';
-import { settingsAt, type TaskTrials } from '../tasks/trials.ts';
+import { settingsAt, type TaskTrials, type TrialEnvironment } from '../tasks/trials.ts';
 import { toJson } from '../train/json-numbers.ts';
 import { howToGoOn } from './go-on.ts';
 import { interruptible } from './interrupt.ts';
 import { findData } from './problem.ts';
-import { clock } from './progress-lines.ts';
 import { checkTaskOptions } from './settings.ts';
 import { columns } from './table.ts';
+import { workProgress } from './work-progress.ts';
 
 export interface SweepCommandOptions extends Choice {
   readonly optimizer: MethodName;
@@ -53,14 +52,22 @@ export async function sweepTask(task: Task, options: SweepCommandOptions): Promi
   const points = pointsOf(space, { random, drawSeed });
   for (const point of points) settingsAt(context, point);
   const { jobs = availableParallelism() } = options;
-  const progress = progressOf(process.stderr);
+  const progress = workProgress(process.stderr, 'trials');
   await interruptible(async (signal) => {
     process.stderr.write(
       `${task.name}: ${points.length} points of ${context.method} × ${seeds} seeds, ${context.epochs} epochs each, ${jobs} at a time\n`,
     );
     try {
       const swept = await sweep(
-        { module: new URL('../tasks/trials.js', import.meta.url), context },
+        {
+          module: new URL('../tasks/trials.js', import.meta.url),
+          context,
+          environment: {
+            dir: findData(task, options),
+            device: options.device,
+            threads: options.threads,
+          } satisfies TrialEnvironment,
+        },
         {
           space,
           ...(random !== undefined && { random, drawSeed }),
@@ -100,9 +107,7 @@ function trialsOf(task: Task, options: SweepCommandOptions): TaskTrials {
     schedule,
     batch: batch ?? task.batch,
     epochs: epochs ?? task.epochs,
-    source: { dir: findData(task, options), examples, testExamples, width },
-    device: options.device,
-    threads: options.threads,
+    source: { examples, testExamples, width },
   };
 }
 
@@ -131,47 +136,3 @@ function describeSwept({ ranking, trials }: Swept, { by, best }: Choice): string
 
 const textOf = (value: unknown): string =>
   typeof value === 'number' ? String(Number(value.toPrecision(6))) : toJson(value);
-
-interface Counts {
-  readonly done: number;
-  readonly of: number;
-}
-
-const LINE_MS = 10_000;
-
-/** A bar on a terminal, else a line now and then. */
-function progressOf(stream: NodeJS.WriteStream): { tell(counts: Counts): void; end(): void } {
-  const began = performance.now();
-  let first: number | undefined;
-  const left = ({ done, of }: Counts) => {
-    first ??= done - 1;
-    return clock(((of - done) / (done - first)) * ((performance.now() - began) / 1000));
-  };
-  if (!stream.isTTY) {
-    let last = began;
-    return {
-      tell: (counts) => {
-        const time = left(counts);
-        if (performance.now() - last < LINE_MS && counts.done < counts.of) return;
-        last = performance.now();
-        stream.write(`${counts.done} of ${counts.of} trials, ${time} left\n`);
-      },
-      end: () => {},
-    };
-  }
-  const bar = new SingleBar({
-    stream,
-    clearOnComplete: true,
-    format: '{bar} {value} of {total} trials, {time} left',
-  });
-  let started = false;
-  return {
-    tell: (counts) => {
-      const time = left(counts);
-      if (!started) bar.start(counts.of, counts.done, { time });
-      started = true;
-      bar.update(counts.done, { time });
-    },
-    end: () => bar.stop(),
-  };
-}

@@ -60,7 +60,7 @@ export class Measured {
 
   #sample(comparison: string, contender: string, what: string, of: (run: Run) => number): Sample {
     return {
-      name: `${contender} ${what}`,
+      name: `${contender}: ${what}`,
       values: this.of(comparison, contender).map((run) => of(run)),
     };
   }
@@ -181,13 +181,24 @@ export class MeasuredGrid {
           .map((trial) => accuracy(trial, 'test')),
       ),
     );
-    return { name: `${this.name} spread over the grid`, values };
+    return { name: `${this.name}: spread over the grid`, values };
   }
 
   /** The values of a dimension, ascending. */
   valuesOf(name: string): number[] {
     const values = this.#points.map(([trial]) => trial.values[name] as number);
     return [...new Set(values)].sort((a, b) => a - b);
+  }
+
+  /** Mean test accuracy by values of some of the dimensions. */
+  means(names: readonly string[]): { values: Setting; mean: number }[] {
+    const chosen = ({ values }: Finished) =>
+      Object.fromEntries(names.map((name) => [name, values[name]]));
+    const cells = groupBy(this.#points.flat(), (trial) => JSON.stringify(chosen(trial)));
+    return [...cells.values()].map((trials) => ({
+      values: chosen(trials[0]),
+      mean: mean(trials.map((trial) => accuracy(trial, 'test'))),
+    }));
   }
 
   /** Share of the variance of test accuracy that each dimension explains alone: of its marginal means, over the whole. */
@@ -207,7 +218,7 @@ export class MeasuredGrid {
 
   #sample(what: string, trials: readonly Finished[]): Sample {
     const values = trials.map((trial) => accuracy(trial, 'test'));
-    return { name: `${this.name} ${what}`, values };
+    return { name: `${this.name}: ${what}`, values };
   }
 }
 
@@ -216,7 +227,11 @@ const accuracy = ({ measures }: Finished, set: 'validation' | 'test'): number =>
   measures[`${set}.accuracy`] ?? 0;
 
 /** A number as a sample of itself. */
-export const constant = (name: string, value: number): Sample => ({ name, values: [value, value] });
+export const constant = (name: string, value: number): Sample => ({
+  name,
+  values: [value, value],
+  level: true,
+});
 
 /** The one with the lowest median: the best of several, by seconds or epochs. */
 export const leastOf = (samples: readonly Sample[]): Sample =>

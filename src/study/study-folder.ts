@@ -1,8 +1,153 @@
-import { appendFileSync, existsSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { FlatminError } from '../errors.ts';
 import { makeFolder, readPlainFile, replaceFile } from '../files.ts';
 import { takeLock } from '../lock.ts';
-import { differences } from '../train/differences.ts';
-import { anyNumber, firstFault, toJson } from '../train/json-numbers.ts';
+import type { Options } from '../optim/variants.ts';
+import { attempt } from '../sweep/attempt.ts';
+import { Journal } from '../sweep/journal.ts';
+import { define, SweepFolder } from '../sweep/sweep-folder.ts';
+import { anyNumber, toJson } from '../train/json-numbers.ts';
+import type { Run } from './measured.ts';
+import type { Size } from './study.ts';
+
+const metrics = z.record(z.string(), anyNumber);
+
+export const provenanceSchema = z.object({
+  /** ISO 8601. */
+  date: z.string(),
+  machine: z.string(),
+  threads: z.int().positive(),
+  backend: z.string(),
+  flatmin: z.string(),
+  /** Of the checkout that it ran from; null outside of one. */
+  commit: z.string().nullable(),
+});
+
+export type Provenance = Readonly<z.output<typeof provenanceSchema>>;
+
+const runSchema = z.object({
+  comparison: z.string(),
+  contender: z.string(),
+  seed: z.int().nonnegative(),
+  settings: z.record(z.string(), z.unknown()),
+  data: z.string(),
+  diverged: z.boolean(),
+  epochs: z.array(
+    z.object({ trainLoss: anyNumber, testLoss: anyNumber, metrics, seconds: z.number() }),
+  ),
+  curve: z.array(
+    z.object({
+      step: z.int().positive(),
+      epoch: z.number(),
+      seconds: z.number(),
+      testLoss: anyNumber,
+      metrics,
+    }),
+  ),
+  provenance: provenanceSchema,
+}) satisfies z.ZodType<KeptRun>;
+
+/** A finished run as it is kept. */
+export interface KeptRun extends Run {
+  readonly settings: Options;
+  /** Name of the data. */
+  readonly data: string;
+  readonly provenance: Provenance;
+}
+
+const choicesSchema = z.record(z.string(), z.record(z.string(), z.record(z.string(), z.unknown())));
+
+/** Settings that a selection chose, by comparison and contender. */
+export type Choices = Readonly<Record<string, Readonly<Record<string, Options>>>>;
+
+/**
+ * A study's files: study.json says which it is and of what size, runs.jsonl has a line for every finished run, grids and
+ * selection are sweeps, chosen.json is what the selection chose, and a checkpoint of the run under way.
+ */
+export class StudyFolder {
+  readonly runs: Journal<KeptRun>;
+  readonly report: string;
+  readonly #path: string;
+  readonly #chosen: string;
+
+  constructor(path: string) {
+    this.#path = path;
+    this.report = join(path, 'report');
+    this.#chosen = join(path, 'chosen.json');
+    this.runs = new Journal<KeptRun>(join(path, 'runs.jsonl'), {
+      what: 'run',
+      schema: runSchema,
+      keyOf: ({ comparison, contender, seed }) => `${comparison}, ${contender}, seed ${seed}`,
+    });
+  }
+
+  /** Keeps other processes out; returns what lets them in again. */
+  lock(): () => void {
+    return attempt('write', this.#path, () => {
+      makeFolder(this.#path);
+      return takeLock(join(this.#path, 'study.lock'));
+    });
+  }
+
+  define(study: string, size: Size, resume: boolean): void {
+    const path = join(this.#path, 'study.json');
+    define(path, { study, size }, { resume, what: 'study', folder: this.#path });
+  }
+
+  /** The folder of a sweep within the study. */
+  sweep(...names: readonly string[]): string {
+    return join(this.#path, ...names.map(fileName));
+  }
+
+  /** Trials of such a sweep that have ended. */
+  trials(...names: readonly string[]) {
+    return new SweepFolder(this.sweep(...names)).trials.read();
+  }
+
+  get chosen(): Choices {
+    if (!existsSync(this.#chosen)) return {};
+    const text = attempt('read', this.#chosen, () => readPlainFile(this.#chosen).toString('utf8'));
+    const refuse = () =>
+      new FlatminError('FLATMIN_DATA', `${this.#chosen} holds no chosen settings; help: remove it`);
+    let json: unknown;
+    try {
+      json = JSON.parse(text);
+    } catch {
+      throw refuse();
+    }
+    const { data } = choicesSchema.safeParse(json);
+    if (data === undefined) throw refuse();
+    return data;
+  }
+
+  choose(comparison: string, contender: string, settings: Options): void {
+    const { chosen } = this;
+    const all = { ...chosen, [comparison]: { ...chosen[comparison], [contender]: settings } };
+    attempt('write', this.#chosen, () =>
+      replaceFile(this.#chosen, (file) =>
+        writeFileSync(file, `${JSON.stringify(JSON.parse(toJson(all)), null, 2)}\n`),
+      ),
+    );
+  }
+
+  /** The checkpoint of a run. */
+  checkpoint(comparison: string, contender: string, seed: number): string {
+    const name = [comparison, contender, `${seed}`].map(fileName).join('-');
+    return join(this.#path, `${UNDER_WAY}${name}.safetensors`);
+  }
+
+  /** Of runs that are finished checkpoints are of no more use. */
+  removeCheckpoints(): void {
+    attempt('write', this.#path, () => {
+      for (const name of readdirSync(this.#path)) {
+        if (name.startsWith(UNDER_WAY)) rmSync(join(this.#path, name), { force: true });
+      }
+    });
+  }
+}
+
+const UNDER_WAY = 'under-way-';
+
+const fileName = (name: string): string => name.replaceAll(/[^\w.-]+/g, '-');

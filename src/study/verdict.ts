@@ -6,24 +6,29 @@ export type Decision = (typeof DECISIONS)[number];
 /** What runs say of a claim, with the figures that say so. */
 export interface Verdict {
   readonly decision: Decision;
-  readonly because: string;
+  readonly because: readonly string[];
 }
 
 /** Measured values by seed, and what they are called. */
 export interface Sample {
   readonly name: string;
   readonly values: readonly number[];
+  /** A number that is compared with, not measured. */
+  readonly level?: true;
 }
 
 const decided = (yes: boolean, no: boolean): Decision =>
   yes ? 'borne out' : no ? 'not borne out' : 'not decided by these runs';
 
+/** Runs that an interval takes. */
+const LEAST = 2;
+
 /** Runs that are missing decide nothing. */
-function lacking(samples: readonly Sample[], least = 2): Verdict | undefined {
-  const short = samples.find(({ values }) => values.length < least);
+function lacking(samples: readonly Sample[]): Verdict | undefined {
+  const short = samples.find(({ values }) => values.length < LEAST);
   if (short === undefined) return undefined;
-  const because = `${short.name} has ${short.values.length} of the ${least} runs that this takes`;
-  return { decision: 'not decided by these runs', because };
+  const because = `${short.name}: ${short.values.length} of the ${LEAST} runs that this takes`;
+  return { decision: 'not decided by these runs', because: [because] };
 }
 
 /** That the mean of `a` is above that of `b` by more than `margin`: by the interval of their difference. */
@@ -33,7 +38,7 @@ export function above(a: Sample, b: Sample, margin = 0): Verdict {
   const difference = differenceOf(a.values, b.values);
   return {
     decision: decided(difference.low > margin, difference.high <= margin),
-    because: `${named(a)}, ${named(b)}; difference ${show(difference)}`,
+    because: [...[a, b].map(named), `difference ${show(difference)}`],
   };
 }
 
@@ -49,17 +54,8 @@ export function alike(samples: readonly Sample[], tolerance: number): Verdict {
   const outside = differences.some(({ low, high }) => low > tolerance || high < -tolerance);
   return {
     decision: decided(within, outside),
-    because: `${samples.map(named).join(', ')}; tolerance ${figure(tolerance)}`,
+    because: [...samples.map(named), `tolerance ${figure(tolerance)}`],
   };
-}
-
-/** That every value is at least `level`. */
-export function reaches(a: Sample, level: number): Verdict {
-  const missing = lacking([a], 1);
-  if (missing !== undefined) return missing;
-  const all = a.values.every((x) => x >= level);
-  const none = a.values.every((x) => x < level);
-  return { decision: decided(all, none), because: `${named(a)}; level ${figure(level)}` };
 }
 
 /** That the mean of `a` lies within `tolerance` of a published figure. */
@@ -69,7 +65,7 @@ export function near(a: Sample, published: number, tolerance: number): Verdict {
   const { low, high } = differenceOf(a.values, [published]);
   return {
     decision: decided(low >= -tolerance && high <= tolerance, low > tolerance || high < -tolerance),
-    because: `${named(a)}; published ${figure(published)}, tolerance ${figure(tolerance)}`,
+    because: [named(a), `published ${figure(published)}`, `tolerance ${figure(tolerance)}`],
   };
 }
 
@@ -80,7 +76,7 @@ export function atMostTimes(a: Sample, b: Sample, most: number): Verdict {
   const ratio = ratioOf(a.values, b.values);
   return {
     decision: decided(ratio.high <= most, ratio.low > most),
-    because: `${named(a)}, ${named(b)}; ratio ${show(ratio)}, at most ${figure(most)} wanted`,
+    because: [...[a, b].map(named), `ratio ${show(ratio)}, at most ${figure(most)} wanted`],
   };
 }
 
@@ -91,7 +87,7 @@ export function faster(a: Sample, b: Sample): Verdict {
   const ratio = ratioOf(a.values, b.values);
   return {
     decision: decided(ratio.high < 1, ratio.low >= 1),
-    because: `${named(a)}, ${named(b)}; ratio ${show(ratio)}`,
+    because: [...[a, b].map(named), `ratio ${show(ratio)}`],
   };
 }
 
@@ -105,7 +101,7 @@ export function all(verdicts: readonly Verdict[]): Verdict {
   const fails = verdicts.some(({ decision }) => decision === 'not borne out');
   return {
     decision: decided(holds, fails),
-    because: verdicts.map(({ because }) => because).join('; and '),
+    because: [...new Set(verdicts.flatMap(({ because }) => because))],
   };
 }
 
@@ -113,8 +109,11 @@ export function not({ decision, because }: Verdict): Verdict {
   return { decision: decided(decision === 'not borne out', decision === 'borne out'), because };
 }
 
-const named = ({ name, values }: Sample): string =>
-  `${name} ${figure(values.some((x) => x === Number.POSITIVE_INFINITY) ? Number.POSITIVE_INFINITY : mean(values))}${times(values)}`;
+function named({ name, values, level }: Sample): string {
+  if (level) return name;
+  const lost = values.includes(Number.POSITIVE_INFINITY);
+  return `${name} ${figure(lost ? Number.POSITIVE_INFINITY : mean(values))}${times(values)}`;
+}
 
 /** Of how many runs, and how many of them never got there. */
 function times(values: readonly number[]): string {

@@ -6,14 +6,19 @@ import { TrialLost } from './trial.ts';
 
 /** Work that runs in processes of its own. */
 export interface ModuleWork {
-  /** A module whose default export takes `context` and returns a function from a trial to what it measured, or its promise. */
+  /**
+   * A module whose default export takes `context` and `environment` and returns a function from a trial to what it
+   * measured, or its promise.
+   */
   readonly module: URL | string;
-  /** What it is to know, as JSON can hold it. */
+  /** What it is to know, as JSON can hold it; a sweep that is resumed must have the same. */
   readonly context?: unknown;
+  /** What may differ from machine to machine: folders, devices. */
+  readonly environment?: unknown;
 }
 
 /** To a process: the work first, then its trials. */
-export type Order = { readonly module: string; readonly context: unknown } | Trial;
+export type Order = (ModuleWork & { readonly module: string }) | Trial;
 
 /** From a process: an outcome, or why the work could not be begun. */
 export type Answer =
@@ -23,7 +28,7 @@ export type Answer =
 const WORKER = fileURLToPath(new URL('./worker.js', import.meta.url));
 
 /** Runs trials in `jobs` processes, which are started when there is something for them to do. */
-export function processRunner({ module, context }: ModuleWork, jobs: number): Runner {
+export function processRunner(work: ModuleWork, jobs: number): Runner {
   const idle: ChildProcess[] = [];
   const all = new Set<ChildProcess>();
   let closed = false;
@@ -35,7 +40,7 @@ export function processRunner({ module, context }: ModuleWork, jobs: number): Ru
       const at = idle.indexOf(worker);
       if (at >= 0) idle.splice(at, 1);
     });
-    worker.send({ module: String(module), context } satisfies Order);
+    worker.send({ ...work, module: String(work.module) } satisfies Order);
     return worker;
   };
   return {

@@ -152,7 +152,11 @@ function plan(work: LocalWork | ModuleWork, options: SweepOptions) {
     onTrial: true,
   });
   if (typeof work !== 'function') {
-    checkNames<ModuleWork>('the work of a sweep', work, { module: true, context: true });
+    checkNames<ModuleWork>('the work of a sweep', work, {
+      module: true,
+      context: true,
+      environment: true,
+    });
   }
   const seeds = checkWhole('seeds', options.seeds ?? 1, 1);
   const jobs = checkWhole('jobs', options.jobs ?? availableParallelism(), 1);

@@ -10,7 +10,7 @@ let work: Promise<LocalWork> | undefined;
 
 process.on('message', async (order: Order) => {
   if ('module' in order) {
-    work = import(order.module).then(({ default: make }) => make(order.context));
+    work = import(order.module).then(({ default: make }) => make(order.context, order.environment));
     // Told with the first trial, which waits for it.
     work.catch(() => {});
     return;

@@ -20,7 +20,11 @@ export interface TaskTrials {
   readonly schedule: ScheduleName;
   readonly batch: number;
   readonly epochs: number;
-  readonly source: DataSource;
+  readonly source: Omit<DataSource, 'dir' | 'validation'>;
+}
+
+/** Where they run. */
+export interface TrialEnvironment extends Pick<DataSource, 'dir'> {
   readonly device: DeviceName;
   readonly threads: number;
 }
@@ -46,13 +50,20 @@ function withValue(held: unknown, [name, ...inner]: string[], value: unknown, no
 }
 
 /** Trains the task at a trial's point and measures it on validation rows and, by nothing chosen, on the test data. */
-export default function taskTrials(context: TaskTrials): LocalWork {
-  const { schedule, batch, epochs, device, threads } = context;
+export default function taskTrials(
+  context: TaskTrials,
+  { dir, device, threads }: TrialEnvironment,
+): LocalWork {
+  const { schedule, batch, epochs } = context;
   const task = TASKS.find(({ name }) => name === context.task);
   if (task === undefined) {
     throw new FlatminError('FLATMIN_ARGUMENT', `There is no task ${context.task}`);
   }
-  const { model, data, loss, metrics, final } = task.load({ ...context.source, validation: true });
+  const { model, data, loss, metrics, final } = task.load({
+    ...context.source,
+    dir,
+    validation: true,
+  });
   return async ({ values, seed }) => {
     const settings = settingsAt(context, values);
     const lr = scheduled(schedule, settings.lr as number | 'model', epochs);

@@ -10,7 +10,6 @@ import {
   first,
   near,
   not,
-  reaches,
   type Verdict,
 } from '../../src/study/verdict.ts';
 
@@ -28,7 +27,6 @@ describe('a verdict', () => {
     ['below', below(low, high), below(high, low), below(low, wide)],
     ['by a margin', above(high, low, 0.3), above(high, low, 0.5), above(wide, low, 0.05)],
     ['alike', alike([low, low], 0.05), alike([low, high], 0.05), alike([low, wide], 0.05)],
-    ['reaches', reaches(high, 0.8), reaches(low, 0.8), reaches(wide, 0.5)],
     ['near', near(low, 0.5, 0.05), near(high, 0.5, 0.05), near(wide, 0.5, 0.05)],
     ['faster', faster(low, high), faster(high, low), faster(low, wide)],
     [
@@ -56,18 +54,26 @@ describe('a verdict', () => {
     ]);
   });
 
+  it('says each figure once, and of a level its name', () => {
+    const level = { name: 'a level of 0.7', values: [0.7, 0.7], level: true } as const;
+    expect(all([above(high, level), above(high, level)]).because).toEqual([
+      'high 0.91 (n 3)',
+      'a level of 0.7',
+      'difference 0.21 [0.2, 0.22]',
+    ]);
+  });
+
   it('is left open by runs that are missing', () => {
     const missing = [above(one, low), alike([low, one], 1), faster(low, one), near(one, 0, 1)];
     expect(new Set(decisions(missing))).toEqual(new Set(['not decided by these runs']));
-    expect(missing[0].because).toBe('one has 1 of the 2 runs that this takes');
-    expect(reaches(sample('none'), 1).decision).toBe('not decided by these runs');
+    expect(missing[0].because).toEqual(['one: 1 of the 2 runs that this takes']);
   });
 
   it('counts what never came as slower than all that did, and leaves two such open', () => {
     const lost = sample('lost', never, never);
     expect(faster(low, lost)).toEqual({
       decision: 'borne out',
-      because: 'low 0.51 (n 3), lost ∞ (2 of 2 never); ratio 0 [0, 0]',
+      because: ['low 0.51 (n 3)', 'lost ∞ (2 of 2 never)', 'ratio 0 [0, 0]'],
     });
     expect(faster(lost, lost).decision).toBe('not decided by these runs');
   });

@@ -1,0 +1,269 @@
+import { availableParallelism } from 'node:os';
+import { type DeviceName, openStore } from '../backend/device.ts';
+import { FlatminError } from '../errors.ts';
+import type { Options } from '../optim/variants.ts';
+import { pointsOf } from '../sweep/space.ts';
+import { sweep } from '../sweep/sweep.ts';
+import type { Problem, Task } from '../tasks/task.ts';
+import { TASKS } from '../tasks/tasks.ts';
+import { settingsAt, type TaskTrials, type TrialEnvironment } from '../tasks/trials.ts';
+import { contend, settingsOf } from './contend.ts';
+import { highestOf, Measured } from './measured.ts';
+import { provenanceOf } from './provenance.ts';
+import { mean } from './statistics.ts';
+import type { Comparison, Contender, Extent, Grid, Size, Study } from './study.ts';
+import type { KeptRun, StudyFolder } from './study-folder.ts';
+
+export interface StudyOptions {
+  readonly size: Size;
+  /** Names of the comparisons and grids to be run; default all. */
+  readonly only?: readonly string[];
+  /** Seeds instead of the study's own. */
+  readonly seeds?: number;
+  /** Tune the contenders first. */
+  readonly select: boolean;
+  /** The folder of a task's data. */
+  readonly dirOf: (task: Task) => string | undefined;
+  readonly device: DeviceName;
+  /** Of a run that is timed; trials of sweeps have one. */
+  readonly threads?: number;
+  /** Trials of sweeps at a time. */
+  readonly jobs?: number;
+  readonly resume: boolean;
+  readonly signal: AbortSignal;
+  readonly progress: StudyProgress;
+}
+
+export interface StudyProgress {
+  /** A part begins: so many runs or trials, of which so many are finished. */
+  begin(part: string, done: number, of: number): void;
+  finished(what: string): void;
+}
+
+/** Points of a contender's selection are drawn by the same seed for all, and its runs by others. */
+const SELECTION_SEED = 1;
+const CHOICE = { by: 'validation.accuracy', best: 'max' } as const;
+/** How far below the tuned baselines a target lies that is taken from them. */
+const MARGIN = 0.01;
+
+/** Runs all of a study that is not yet in its folder. Grids and selections first, on all cores; then timed runs, one by one. */
+export async function runStudy(
+  study: Study,
+  folder: StudyFolder,
+  options: StudyOptions,
+): Promise<void> {
+  folder.define(study.name, options.size, options.resume);
+  const wanted = ({ name }: { readonly name: string }) => options.only?.includes(name) ?? true;
+  for (const grid of study.grids.filter(wanted)) await runGrid(grid, folder, options);
+  const comparisons = study.comparisons.filter(wanted);
+  if (options.select) {
+    for (const comparison of comparisons) await select(comparison, folder, options);
+  }
+  for (const comparison of comparisons) await runComparison(comparison, folder, options);
+  folder.removeCheckpoints();
+}
+
+/** What a study has measured so far. */
+export function measuredOf(study: Study, folder: StudyFolder): Measured {
+  const runs = folder.runs.read();
+  const bare = new Measured(runs, {});
+  const targets = study.comparisons.map(({ name, target, contenders }) => {
+    if (target !== 'tuned') return [name, target] as const;
+    const baselines = contenders.filter(({ baseline }) => baseline);
+    const best = highestOf(baselines.map((contender) => bare.final(name, contender.name)));
+    return [name, mean(best.values) - MARGIN] as const;
+  });
+  const grids = study.grids.flatMap(({ name }) =>
+    [name, usualOf(name)].map((part) => [part, folder.trials('grids', part)] as const),
+  );
+  return new Measured(runs, Object.fromEntries(targets), Object.fromEntries(grids));
+}
+
+/** A contender as it is run: its settings with what a selection chose. */
+export const asChosen = (
+  { name }: Comparison,
+  contender: Contender,
+  folder: StudyFolder,
+): Contender => ({
+  ...contender,
+  settings: { ...contender.settings, ...folder.chosen[name]?.[contender.name] },
+});
+
+const usualOf = (grid: string): string => `${grid} default`;
+
+async function runGrid(
+  { name, task, method, sizes, usual }: Grid,
+  folder: StudyFolder,
+  options: StudyOptions,
+): Promise<void> {
+  const { space, seeds, epochs } = sizes[options.size];
+  const found = taskOf(task);
+  const context: TaskTrials = {
+    task,
+    method,
+    settings: {},
+    schedule: 'constant',
+    batch: found.batch,
+    epochs,
+    source: {},
+  };
+  const points = Object.fromEntries(Object.entries(usual).map(([key, value]) => [key, [value]]));
+  for (const [part, of] of [
+    [usualOf(name), points],
+    [name, space],
+  ] as const) {
+    await sweepPart(part, folder.sweep('grids', part), context, { space: of, seeds }, options);
+  }
+}
+
+/** Tunes every contender that has a space, from as many points each. */
+async function select(
+  comparison: Comparison,
+  folder: StudyFolder,
+  options: StudyOptions,
+): Promise<void> {
+  const task = taskOf(comparison.task);
+  const { selection, width } = comparison.sizes[options.size];
+  const { points, epochs, seeds, examples, testExamples } = selection;
+  for (const contender of comparison.contenders) {
+    if (contender.space === undefined) continue;
+    const context: TaskTrials = {
+      task: task.name,
+      method: contender.method,
+      settings: contender.settings,
+      schedule: comparison.schedule,
+      batch: task.batch,
+      epochs,
+      source: { examples, testExamples, width },
+    };
+    const part = `selection of ${contender.name} for ${comparison.name}`;
+    const out = folder.sweep('selection', comparison.name, contender.name);
+    const draws = { space: contender.space, random: points, drawSeed: SELECTION_SEED, seeds };
+    const { ranking } = await sweepPart(part, out, context, draws, options);
+    const [{ values, done }] = ranking;
+    if (done > 0)
+      folder.choose(comparison.name, contender.name, only(settingsAt(context, values), values));
+  }
+}
+
+/** Of all settings those that a point sets. */
+const only = (settings: Options, values: Options): Options =>
+  Object.fromEntries(
+    Object.entries(settings).filter(([name]) =>
+      Object.keys(values).some((set) => set.split('.')[0] === name),
+    ),
+  );
+
+async function sweepPart(
+  part: string,
+  out: string,
+  context: TaskTrials,
+  draws: Pick<Parameters<typeof sweep>[1], 'space' | 'random' | 'drawSeed' | 'seeds'>,
+  { jobs = availableParallelism(), signal, progress, dirOf, device }: StudyOptions,
+) {
+  let begun = false;
+  const total = pointsOf(draws.space, draws).length * (draws.seeds ?? 1);
+  const swept = await sweep(
+    {
+      module: new URL('../tasks/trials.js', import.meta.url),
+      context,
+      environment: {
+        dir: dirOf(taskOf(context.task)),
+        device,
+        threads: 1,
+      } satisfies TrialEnvironment,
+    },
+    {
+      ...draws,
+      choice: CHOICE,
+      jobs,
+      out,
+      resume: true,
+      signal,
+      onTrial: (_, { done, of }) => {
+        if (!begun) progress.begin(part, done - 1, of);
+        begun = true;
+        progress.finished(part);
+      },
+    },
+  );
+  if (!begun) progress.begin(part, total, total);
+  return swept;
+}
+
+async function runComparison(
+  comparison: Comparison,
+  folder: StudyFolder,
+  options: StudyOptions,
+): Promise<void> {
+  const task = taskOf(comparison.task);
+  const extent = comparison.sizes[options.size];
+  const finished = new Set(folder.runs.read().map(keyOf));
+  const runs = plan(comparison, extent, options.seeds).map(({ contender, seed }) => ({
+    contender: asChosen(comparison, contender, folder),
+    seed,
+  }));
+  const left = runs.filter(
+    ({ contender, seed }) =>
+      !finished.has(keyOf({ comparison: comparison.name, contender: contender.name, seed })),
+  );
+  options.progress.begin(comparison.name, runs.length - left.length, runs.length);
+  if (left.length === 0) return;
+  const problem = load(task, extent, options);
+  const { device, threads = availableParallelism(), signal } = options;
+  const { backend } = openStore({ device });
+  for (const { contender, seed } of left) {
+    const checkpoint = folder.checkpoint(comparison.name, contender.name, seed);
+    const { train } = problem.data;
+    const run = await contend(comparison, contender, extent, seed, {
+      task,
+      problem,
+      device,
+      threads,
+      signal,
+      checkpoint,
+    });
+    const kept: KeptRun = {
+      ...rounded(run),
+      settings: settingsOf(contender),
+      data: train.name,
+      provenance: provenanceOf(backend, threads),
+    };
+    folder.runs.append(kept);
+    options.progress.finished(`${contender.name}, seed ${seed}`);
+  }
+}
+
+/** Seed by seed, so that a study that is stopped has something of every contender. */
+const plan = ({ contenders }: Comparison, extent: Extent, seeds = extent.seeds) =>
+  Array.from({ length: seeds }, (_, seed) =>
+    contenders.map((contender) => ({ contender, seed })),
+  ).flat();
+
+const keyOf = ({
+  comparison,
+  contender,
+  seed,
+}: Pick<KeptRun, 'comparison' | 'contender' | 'seed'>) => `${comparison}/${contender}/${seed}`;
+
+const load = (
+  task: Task,
+  { examples, testExamples, width }: Extent,
+  { dirOf }: StudyOptions,
+): Problem => task.load({ dir: dirOf(task), examples, testExamples, width });
+
+function taskOf(name: string): Task {
+  const task = TASKS.find((known) => known.name === name);
+  if (task !== undefined) return task;
+  throw new FlatminError('FLATMIN_ARGUMENT', `There is no task ${name}`);
+}
+
+const DIGITS = 6;
+
+/** Six digits are more than what runs differ by. */
+function rounded<T>(value: T): T {
+  if (typeof value === 'number') return Number(value.toPrecision(DIGITS)) as T;
+  if (Array.isArray(value)) return value.map(rounded) as T;
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, x]) => [key, rounded(x)])) as T;
+}
