@@ -1,10 +1,8 @@
-import { spawnSync } from 'node:child_process';
-import { cpus } from 'node:os';
 import { relative } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import { version } from '../../scripts/record.mjs';
 import { writeReport } from '../report/write.ts';
+import { commit, machine } from '../study/provenance.ts';
 import { folder } from './arguments.ts';
 import { readRuns } from './read-runs.ts';
 import { runReport } from './run-report.ts';
@@ -22,28 +20,13 @@ export function reportCommand(program: Command): void {
 async function report(paths: readonly string[], out: string): Promise<void> {
   const report = runReport(readRuns(paths), {
     command: commandLine(),
-    machine: machine(),
-    commit: commit(),
+    // Runs do not tell where they were.
+    machine: `${machine()} (of this report)`,
+    commit: [version, commit()].filter((part) => part !== null).join(', '),
     date: new Date().toISOString().slice(0, 10),
   });
   const { page, pictures, noPng } = await writeReport(report, out);
   if (noPng !== undefined) process.stderr.write(`flatmin: ${noPng}\n`);
   process.stdout.write(`${relative('.', page) || page}\n`);
   process.stderr.write(`${pictures.length} pictures beside it, in plots\n`);
-}
-
-/** Where the report is made: runs do not tell where they were. */
-function machine(): string {
-  const processors = cpus();
-  const { model } = processors[0] ?? { model: 'unknown processor' };
-  return `${processors.length} × ${model.trim()}, ${process.platform}, Node ${process.versions.node} (of this report)`;
-}
-
-/** Of a clone; a package has its version. */
-function commit(): string {
-  const root = fileURLToPath(new URL('../..', import.meta.url));
-  const { status, stdout } = spawnSync('git', ['-C', root, 'rev-parse', '--short', 'HEAD'], {
-    encoding: 'utf8',
-  });
-  return status === 0 ? `${version}, ${stdout.trim()}` : version;
 }

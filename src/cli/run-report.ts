@@ -128,26 +128,22 @@ function settingsOf({ settings, ...run }: KeptRun['settings']): Record<string, s
   );
 }
 
-/** Evaluations after steps lie within their epoch; the seconds up to there are that part of the epoch's. */
+/** What evaluations after steps and after epochs found. */
 function measuresOf({ settings, epochs, evaluations }: KeptRun): Measure[] {
-  const ends = [0];
-  for (const { epochSeconds } of epochs) ends.push(ends[ends.length - 1] + epochSeconds);
   const steps = Math.ceil(settings.examples / settings.batch);
-  const within = evaluations.flatMap((each): Measure[] => {
-    const epoch = each.step / steps;
-    const whole = Math.min(Math.floor(epoch), epochs.length);
-    const length = epochs[whole]?.epochSeconds ?? epochs.at(-1)?.epochSeconds;
-    if (length === undefined) return [];
-    const seconds = ends[whole] + (epoch - whole) * length;
-    return [{ epoch, seconds, values: { ...judgements(each), [TEST_LOSS]: each.testLoss } }];
-  });
-  const after = epochs.map(
-    (each, i): Measure => ({
-      epoch: each.epoch,
-      seconds: ends[i + 1],
-      values: { ...judgements(each), [TEST_LOSS]: each.testLoss, [TRAIN_LOSS]: each.trainLoss },
+  const within = evaluations.map(
+    (each): Measure => ({
+      epoch: each.step / steps,
+      seconds: each.seconds,
+      values: { ...judgements(each), [TEST_LOSS]: each.testLoss },
     }),
   );
+  let seconds = 0;
+  const after = epochs.map((each): Measure => {
+    seconds += each.epochSeconds;
+    const losses = { [TEST_LOSS]: each.testLoss, [TRAIN_LOSS]: each.trainLoss };
+    return { epoch: each.epoch, seconds, values: { ...judgements(each), ...losses } };
+  });
   return [...within, ...after].sort((a, b) => a.epoch - b.epoch);
 }
 

@@ -158,7 +158,7 @@ export class MeasuredGrid {
     const means = this.#points
       .filter(([{ values }]) => kept(values))
       .map((trials) => ({ trials, mean: mean(trials.map((trial) => accuracy(trial, set))) }));
-    const [{ trials }] = means.toSorted((a, b) => b.mean - a.mean);
+    const trials = means.toSorted((a, b) => b.mean - a.mean)[0]?.trials ?? [];
     const by = set === 'test' ? 'the test data' : 'validation';
     return this.#sample(`best of ${means.length} by ${by}`, trials);
   }

@@ -3,7 +3,7 @@ import type { Finished } from '../sweep/trial.ts';
 import { leastOf, type Measured, type Run } from './measured.ts';
 import { bootstrap, deviation, type Estimate, mean, median, ratioOf } from './statistics.ts';
 import type { Comparison, Contender, Grid, Size, Study } from './study.ts';
-import type { KeptRun, StudyFolder } from './study-folder.ts';
+import type { KeptRun, StudyFolder, SweptWhere } from './study-folder.ts';
 import { performanceProfile } from './target.ts';
 import type { Sample } from './verdict.ts';
 
@@ -28,7 +28,7 @@ export function reportOf(
     title: study.title,
     subtitle:
       size === 'quick' ? 'A quick run, which is too small to decide what it is about.' : undefined,
-    provenance: sources(runs, command),
+    provenance: sources(runs, folder.sources.read(), command),
     sections: [
       { kind: 'text', paragraphs: study.about },
       claims(study, measured),
@@ -42,14 +42,18 @@ export function reportOf(
   };
 }
 
-/** Where runs were made: each machine, version and commit once. */
-function sources(runs: readonly KeptRun[], command: string): Source[] {
+/** Where runs and trials were made: each machine, version and commit once. */
+function sources(
+  runs: readonly KeptRun[],
+  swept: readonly SweptWhere[],
+  command: string,
+): Source[] {
   const found = new Map<string, Source>();
-  for (const { provenance, data } of runs) {
+  for (const { provenance } of [...runs, ...swept]) {
     const { machine, threads, backend, flatmin, commit, date } = provenance;
     const source = {
       command,
-      machine: `${machine}, ${threads} threads, ${backend}; data ${data}`,
+      machine: `${machine}, ${threads === 1 ? '1 thread' : `${threads} threads`}, ${backend}`,
       commit: commit ?? `flatmin ${flatmin}`,
       date: date.slice(0, 10),
     };

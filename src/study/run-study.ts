@@ -112,7 +112,8 @@ async function runGrid(
     [usualOf(name), points],
     [name, space],
   ] as const) {
-    await sweepPart(part, folder.sweep('grids', part), context, { space: of, seeds }, options);
+    const names = ['grids', part];
+    await sweepPart(part, names, folder, context, { space: of, seeds }, options);
   }
 }
 
@@ -137,9 +138,9 @@ async function select(
       source: { examples, testExamples, width },
     };
     const part = `selection of ${contender.name} for ${comparison.name}`;
-    const out = folder.sweep('selection', comparison.name, contender.name);
+    const names = ['selection', comparison.name, contender.name];
     const draws = { space: contender.space, random: points, drawSeed: SELECTION_SEED, seeds };
-    const { ranking } = await sweepPart(part, out, context, draws, options);
+    const { ranking } = await sweepPart(part, names, folder, context, draws, options);
     const [{ values, done }] = ranking;
     if (done > 0)
       folder.choose(comparison.name, contender.name, only(settingsAt(context, values), values));
@@ -156,7 +157,8 @@ const only = (settings: Options, values: Options): Options =>
 
 async function sweepPart(
   part: string,
-  out: string,
+  names: readonly string[],
+  folder: StudyFolder,
   context: TaskTrials,
   draws: Pick<Parameters<typeof sweep>[1], 'space' | 'random' | 'drawSeed' | 'seeds'>,
   { jobs = availableParallelism(), signal, progress, dirOf, device }: StudyOptions,
@@ -177,11 +179,15 @@ async function sweepPart(
       ...draws,
       choice: CHOICE,
       jobs,
-      out,
+      out: folder.sweep(...names),
       resume: true,
       signal,
       onTrial: (_, { done, of }) => {
-        if (!begun) progress.begin(part, done - 1, of);
+        if (!begun) {
+          progress.begin(part, done - 1, of);
+          const { backend } = openStore({ device });
+          folder.sources.append({ part, provenance: provenanceOf(backend, 1) });
+        }
         begun = true;
         progress.finished(part);
       },

@@ -57,6 +57,11 @@ export interface KeptRun extends Run {
   readonly provenance: Provenance;
 }
 
+const sourceSchema = z.object({ part: z.string(), provenance: provenanceSchema });
+
+/** Where trials of a grid or a selection were run. */
+export type SweptWhere = Readonly<z.output<typeof sourceSchema>>;
+
 const choicesSchema = z.record(z.string(), z.record(z.string(), z.record(z.string(), z.unknown())));
 
 /** Settings that a selection chose, by comparison and contender. */
@@ -64,10 +69,13 @@ export type Choices = Readonly<Record<string, Readonly<Record<string, Options>>>
 
 /**
  * A study's files: study.json says which it is and of what size, runs.jsonl has a line for every finished run, grids and
- * selection are sweeps, chosen.json is what the selection chose, and a checkpoint of the run under way.
+ * selection are sweeps, sources.jsonl where they ran, chosen.json is what the selection chose, and a checkpoint of the run
+ * under way.
  */
 export class StudyFolder {
   readonly runs: Journal<KeptRun>;
+  /** A line whenever trials of a part were begun. */
+  readonly sources: Journal<SweptWhere>;
   readonly report: string;
   readonly #path: string;
   readonly #chosen: string;
@@ -80,6 +88,11 @@ export class StudyFolder {
       what: 'run',
       schema: runSchema,
       keyOf: ({ comparison, contender, seed }) => `${comparison}, ${contender}, seed ${seed}`,
+    });
+    this.sources = new Journal(join(path, 'sources.jsonl'), {
+      what: 'source',
+      schema: sourceSchema,
+      keyOf: ({ part, provenance }) => `${part}, ${provenance.date}`,
     });
   }
 

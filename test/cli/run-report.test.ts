@@ -199,6 +199,7 @@ describe('runReport', () => {
       synthetic: false,
       step: 3,
       epoch: 2,
+      seconds: 1.75,
       testLoss: 1.5,
       metrics: { f1: 0.4 },
     } as const;
@@ -211,7 +212,7 @@ describe('runReport', () => {
     ]);
     expect(find<Curves>(sections, 'Test loss by seconds').series[0].points).toEqual([
       [1, 2],
-      [2, 1.5],
+      [1.75, 1.5],
       [3, 1],
     ]);
     expect(find<Curves>(sections, 'F1 by epoch').series[0].points).toEqual([[1.5, 0.4]]);
