@@ -27,6 +27,7 @@ const evaluation = {
   ...run,
   step: 5,
   epoch: 2,
+  seconds: 1,
   testLoss: 0.5,
   metrics: { f1: 0.25 },
 } as const;
