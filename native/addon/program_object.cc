@@ -12,7 +12,8 @@ Napi::Function ProgramObject::define(Napi::Env env) {
                      {InstanceMethod("runSync", &ProgramObject::runSync),
                       InstanceMethod("run", &ProgramObject::run),
                       InstanceMethod("progress", &ProgramObject::progress),
-                      InstanceMethod("abort", &ProgramObject::abort)});
+                      InstanceMethod("abort", &ProgramObject::abort),
+                      InstanceMethod("free", &ProgramObject::free)});
 }
 
 ProgramObject::ProgramObject(const Napi::CallbackInfo& info)
@@ -24,10 +25,18 @@ ProgramObject::ProgramObject(const Napi::CallbackInfo& info)
   });
 }
 
-ProgramObject::~ProgramObject() {
+ProgramObject::~ProgramObject() { release(); }
+
+void ProgramObject::release() {
   if (!program_) return;  // guard
   const std::shared_ptr<Program> program = std::move(program_);
   program->store().retire(program);
+  held_.set(0);
+}
+
+Store& ProgramObject::storeOf(Napi::Env env) const {
+  if (!program_) throw codedError(env, "FLATMIN_ARGUMENT", "a run of a program that was freed");
+  return program_->store();
 }
 
 class ProgramObject::Claim {
@@ -88,7 +97,7 @@ ProgramObject::Request ProgramObject::request(const Napi::CallbackInfo& info, bo
 Napi::Value ProgramObject::runSync(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   return guarded(env, [&] {
-    Claim claim(env, program_->store());
+    Claim claim(env, storeOf(env));
     const Request asked = request(info, false);
     const ArrayView<int32_t> outcome = viewOf<int32_t>(info[4], "outcome");
     if (outcome.size < 2) throw codedError(env, "FLATMIN_ARGUMENT", "outcome must hold two words");
@@ -104,7 +113,7 @@ Napi::Value ProgramObject::runSync(const Napi::CallbackInfo& info) {
 Napi::Value ProgramObject::run(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   return guarded(env, [&]() -> Napi::Value {
-    Claim claim(env, program_->store());
+    Claim claim(env, storeOf(env));
     const Request asked = request(info, true);
     running_ =
         new AsyncRun(env, *env.GetInstanceData<AddonData>(), info.This().As<Napi::Object>(),
@@ -124,6 +133,12 @@ Napi::Value ProgramObject::progress(const Napi::CallbackInfo& info) {
 
 Napi::Value ProgramObject::abort(const Napi::CallbackInfo& info) {
   if (running_) running_->abort = true;
+  return info.Env().Undefined();
+}
+
+Napi::Value ProgramObject::free(const Napi::CallbackInfo& info) {
+  // A run may be in the midst of calling a getter: then it is left to become garbage.
+  if (program_ && !program_->store().busy) release();
   return info.Env().Undefined();
 }
 

@@ -33,6 +33,10 @@ class ProgramObject : public Napi::ObjectWrap<ProgramObject> {
   // (reports: Float32Array) → steps of the run in flight, whose reports are written, or undefined
   Napi::Value progress(const Napi::CallbackInfo& info);
   Napi::Value abort(const Napi::CallbackInfo& info);
+  // () → undefined: gives its memory back before it is garbage; no run may follow.
+  Napi::Value free(const Napi::CallbackInfo& info);
+  void release();
+  Store& storeOf(Napi::Env env) const;
 
   // The store, held for a run until it goes out of scope or is kept; a second run is an error.
   class Claim;

@@ -48,6 +48,8 @@ export interface Executable {
   runSync(rows: Float64Array, bindings?: readonly Numbers[], phase?: number): RunResult;
   /** The same without blocking the event loop; an abort stops between two steps. */
   run(rows: Float64Array, options?: RunOptions): Promise<RunResult>;
+  /** Gives back what it takes beside the store, before it is garbage; no run may follow. */
+  free(): void;
 }
 
 const ARRAYS = { f32: Float32Array, bf16: Uint16Array, i32: Int32Array, u8: Uint8Array } as const;

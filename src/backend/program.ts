@@ -64,6 +64,11 @@ export class Program {
     return this.compiled.graph.sections.map((_, s) => (s > 0 && due(s) ? s : '')).join(' ');
   }
 
+  /** Gives back what it takes beside the store; no run may follow. */
+  free(): void {
+    this.#executable.free();
+  }
+
   #rows(moments: readonly Moment[]): Float64Array {
     const { slots, sections } = this.compiled.graph;
     const width = slots.length + sections.length - 1;

@@ -61,8 +61,12 @@ export class Placed implements Held {
     // The last one used stands last.
     this.#steps.delete(key);
     this.#steps.set(key, known);
-    const [oldest] = this.#steps.keys();
-    if (this.#steps.size > PROGRAMS) this.#steps.delete(oldest);
+    const [[oldest, { program }]] = this.#steps;
+    if (this.#steps.size > PROGRAMS) {
+      this.#steps.delete(oldest);
+      // In a loop that never yields nothing else would free it.
+      program.free();
+    }
     return known;
   }
 

@@ -81,6 +81,32 @@ describe.skipIf(addon === null)(`the addon${reason === null ? '' : `, skipped: $
     expect(add(list, rows)).toBe('FLATMIN_ARGUMENT: a bound array was resized or detached');
   });
 
+  it('runs no program that was freed, and frees none within its run', () => {
+    const program = new Program(spec, new Store('', 1));
+    const run = (list: unknown) =>
+      refusal(() =>
+        program.runSync(
+          ...([new Float64Array(1), list, -1, new Float32Array(0), new Int32Array(2)] as Parameters<
+            typeof program.runSync
+          >),
+        ),
+      );
+    const x = new Float32Array(4);
+    const list = Object.defineProperty([], 0, {
+      get: () => {
+        program.free();
+        return x;
+      },
+    });
+    expect(run(list)).toBe('none');
+    expect([...x]).toEqual([1, 1, 1, 1]);
+    program.free();
+    program.free();
+    expect(run([x])).toBe('FLATMIN_ARGUMENT: a run of a program that was freed');
+    program.abort();
+    expect(program.progress(new Float32Array(0))).toBe(undefined);
+  });
+
   it('copies a program before it is verified', () => {
     let asked = 0;
     const sly = {

@@ -1,5 +1,6 @@
 /** K-FAC on the caller's arrays, which show it what their layers saw. */
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
+import { Program } from '../../src/backend/program.ts';
 import { groups, type KfacOptions, kfac, sgd } from '../../src/index.ts';
 import { uniforms } from '../../src/random/philox.ts';
 import { devices, present } from './devices.ts';
@@ -203,6 +204,24 @@ describe.each(devices)('kfac on arrays on $title', ({ device, missing }) => {
     }
     expect(() => optimizer.observe('fc', undefined as never)).toThrow(argument);
   });
+});
+
+it.each(present)('kfac on %s frees programs of batch sizes that it saw long ago', (device) => {
+  const data = Float32Array.of(1, 2, 3, 4);
+  const optimizer = kfac({ 'fc.weight': { data, shape: [2, 2] } }, { lr: 0.01, device });
+  const freed = vi.spyOn(Program.prototype, 'free');
+  const step = (rows: number) => {
+    const batch = new Float32Array(rows * 2).fill(0.1);
+    optimizer.observe('fc', { inputs: batch, outputGrads: batch });
+    optimizer.step({ 'fc.weight': data.map(() => 0.01) });
+  };
+  for (let rows = 1; rows <= 40; rows++) step(rows);
+  // One more was made before anything was observed.
+  expect(freed).toHaveBeenCalledTimes(41 - 16);
+  // The ones that are kept go on, and one that was freed is made anew.
+  for (const rows of [40, 25, 1]) step(rows);
+  expect(data.every(Number.isFinite)).toBe(true);
+  freed.mockRestore();
 });
 
 const alone = present.length < 2;

@@ -61,6 +61,9 @@ export class JsExecutable implements Executable {
     return run.result();
   }
 
+  /** All of it is the heap's. */
+  free(): void {}
+
   #begin(rows: Float64Array, bindings: readonly Numbers[] = []) {
     this.#bound.forEach((operand, i) => {
       operand.data = bindings[i];

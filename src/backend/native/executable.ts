@@ -58,6 +58,10 @@ export class NativeExecutable implements Executable {
     }
   }
 
+  free(): void {
+    this.#handle.free();
+  }
+
   /** For the reports of all steps. */
   #room = (rows: Float64Array): Float32Array =>
     newNumbers('f32', (rows.length / this.#rowWidth) * this.#reports) as Float32Array;

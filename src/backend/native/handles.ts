@@ -37,6 +37,8 @@ export interface NativeProgramHandle {
   /** Steps done by the run in flight, after their reports were written. */
   progress(reports: Float32Array): number | undefined;
   abort(): void;
+  /** Gives its memory back before it is garbage; no run may follow. */
+  free(): void;
 }
 
 /** What the addon throws, as a `FlatminError`: it sets the codes. */
