@@ -148,8 +148,16 @@ void check_inverseRoots(const Signature& s) {
   s.slots({"stepSlot"});
 }
 void check_orthogonalize(const Signature& s) {
-  s.takes(s.inputs(), s.inputs());
-  for (size_t i = 0; i < s.inputs(); ++i) s.output(i, s.input(i, f32({kAny, kAny, kAny})));
+  const size_t settled = s.flag("settled") ? 1 : 0;
+  s.takes(settled, SIZE_MAX, s.inputs() - std::min(settled, s.inputs()));
+  for (size_t i = 0; i < s.outputs(); ++i)
+    s.output(i, s.input(settled + i, f32({kAny, kAny, kAny})));
+  if (settled) {
+    s.status(0);
+    s.integers("tensors", s.outputs(), 0, int64_t{1} << 30);
+    s.slots({"stepSlot"});
+  }
+  s.integer("sweeps", 0, 1 << 20);
   s.expect(s.list("coefficients").size() % 3 == 0, "coefficients in threes");
   s.numbers({"safety", "epsilon"});
   s.flag("leading");

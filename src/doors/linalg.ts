@@ -156,7 +156,7 @@ export type OrthogonalizeOptions = z.input<typeof orthogonalizeSchema>;
  * - `exact`: by SVD in float64; vectors of singular values that are 0 are left out.
  *
  * The zero matrix gives zeros. `FLATMIN_SHAPE` for what is no matrix, `FLATMIN_ARGUMENT` for bad options and entries
- * that are not finite.
+ * that are not finite, `FLATMIN_NUMERICS` where the exact factor does not converge.
  */
 export function orthogonalize(
   matrices: ArrayTensor,
@@ -165,6 +165,12 @@ export function orthogonalize(
   checkMatrices('orthogonalize', matrices);
   const { method, ...device } = checkOptions('orthogonalize', orthogonalizeSchema, given);
   const [data] = evaluate(matrices, device, (x) => traceOrthogonalize([x], method));
+  if (method === 'exact' && (data as Float32Array).some(Number.isNaN)) {
+    throw new FlatminError(
+      'FLATMIN_NUMERICS',
+      'orthogonalize did not converge. Help: try another method or device; where all fail, please report the matrix.',
+    );
+  }
   return { data: data as Float32Array, shape: matrices.shape };
 }
 

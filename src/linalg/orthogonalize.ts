@@ -11,25 +11,30 @@ export interface Iteration {
   readonly epsilon: number;
   /** 1: of the exact factor U·Vᵀ the part u₁v₁ᵀ of the largest singular value alone. */
   readonly leading: number;
+  /** Most sweeps of the exact factor's rotations. */
+  readonly sweeps: number;
 }
 
 /**
  * The polar factor of a rows × columns matrix, or what `iteration` makes of it: X ← aX + (bA + cA²)X with A = XXᵀ.
- * A matrix taller than wide is transposed first, so both forms give the same. In float64.
+ * A matrix taller than wide is transposed first, so both forms give the same. In float64. `notConverged` of an exact
+ * factor whose sweeps did not do.
  */
 export function orthogonalize(
   given: Real,
   rows: number,
   columns: number,
   iteration: Iteration,
-): Float64Array {
+): Float64Array | 'notConverged' {
+  const { leading, sweeps } = iteration;
   const tall = rows > columns;
   const [small, large] = tall ? [columns, rows] : [rows, columns];
   const x = tall ? transpose(given, rows, columns) : Float64Array.from(given);
   const y =
     iteration.coefficients.length === 0
-      ? polarFactor(x, small, large, iteration.leading !== 0)
+      ? polarFactor(x, small, large, { leading: leading !== 0, sweeps })
       : iterate(x, small, large, iteration);
+  if (y === 'notConverged') return y;
   return tall ? transpose(y, small, large) : y;
 }
 

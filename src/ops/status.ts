@@ -8,7 +8,7 @@ import { defineOp, expectType } from './define.ts';
 export const STATUS = {
   /**
    * What ended the run: 0 nothing, 1 a gradient not finite, 2 a root that keeps failing, 3 a statistic not finite, 4 a
-   * gradient too large for the method's state, 5 a loss not finite.
+   * gradient too large for the method's state, 5 a loss not finite, 6 a polar factor that does not converge.
    */
   stop: 0,
   /** 1 while the current step is skipped. */
@@ -33,7 +33,7 @@ export const standsStill = (status: Operand): boolean =>
   status.data[STATUS.stop] !== 0 || status.data[STATUS.skip] !== 0;
 
 /** Ends the run, unless it has ended already. */
-export function stopRun(status: Operand, reason: 2 | 3, tensor: number, step: number): void {
+export function stopRun(status: Operand, reason: 2 | 3 | 6, tensor: number, step: number): void {
   if (status.data[STATUS.stop] !== 0) return;
   status.data[STATUS.stop] = reason;
   status.data[STATUS.tensor] = tensor;

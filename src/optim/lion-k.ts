@@ -100,7 +100,9 @@ function nuclear(
   const momenta = t.params.map(({ name, value }) => t.state(`momentum/${name}`, value.type));
   const blend = (beta: number) =>
     grads.map((g, i) => add(affine(momenta[i], beta), affine(g, 1 - beta)));
-  const directions = ofMatrices(blend(beta1), (batches) => orthogonalize(batches, method));
+  const directions = ofMatrices(t, blend(beta1), (batches, settled) =>
+    orthogonalize(batches, method, settled),
+  );
   const next = blend(beta2);
   t.graph.add(sgdOp, [t.status, ...t.params.flatMap(({ value }, i) => [value, directions[i]])], {
     lrSlot: rateSlot(t.graph, lr).index,

@@ -53,7 +53,9 @@ function trace(t: OptimizerTrace, options: z.output<typeof schema>): void {
           })),
           options,
         );
-  const factors = ofMatrices(directions, (batches) => orthogonalize(batches, options.method));
+  const factors = ofMatrices(t, directions, (batches, settled) =>
+    orthogonalize(batches, options.method, settled),
+  );
   t.graph.add(
     sgdOp,
     [

@@ -4,7 +4,7 @@ import { keep } from '../ops/assign.ts';
 import { add, mul } from '../ops/binary.ts';
 import { affine } from '../ops/elementwise.ts';
 import { NORMS, type Norm, normDescentOp } from '../ops/norm_descent.ts';
-import { leadingPair, orthogonalize } from '../ops/orthogonalize.ts';
+import { leadingPair, orthogonalize, type Settled } from '../ops/orthogonalize.ts';
 import { sum } from '../ops/reduce.ts';
 import { sgdOp } from '../ops/sgd.ts';
 import { ROOM } from '../ops/status.ts';
@@ -15,7 +15,8 @@ import { decay, nonNegative, rate } from './options.ts';
 
 /** −LMO of batches of matrices. */
 const OF_MATRICES = {
-  spectral: (batches: readonly Value[]) => orthogonalize(batches, 'exact'),
+  spectral: (batches: readonly Value[], settled: Settled) =>
+    orthogonalize(batches, 'exact', settled),
   nuclear: leadingPair,
 };
 
@@ -98,7 +99,7 @@ function descendMatrices(
   const next = momenta.map((m, i) => add(affine(m, momentum), affine(grads[i], 1 - momentum)));
   if (momenta.length > 0) keep(t.status, momenta, next);
   const m = momenta.length > 0 ? next : grads;
-  const units = ofMatrices(m, OF_MATRICES[norm]);
+  const units = ofMatrices(t, m, OF_MATRICES[norm]);
   // The dual norm is ⟨m, u⟩ for the u that makes it largest.
   const directions = scale === 'unit' ? units : units.map((u, i) => mul(u, sum(mul(m[i], u))));
   t.graph.add(sgdOp, [t.status, ...t.params.flatMap(({ value }, i) => [value, directions[i]])], {

@@ -23,6 +23,8 @@ function describe(reason: number, tensor: string, step: number): string {
       return `The gradient of "${tensor}" is so large that the method's state would leave float32's range at step ${step}. Parameters and state are as before that step. Help: scale the loss, clip gradients, or set onNonFinite to "skip".`;
     case 5:
       return lossStop(step);
+    case 6:
+      return `The polar factor of "${tensor}" did not converge at step ${step}. Parameters are as before that step. Help: use an iteration, method "newton-schulz" or "polar-express"; and please report the matrix.`;
     default:
       return `A matrix statistic of "${tensor}" is not finite at step ${step}. Parameters are as before that step. Help: squares of its gradients or inputs leave float32's range; scale the loss or the data.`;
   }

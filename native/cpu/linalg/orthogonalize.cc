@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <memory>
 
 #include "cpu/base/kernels.h"
+#include "cpu/base/status.h"
 #include "cpu/eigen/panels.h"
 #include "cpu/gemm/gemm.h"
 #include "cpu/linalg/polar.h"
@@ -24,6 +26,7 @@ struct Item {
   Operand from, to;
   int64_t offset, small, large;
   bool tall;
+  int64_t tensor;  // whose it is, where that is known
 
   double products() const {
     return static_cast<double>(small) * static_cast<double>(small) * static_cast<double>(large);
@@ -41,6 +44,7 @@ struct Method {
   std::vector<double> coefficients;  // triples; none: the exact factor
   double safety, epsilon;
   bool leading;  // of the exact factor the largest singular value's part alone
+  int64_t sweeps;
 
   bool exact() const { return coefficients.empty(); }
 
@@ -98,7 +102,8 @@ void iterate(const Item& m, const Method& method, IterationWork* work, ThreadPoo
   }
 }
 
-void orthogonalize(const Item& m, const Method& method, const Step& step, char* memory,
+// False, and NaN written, where an exact factor does not converge.
+bool orthogonalize(const Item& m, const Method& method, const Step& step, char* memory,
                    ThreadPool& pool) {
   Scratch scratch(memory);
   IterationWork work = method.take(m, pool.threads(), &scratch);
@@ -106,28 +111,46 @@ void orthogonalize(const Item& m, const Method& method, const Step& step, char* 
   const float* from = m.source(step);
   for (int64_t r = 0; r < k; ++r)
     for (int64_t c = 0; c < l; ++c) work.x[r * l + c] = from[m.tall ? c * k + r : r * l + c];
+  bool converged = true;
   if (method.exact()) {
-    polarFactor(work.x, k, l, method.leading, work.polar);
+    converged = polarFactor(work.x, k, l, method.leading, method.sweeps, work.polar);
+    if (!converged) std::fill_n(work.x, k * l, std::numeric_limits<float>::quiet_NaN());
   } else {
     iterate(m, method, &work, pool);
   }
   float* to = m.target(step);
   for (int64_t r = 0; r < k; ++r)
     for (int64_t c = 0; c < l; ++c) to[m.tall ? c * k + r : r * l + c] = work.x[r * l + c];
+  return converged;
+}
+
+// A factor that does not converge has no last one to keep: the run ends.
+void stopFor(const std::vector<Item>& items, const char* failed, int32_t* words, double step) {
+  const Item* first = nullptr;
+  for (size_t i = 0; i < items.size(); ++i)
+    if (failed[i] != 0 && (first == nullptr || items[i].tensor < first->tensor)) first = &items[i];
+  if (first == nullptr || standsStill(words)) return;
+  words[kStop] = 6;
+  words[kTensor] = static_cast<int32_t>(first->tensor);
+  words[kStep] = static_cast<int32_t>(step);
 }
 
 }  // namespace
 
 Run op_orthogonalize(Instruction& in) {
   const Method method{in.list("coefficients"), in.number("safety"), in.number("epsilon"),
-                      in.integer("leading") != 0};
+                      in.integer("leading") != 0, in.integer("sweeps")};
+  const bool settled = in.integer("settled") != 0;
+  const Operand status = settled ? in.inputs.at(0) : Operand{};
+  const int64_t stepSlot = settled ? in.integer("stepSlot") : 0;
   std::vector<Item> items;
-  for (size_t t = 0; t < in.inputs.size(); ++t) {
-    const Operand& x = in.inputs[t];
+  for (size_t t = 0; t < in.outputs.size(); ++t) {
+    const Operand& x = in.inputs.at(t + (settled ? 1 : 0));
+    const int64_t tensor = settled ? static_cast<int64_t>(in.list("tensors").at(t)) : 0;
     const int64_t rows = x.dim(1), cols = x.dim(2);
     for (int64_t i = 0; i < x.dim(0); ++i)
       items.push_back({x, in.outputs.at(t), i * rows * cols, std::min(rows, cols),
-                       std::max(rows, cols), rows > cols});
+                       std::max(rows, cols), rows > cols, tensor});
   }
   std::stable_sort(items.begin(), items.end(),
                    [](const Item& a, const Item& b) { return a.products() > b.products(); });
@@ -150,16 +173,21 @@ Run op_orthogonalize(Instruction& in) {
   }
   const int64_t tasks = static_cast<int64_t>(starts.size());
   starts.push_back(items.size());
-  in.scratchBytes = std::max(in.scratchBytes, perThread * in.threads);
+  // Whether each has failed, in front of the scratch of the matrices.
+  const int64_t header = (static_cast<int64_t>(items.size()) + 63) / 64 * 64;
+  in.scratchBytes = header + std::max(in.scratchBytes, perThread * in.threads);
   const auto alone = std::make_shared<ThreadPool>(1);
   return [=](const Step& step) {
+    char* const failed = step.scratch;
+    char* const scratch = step.scratch + header;
     for (size_t i = 0; i < shared; ++i)
-      orthogonalize(items[i], method, step, step.scratch, step.pool);
+      failed[i] = !orthogonalize(items[i], method, step, scratch, step.pool);
     step.pool.parallel(tasks, [&](int64_t task, int thread) {
       const size_t t = static_cast<size_t>(task);
       for (size_t i = starts[t]; i < starts[t + 1]; ++i)
-        orthogonalize(items[i], method, step, step.scratch + thread * perThread, *alone);
+        failed[i] = !orthogonalize(items[i], method, step, scratch + thread * perThread, *alone);
     });
+    if (settled) stopFor(items, failed, status.i32(step), step.row[stepSlot]);
   };
 }
 

@@ -14,7 +14,6 @@ namespace FLATMIN_ISA {
 namespace {
 
 constexpr double kOrthogonal = 1e-15;  // cosine of two rows that counts as zero
-constexpr int kMaxSweeps = 30;         // ten are many
 
 struct PolarWork {
   double *rows, *rotations;
@@ -59,13 +58,14 @@ size_t polarScratchBytes(int64_t rows, int64_t cols) {
   return scratch.bytes();
 }
 
-void polarFactor(float* x, int64_t rows, int64_t cols, bool leading, void* memory) {
+bool polarFactor(float* x, int64_t rows, int64_t cols, bool leading, int64_t sweeps,
+                 void* memory) {
   Scratch scratch(memory);
   const PolarWork work = takePolarWork(rows, cols, &scratch);
   for (int64_t i = 0; i < rows * cols; ++i) work.rows[i] = x[i];
   for (int64_t i = 0; i < rows * rows; ++i) work.rotations[i] = i % (rows + 1) == 0 ? 1 : 0;
-  for (int done = 0; done < kMaxSweeps && sweep(work, rows, cols); ++done) {
-  }
+  for (int64_t done = 0; sweep(work, rows, cols);)
+    if (++done >= sweeps) return false;
 
   const auto squares = [&](int64_t i) {
     return dot(work.rows + i * cols, work.rows + i * cols, cols);
@@ -89,6 +89,7 @@ void polarFactor(float* x, int64_t rows, int64_t cols, bool leading, void* memor
         sum += work.rotations[i * rows + r] * work.rows[i * cols + c];
       x[r * cols + c] = static_cast<float>(sum);
     }
+  return true;
 }
 
 }  // namespace FLATMIN_ISA

@@ -6,6 +6,7 @@
 
 #include "cuda/base/block.h"
 #include "cuda/base/kernels.h"
+#include "cuda/base/status.h"
 #include "cuda/gemm/gemm.h"
 
 namespace flatmin {
@@ -21,6 +22,7 @@ struct Item {
   int from, to;
   int64_t offset, small, large;
   bool tall;
+  int32_t tensor;  // whose it is, where that is known
 
   __host__ __device__ int64_t size() const { return small * large; }
   // Where element e of the wide one stands in its operand.
@@ -38,6 +40,7 @@ struct Method {
   int64_t count;
   double safety, epsilon;
   bool leading;  // of the exact factor the largest singular value's part alone
+  int64_t sweeps;
 };
 
 // put(i, j, Σ a[i, k] b[k, j]) for an m × n product, by a block.
@@ -98,7 +101,6 @@ __global__ void iterateSmall(const Item* items, int64_t count, char* const* tabl
 }
 
 constexpr double kOrthogonal = 1e-15;  // cosine of two rows that counts as zero
-constexpr int kMaxSweeps = 30;         // ten are many
 
 __device__ inline double blockDot(const double* a, const double* b, int64_t n) {
   double sum = 0;
@@ -140,7 +142,7 @@ __host__ __device__ inline int64_t exactDoubles(const Item& m) {
 }
 
 __global__ void exactFactors(const Item* items, int64_t count, char* const* table, Method method,
-                             int64_t stride, double* scratch) {
+                             int64_t stride, double* scratch, int32_t* failed) {
   for (int64_t i = blockIdx.x; i < count; i += gridDim.x) {
     const Item m = items[i];
     const int64_t k = m.small, l = m.large;
@@ -151,8 +153,10 @@ __global__ void exactFactors(const Item* items, int64_t count, char* const* tabl
     for (int64_t e = threadIdx.x; e < m.size(); e += kThreads) rows[e] = from[m.place(e)];
     for (int64_t e = threadIdx.x; e < k * k; e += kThreads) rotations[e] = e % (k + 1) == 0 ? 1 : 0;
     __syncthreads();
-    for (int done = 0; done < kMaxSweeps && sweep(rows, rotations, k, l); ++done) {
-    }
+    bool turning = true;
+    for (int64_t done = 0; turning && done < method.sweeps; ++done)
+      turning = sweep(rows, rotations, k, l);
+    if (threadIdx.x == 0) failed[i] = turning;
     double largest = 0;
     int64_t first = 0;  // of the largest
     for (int64_t r = 0; r < k; ++r) {
@@ -172,9 +176,21 @@ __global__ void exactFactors(const Item* items, int64_t count, char* const* tabl
       double sum = 0;
       for (int64_t r = 0; r < k; ++r)
         sum += rotations[r * k + e / l] * (rows[r * l + e % l] * inverses[r]);
-      to[m.place(e)] = static_cast<float>(sum);
+      to[m.place(e)] = turning ? nanf("") : static_cast<float>(sum);
     }
     __syncthreads();  // before the next matrix
+  }
+}
+
+// A factor that does not converge has no last one to keep: the run ends.
+__global__ void stopFor(const Item* items, int64_t count, const int32_t* failed, const double* step,
+                        int32_t* status) {
+  if (standsStill(status)) return;
+  for (int64_t i = 0; i < count; ++i) {
+    if (!failed[i] || (status[kStop] && status[kTensor] <= items[i].tensor)) continue;
+    status[kStop] = 6;
+    status[kTensor] = items[i].tensor;
+    status[kStep] = static_cast<int32_t>(*step);
   }
 }
 
@@ -272,18 +288,27 @@ Run op_orthogonalize(Instruction& in) {
   const std::vector<double> coefficients = in.list("coefficients");
   const Constant<double> triples(in, coefficients);
   const Method fixed{nullptr, triples.size(), in.number("safety"), in.number("epsilon"),
-                     in.integer("leading") != 0};
+                     in.integer("leading") != 0, in.integer("sweeps")};
+  const bool settled = in.integer("settled") != 0;
+  const Operand status = settled ? in.inputs.at(0) : Operand{};
+  const int64_t stepSlot = settled ? in.integer("stepSlot") : 0;
   const bool exact = coefficients.empty();
   std::vector<Item> small;
   std::vector<Large> large;
   int64_t stride = 0;  // of a block's scratch, in floats or doubles
-  for (size_t t = 0; t < in.inputs.size(); ++t) {
-    const Operand &x = in.inputs[t], &y = in.outputs.at(t);
+  for (size_t t = 0; t < in.outputs.size(); ++t) {
+    const Operand &x = in.inputs.at(t + (settled ? 1 : 0)), &y = in.outputs[t];
+    const int32_t tensor = settled ? static_cast<int32_t>(in.list("tensors").at(t)) : 0;
     const int64_t rows = x.dim(1), cols = x.dim(2);
     if (rows * cols == 0) continue;
     for (int64_t i = 0; i < x.dim(0); ++i) {
-      const Item m{x.id,       y.id, i * rows * cols, std::min(rows, cols), std::max(rows, cols),
-                   rows > cols};
+      const Item m{x.id,
+                   y.id,
+                   i * rows * cols,
+                   std::min(rows, cols),
+                   std::max(rows, cols),
+                   rows > cols,
+                   tensor};
       const double products = static_cast<double>(m.small) * static_cast<double>(m.size());
       if (!exact && products >= kLarge) {
         large.emplace_back(m);
@@ -297,18 +322,26 @@ Run op_orthogonalize(Instruction& in) {
   const Constant<Item> items(in, small);
   const int64_t blocks = std::min(items.size(), kSmallBlocks);
   const int64_t width = static_cast<int64_t>(exact ? sizeof(double) : sizeof(float));
-  in.scratchBytes = std::max(in.scratchBytes, blocks * stride * width);
+  const int64_t scratch = blocks * stride * width;  // and then whether each exact factor has failed
+  in.scratchBytes = std::max(
+      in.scratchBytes, scratch + items.size() * static_cast<int64_t>(sizeof(int32_t)));
   return [=](const Step& step) {
     Method method = fixed;
     method.coefficients = triples.data();
     for (const Large& m : large) m.run(method, coefficients, step);
     if (items.size() == 0) return;  // guard
-    if (exact)
+    if (exact) {
+      int32_t* const failed = reinterpret_cast<int32_t*>(step.scratch + scratch);
       LAUNCH(exactFactors, static_cast<unsigned>(blocks), kThreads, 0, step.stream, items.data(),
-             items.size(), step.table, method, stride, reinterpret_cast<double*>(step.scratch));
-    else
+             items.size(), step.table, method, stride, reinterpret_cast<double*>(step.scratch),
+             failed);
+      if (settled)
+        LAUNCH(stopFor, 1, 1, 0, step.stream, items.data(), items.size(), failed,
+               step.row + stepSlot, status.i32(step));
+    } else {
       LAUNCH(iterateSmall, static_cast<unsigned>(blocks), kThreads, 0, step.stream, items.data(),
              items.size(), step.table, method, stride, reinterpret_cast<float*>(step.scratch));
+    }
   };
 }
 

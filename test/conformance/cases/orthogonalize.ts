@@ -2,8 +2,8 @@
 import { findOp } from '../../../src/ops/define.ts';
 import { leadingPair, type Orthogonalizer, orthogonalize } from '../../../src/ops/orthogonalize.ts';
 import { exactFactor, iterated, leadingFactor } from '../../optim/oracles/polar.ts';
-import { f32, random } from '../data.ts';
-import type { Case, Tensor } from '../harness.ts';
+import { f32, i32, random } from '../data.ts';
+import { type Case, MOMENT, type Tensor } from '../harness.ts';
 
 const SHAPES: readonly (readonly [number, number, number])[] = [
   [1, 1, 1],
@@ -82,6 +82,10 @@ const turn = (order: number): Case => {
         safety: 1,
         epsilon: 0,
         leading: 0,
+        sweeps: 0,
+        settled: 0,
+        tensors: [],
+        stepSlot: 0,
       }),
     oracle: ([given]) => {
       const norm = Math.sqrt(given.reduce((sum, v) => sum + v * v, 0));
@@ -99,7 +103,38 @@ const turn = (order: number): Case => {
   };
 };
 
+/** Exact factors with one sweep, which does for a single row and for rows that are orthogonal already. */
+const inOneSweep = (status: readonly number[], after: readonly number[]): Case => ({
+  op: 'orthogonalize',
+  name: `factors that do not converge in one sweep, status ${status.slice(0, 2)}`,
+  inputs: [i32([8], status), draw([1, 1, 5], 65), draw([2, 3, 4], 66), draw([1, 6, 5], 67)],
+  build: ([block, ...batches], graph) => [
+    block,
+    ...graph.add(findOp('orthogonalize'), [block, ...batches], {
+      coefficients: [],
+      safety: 1,
+      epsilon: 0,
+      leading: 0,
+      sweeps: 1,
+      settled: 1,
+      tensors: [7, 3, 4],
+      stepSlot: graph.step.index,
+    }),
+  ],
+  oracle: ([, row]) => [
+    [...after],
+    exactFactor([[...row]]).flat(),
+    new Float64Array(24).fill(NaN),
+    new Float64Array(30).fill(NaN),
+  ],
+  moments: [{ ...MOMENT, step: 41 }],
+  tolerance: { rel: 1e-6, abs: 1e-7 },
+});
+
 export const cases: Case[] = [
+  inOneSweep([0, 0, 0, 0, 0, 0, 0, 0], [6, 0, 3, 41, 0, 0, 0, 0]),
+  inOneSweep([0, 1, 2, 9, 1, 0, 0, 0], [0, 1, 2, 9, 1, 0, 0, 0]),
+  inOneSweep([1, 0, 2, 9, 0, 0, 0, 0], [1, 0, 2, 9, 0, 0, 0, 0]),
   ...(['newton-schulz', 'polar-express', 'exact', 'leading'] as const).flatMap((method) => [
     polar(
       'every shape',
