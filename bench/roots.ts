@@ -141,7 +141,11 @@ export const kfacFactorInverses: Kernel = {
       g: whole(out),
       tensor,
     }));
-    kfacInverses(t.status, t.i32([2 * layers.length]), layers, t.f32([], Float32Array.of(1e-3)));
+    const counters = {
+      failures: t.i32([2 * layers.length]),
+      updates: t.i32([1], Int32Array.of(1)),
+    };
+    kfacInverses(t.status, counters, layers, t.f32([], Float32Array.of(1e-3)));
     return [];
   },
 };

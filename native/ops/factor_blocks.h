@@ -1,4 +1,4 @@
-// The blocks on the diagonals of K-FAC's factors among an instruction's operands, from operand 3 on
+// The blocks on the diagonals of K-FAC's factors among an instruction's operands, from operand 4 on
 // (src/ops/kfac_layers.ts).
 #pragma once
 
@@ -32,7 +32,7 @@ struct FactorBlocks {
   std::vector<FactorLayer> layers;
 
   FactorBlocks(const Instruction& in, bool hasAfter) {
-    size_t at = 3;
+    size_t at = 4;
     const auto add = [&](double count) {
       for (size_t i = 0; i < static_cast<size_t>(count); ++i, at += 2)
         blocks.push_back({in.inputs.at(at), in.inputs.at(at + 1)});

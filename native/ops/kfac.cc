@@ -12,6 +12,8 @@ constexpr int64_t kMostTensors = int64_t{1} << 30;
 const TensorType& factor(const Signature& s) {
   s.status(0);
   s.counter(2);
+  s.number("samples");
+  s.flag("begins");
   return s.input(1, f32({kAny}));
 }
 
@@ -29,14 +31,15 @@ void ofFactor(const Signature& s, size_t factorAt, size_t matrixAt) {
   s.input(factorAt, f32({shape.size() == 1 ? shape[0] : packedSize(shape[0])}));
 }
 
-// Status block, failure counters, damping, then for each of the attribute `tensors` as many pairs
+// Status block, failure counters, update counter, damping, then for each of the attribute `tensors` as many pairs
 // as its A and its G have blocks and `more` operands, with `counters` counters for each tensor that
 // there may be. each(pairs of A, of G, place of the first): operands are there.
 template <class Each>
 void layers(const Signature& s, size_t more, int64_t counters, Each each) {
-  s.takes(3, SIZE_MAX, 0);
+  s.takes(4, SIZE_MAX, 0);
   s.status(0);
-  s.input(2, DType::f32, 1);
+  s.counter(2);
+  s.input(3, DType::f32, 1);
   const int64_t failures = s.input(1, i32({kAny})).shape[0];
   const std::vector<int64_t> tensors = s.integers("tensors", 0, kMostTensors);
   for (const int64_t tensor : tensors)
@@ -44,7 +47,7 @@ void layers(const Signature& s, size_t more, int64_t counters, Each each) {
   s.slots({"stepSlot"});
   const std::vector<int64_t> as = s.integers("aBlocks", tensors.size(), 1, kMostTensors);
   const std::vector<int64_t> gs = s.integers("gBlocks", tensors.size(), 1, kMostTensors);
-  size_t at = 3;
+  size_t at = 4;
   for (size_t l = 0; l < tensors.size(); ++l) {
     const size_t a = static_cast<size_t>(as[l]), g = static_cast<size_t>(gs[l]);
     s.expect(at + 2 * (a + g) + more <= s.inputs(), "operands for every block");

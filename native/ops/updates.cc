@@ -164,9 +164,10 @@ void check_keep(const Signature& s) {
   copies(s, 1);
 }
 void check_countUpdate(const Signature& s) {
-  s.takes(2, 0);
+  s.takes(2, 3, 0);
   s.status(0);
   s.counter(1);
+  if (s.inputs() > 2) s.input(2, DType::f32, 1);
 }
 
 }  // namespace ops

@@ -12,18 +12,36 @@ import { windowsOf } from './windows.ts';
 /** Largest weight of the past in a factor's running mean. */
 const DECAY = 0.95;
 
-/** Decay of the k-th update: min(1 − 1/k, 0.95), so that the first replaces what was there. */
-const factorDecay = (updates: Operand): number => Math.min(1 - 1 / updates.data[0], DECAY);
+/** What a batch is to a running mean. */
+type BatchAttrs = Readonly<{
+  /** Rows or images of the whole batch, of which a micro-batch shows a part. */
+  samples: number;
+  /** 0 where another micro-batch has weighted the past already. */
+  begins: number;
+}>;
 
-/** factor ← decay · factor + (1 − decay) · scale · sum, a packed factor and a whole sum. */
+/**
+ * Weights of the past and of what is new in the k-th update: d = min(1 − 1/k, 0.95), so that the first replaces what was
+ * there, and 1 − d.
+ */
+function weightsOf(updates: Operand, { begins }: BatchAttrs): { past: number; fresh: number } {
+  const decay = Math.min(1 - 1 / updates.data[0], DECAY);
+  return { past: begins ? decay : 1, fresh: 1 - decay };
+}
+
+/** A step that is not taken, or a batch without anything that counts. */
+const isLeftOut = (status: Operand, updates: Operand): boolean =>
+  standsStill(status) || updates.data[0] <= 0;
+
+/** factor ← past · factor + fresh · sum, a packed factor and a whole sum. */
 function blend(
   { data }: Operand,
   sum: Float64Array,
   dim: number,
-  { decay, scale }: { decay: number; scale: number },
+  { past, fresh }: { past: number; fresh: number },
 ): void {
   forLower(dim, (at, r, c) => {
-    data[at] = decay * data[at] + (1 - decay) * scale * sum[r * dim + c];
+    data[at] = past * data[at] + fresh * sum[r * dim + c];
   });
 }
 
@@ -55,16 +73,17 @@ function expectWeights(op: string, x: TensorType, weights: TensorType | undefine
 
 type Range = readonly [begin: number, end: number];
 
-type InputAttrs = Readonly<{
-  /** The inputs, of a convolution its channels, that the factor is of. */
-  range: Range;
-  /** 1: a 1 comes after them. */
-  bias: number;
-  /** Of a convolution; empty for a linear layer. */
-  kernel: readonly number[];
-  stride: readonly number[];
-  padding: readonly number[];
-}>;
+type InputAttrs = BatchAttrs &
+  Readonly<{
+    /** The inputs, of a convolution its channels, that the factor is of. */
+    range: Range;
+    /** 1: a 1 comes after them. */
+    bias: number;
+    /** Of a convolution; empty for a linear layer. */
+    kernel: readonly number[];
+    stride: readonly number[];
+    padding: readonly number[];
+  }>;
 
 const kfacInputFactorOp = defineOp<InputAttrs>({
   name: 'kfacInputFactor',
@@ -92,11 +111,11 @@ const kfacInputFactorOp = defineOp<InputAttrs>({
     const inputs = patches.subarray(0, (dim - attrs.bias) * positions);
     const ones = patches.subarray(inputs.length);
     return () => {
-      if (standsStill(status) || examples === 0) return;
+      if (isLeftOut(status, updates) || examples === 0) return;
       const sum = new Float64Array(dim * dim);
       for (let n = 0; n < examples; n++) {
         if (weights?.data[n] === 0) continue;
-        const root = Math.sqrt(weights?.data[n] ?? 1 / examples);
+        const root = Math.sqrt(weights?.data[n] ?? 1 / attrs.samples);
         const own = n * size + first;
         if (windows !== undefined) unfold(windows, x.data, own, inputs);
         else for (let i = 0; i < end - begin; i++) inputs[i] = x.data[own + i];
@@ -109,12 +128,12 @@ const kfacInputFactorOp = defineOp<InputAttrs>({
           positions,
         );
       }
-      blend(factor, sum, dim, { decay: factorDecay(updates), scale: 1 });
+      blend(factor, sum, dim, weightsOf(updates, attrs));
     };
   },
 });
 
-const kfacTokenFactorOp = defineOp({
+const kfacTokenFactorOp = defineOp<BatchAttrs>({
   name: 'kfacTokenFactor',
   infer: ([status, factor, updates, tokens, weights]) => {
     expectType('kfacTokenFactor', 'a status block', status, 'i32', [8]);
@@ -126,23 +145,23 @@ const kfacTokenFactorOp = defineOp({
   },
   mutates: true,
   kernel:
-    ({ inputs: [status, factor, updates, tokens, weights] }) =>
+    ({ inputs: [status, factor, updates, tokens, weights], attrs }) =>
     () => {
-      if (standsStill(status) || tokens.size === 0) return;
+      if (isLeftOut(status, updates) || tokens.size === 0) return;
       const sum = new Float64Array(factor.size);
       for (let r = 0; r < tokens.size; r++) {
         const token = tokens.data[r];
         if (token < 0 || token >= factor.size) continue; // guard
-        sum[token] += weights?.data[r] ?? 1 / tokens.size;
+        sum[token] += weights?.data[r] ?? 1 / attrs.samples;
       }
-      const decay = factorDecay(updates);
-      sum.forEach((fresh, i) => {
-        factor.data[i] = decay * factor.data[i] + (1 - decay) * fresh;
+      const { past, fresh } = weightsOf(updates, attrs);
+      sum.forEach((x, i) => {
+        factor.data[i] = past * factor.data[i] + fresh * x;
       });
     },
 });
 
-const kfacGradFactorOp = defineOp<{ range: Range; weighted: number }>({
+const kfacGradFactorOp = defineOp<BatchAttrs & { range: Range; weighted: number }>({
   name: 'kfacGradFactor',
   infer: ([status, factor, updates, ...given], { range: [begin, end], weighted }) => {
     const [dy, ...others] = given.slice(weighted);
@@ -154,7 +173,8 @@ const kfacGradFactorOp = defineOp<{ range: Range; weighted: number }>({
     return [];
   },
   mutates: true,
-  kernel: ({ inputs: [status, factor, updates, ...given], attrs: { range, weighted } }) => {
+  kernel: ({ inputs: [status, factor, updates, ...given], attrs }) => {
+    const { range, weighted, samples } = attrs;
     const weights = weighted ? given[0] : undefined;
     const gradients = given.slice(weighted);
     const [examples, outputs, ...plane] = gradients[0].shape;
@@ -162,12 +182,12 @@ const kfacGradFactorOp = defineOp<{ range: Range; weighted: number }>({
     const [begin, end] = range;
     const out = end - begin;
     return () => {
-      if (standsStill(status) || examples * positions === 0) return;
+      if (isLeftOut(status, updates) || examples * positions === 0) return;
       const sum = new Float64Array(out * out);
       for (const { data } of gradients) {
         for (let n = 0; n < examples; n++) {
-          // s′ = dy / weight: the mean put its weight, 1/examples, into every row.
-          const weight = weights?.data[n] ?? 1 / examples;
+          // s′ = dy / weight: the mean put its weight, 1/samples, into every row.
+          const weight = weights?.data[n] ?? 1 / samples;
           if (weight === 0) continue;
           const first = (n * outputs + begin) * positions;
           const rows = Float64Array.from(data.subarray(first, first + out * positions));
@@ -176,7 +196,8 @@ const kfacGradFactorOp = defineOp<{ range: Range; weighted: number }>({
           addGram(sum, x, out, positions);
         }
       }
-      blend(factor, sum, out, { decay: factorDecay(updates), scale: 1 / positions });
+      const { past, fresh } = weightsOf(updates, attrs);
+      blend(factor, sum, out, { past, fresh: fresh * (1 / positions) });
     };
   },
 });
@@ -228,24 +249,26 @@ function blocksOf(
 /**
  * Running means of A = E[Σ over positions āāᵀ] and G = (1/T) E[Σ over positions s′s′ᵀ] of one layer (Grosse & Martens
  * 2016; T = 1 but for convolutions), packed, of which only the blocks are kept. Of an embedding ā is a token's unit
- * vector, so that A is the diagonal of their frequencies. `gradients` are those of mean losses by the pre-activation,
- * whose G add up; `weights` are those of the rows in that mean, all equal without; `updates` counts this update already.
+ * vector, so that A is the diagonal of their frequencies. `gradients` are those of the batch's mean losses by the
+ * pre-activation, whose G add up; `weights` are those of the rows in that mean, all equal without; `updates` counts this
+ * update already, and is 0 or negative where there is none. Of micro-batches the first `begins`, the others add to it.
  */
 export function kfacFactors(
   status: Value,
   updates: Value,
   factors: { a: readonly Factor[]; g: readonly Factor[] },
-  tap: Tap,
-  gradients: readonly Value[],
-  weights?: Value,
+  { tap, gradients, weights, samples }: Seen,
+  begins = true,
 ): void {
   const { graph } = status;
+  const batch = { samples, begins: Number(begins) };
   const weighted = weights === undefined ? [] : [weights];
   const rowsOf = (g: Value) => (g.shape.length === 2 ? g : reshape(g, [-1, g.shape.at(-1) ?? 1]));
   const rows = tap.kind === 'conv2d' ? gradients : gradients.map(rowsOf);
   for (const { value, block } of factors.g) {
     const { range } = block;
     graph.add(kfacGradFactorOp, [status, value, updates, ...weighted, ...rows], {
+      ...batch,
       range,
       weighted: weighted.length,
     });
@@ -255,11 +278,12 @@ export function kfacFactors(
   for (const { value, block } of factors.a) {
     if (tap.kind === 'embedding') {
       const tokens = reshape(tap.input, [-1]);
-      graph.add(kfacTokenFactorOp, [status, value, updates, tokens, ...weighted], {});
+      graph.add(kfacTokenFactorOp, [status, value, updates, tokens, ...weighted], batch);
       continue;
     }
     const [begin, end] = block.range;
     graph.add(kfacInputFactorOp, [status, value, updates, tap.input, ...weighted], {
+      ...batch,
       range: [begin, end],
       bias: block.shape[0] - (end - begin) * sizeOf(kernel),
       kernel,
@@ -267,6 +291,15 @@ export function kfacFactors(
       padding: padding as readonly number[],
     });
   }
+}
+
+/** What a batch, or a micro-batch of it, shows of a layer. */
+interface Seen {
+  readonly tap: Tap;
+  readonly gradients: readonly Value[];
+  readonly weights?: Value;
+  /** Rows or images of the whole batch. */
+  readonly samples: number;
 }
 
 const kfacJoinOp = defineOp<{ weightDecay: number }>({

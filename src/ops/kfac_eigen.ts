@@ -8,6 +8,7 @@ import { mul } from './binary.ts';
 import { blocksTimes, timesBlocks } from './block_matmul.ts';
 import { defineOp, expectType } from './define.ts';
 import {
+  type Counters,
   expectCounters,
   expectPair,
   isDiagonal,
@@ -24,8 +25,9 @@ import { standsStill } from './status.ts';
 
 const kfacEigenOp = defineOp<LayerAttrs>({
   name: 'kfacEigen',
-  infer: ([status, failures, damping, ...matrices], attrs) => {
+  infer: ([status, failures, updates, damping, ...matrices], attrs) => {
     expectType('kfacEigen', 'a status block', status, 'i32', [8]);
+    expectType('kfacEigen', 'an update counter', updates, 'i32', [1]);
     expectType('kfacEigen', 'a damping', damping, 'f32', []);
     expectCounters('kfacEigen', failures, attrs.tensors, 1);
     for (const { a, g, rest } of layersOf(matrices, attrs, 1)) {
@@ -35,10 +37,10 @@ const kfacEigenOp = defineOp<LayerAttrs>({
     return [];
   },
   mutates: true,
-  kernel: ({ inputs: [status, failures, damping, ...matrices], attrs }) => {
+  kernel: ({ inputs: [status, failures, updates, damping, ...matrices], attrs }) => {
     const layers = layersOf(matrices, attrs, 1);
     return (row) => {
-      if (standsStill(status)) return;
+      if (standsStill(status) || updates.data[0] === 0) return;
       for (const { a, g, tensor, rest } of layers) {
         const result = decompose(a, g, rest[0], damping.data[0]);
         settleRoot(status, failures, tensor, result, tensor, row[attrs.stepSlot]);
@@ -111,19 +113,19 @@ export interface EigenLayer extends LayerPairs<Value> {
 
 /**
  * Eigenbases of A and G of every layer, block by block, and 1 / (gₒaᵢ + λ) of their eigenvalues, under the failure
- * policy: a scale beyond float32 is a failure. λ is `damping`, a scalar; `failures` is i32, one for each parameter. Of a
+ * policy: a scale beyond float32 is a failure; nothing before the first of `updates`. λ is `damping`, a scalar; `failures` is i32, one for each parameter. Of a
  * diagonal A, which has no basis, the result is never written.
  */
 export function kfacEigen(
   status: Value,
-  failures: Value,
+  { failures, updates }: Counters,
   layers: readonly EigenLayer[],
   damping: Value,
 ): void {
   const matrices = layers.flatMap((layer) => [...operandsOf(layer), layer.scale]);
   status.graph.add(
     kfacEigenOp,
-    [status, failures, damping, ...matrices],
+    [status, failures, updates, damping, ...matrices],
     layerAttrs(layers, status.graph.step.index),
   );
 }

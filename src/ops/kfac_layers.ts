@@ -55,6 +55,12 @@ export function layersOf<T>(
   });
 }
 
+/** Of failures in a row, and of updates of the factors. */
+export interface Counters {
+  readonly failures: Value;
+  readonly updates: Value;
+}
+
 export function expectPair(op: string, what: string, { factor, result }: Pair<TensorType>): void {
   const [n] = result.shape;
   const diagonal = isDiagonal(result);

@@ -6,6 +6,7 @@ import type { MatrixStatus, Real } from '../linalg/matrix.ts';
 import { packedSize, unpack } from '../linalg/packed.ts';
 import { defineOp, expectType } from './define.ts';
 import {
+  type Counters,
   expectCounters,
   expectPair,
   isDiagonal,
@@ -149,8 +150,9 @@ export function inverseRoots(
 
 const kfacInversesOp = defineOp<LayerAttrs>({
   name: 'kfacInverses',
-  infer: ([status, failures, damping, ...matrices], attrs) => {
+  infer: ([status, failures, updates, damping, ...matrices], attrs) => {
     expectType('kfacInverses', 'a status block', status, 'i32', [8]);
+    expectType('kfacInverses', 'an update counter', updates, 'i32', [1]);
     expectType('kfacInverses', 'a damping', damping, 'f32', []);
     expectCounters('kfacInverses', failures, attrs.tensors, 2);
     for (const { a, g } of layersOf(matrices, attrs)) {
@@ -159,10 +161,10 @@ const kfacInversesOp = defineOp<LayerAttrs>({
     return [];
   },
   mutates: true,
-  kernel: ({ inputs: [status, failures, damping, ...matrices], attrs }) => {
+  kernel: ({ inputs: [status, failures, updates, damping, ...matrices], attrs }) => {
     const layers = layersOf(matrices, attrs);
     return (row) => {
-      if (standsStill(status)) return;
+      if (standsStill(status) || updates.data[0] === 0) return;
       for (const { a, g, tensor } of layers) {
         const ratio = meanTrace(a) / meanTrace(g);
         const pi = ratio > 0 && Number.isFinite(ratio) ? Math.sqrt(ratio) : 1;
@@ -210,38 +212,48 @@ function reciprocals({ data, size }: Operand, shift: number, out: Operand): Matr
 
 /**
  * (A + π√λ I)⁻¹ and (G + √λ/π I)⁻¹ of every layer, π = √((tr A/dim A)/(tr G/dim G)), 1 where a trace is 0; under
- * the failure policy, by which a factor fails where one of its blocks does. λ is `damping`, a scalar; `failures` is i32,
- * two for each parameter: those of tensor i at 2i and 2i + 1.
+ * the failure policy, by which a factor fails where one of its blocks does; nothing before the first of `updates`. λ is
+ * `damping`, a scalar; `failures` is i32, two for each parameter: those of tensor i at 2i and 2i + 1.
  */
 export function kfacInverses(
   status: Value,
-  failures: Value,
+  { failures, updates }: Counters,
   layers: readonly LayerPairs<Value>[],
   damping: Value,
 ): void {
   status.graph.add(
     kfacInversesOp,
-    [status, failures, damping, ...layers.flatMap(operandsOf)],
+    [status, failures, updates, damping, ...layers.flatMap(operandsOf)],
     layerAttrs(layers, status.graph.step.index),
   );
 }
 
 const countUpdateOp = defineOp({
   name: 'countUpdate',
-  infer: ([status, counter]) => {
+  infer: ([status, counter, mass]) => {
     expectType('countUpdate', 'a status block', status, 'i32', [8]);
     expectType('countUpdate', 'a counter', counter, 'i32', [1]);
+    if (mass !== undefined) expectType('countUpdate', 'a mass', mass, 'f32', []);
     return [];
   },
   mutates: true,
   kernel:
-    ({ inputs: [status, counter] }) =>
+    ({ inputs: [status, counter, mass] }) =>
     () => {
-      if (!standsStill(status)) counter.data[0] += 1;
+      if (standsStill(status)) return;
+      const updates = Math.abs(counter.data[0]);
+      counter.data[0] = mass === undefined || mass.data[0] > 0 ? updates + 1 : -updates;
     },
 });
 
-/** counter ← counter + 1, unless the status block is set. */
-export function countUpdate(status: Value, counter: Value): void {
-  status.graph.add(countUpdateOp, [status, counter], {});
+/**
+ * counter ← |counter| + 1, unless the status block is set; where the batch's `mass` is 0, and there is nothing to update
+ * by, counter ← −|counter|.
+ */
+export function countUpdate(status: Value, counter: Value, mass?: Value): void {
+  status.graph.add(
+    countUpdateOp,
+    mass === undefined ? [status, counter] : [status, counter, mass],
+    {},
+  );
 }

@@ -25,18 +25,18 @@ export interface LayerFactors {
 type Form = (
   t: OptimizerTrace,
   layers: readonly LayerFactors[],
-  damping: Value,
+  scalars: { damping: Value; updates: Value },
 ) => (v: Value, layer: number) => Value;
 
 /** U = (G + √λd/π I)⁻¹ V (A + π√λd I)⁻¹, of an embedding its transpose. */
-const inverse: Form = (t, layers, damping) => {
+const inverse: Form = (t, layers, { damping, updates }) => {
   const failures = counters(t, 2);
   const pairs = layers.map(({ name, tensor, a, g }) => ({
     tensor,
     a: withUnits(t, 'aInverse', name, a),
     g: withUnits(t, 'gInverse', name, g),
   }));
-  kfacInverses(t.status, failures, pairs, damping);
+  kfacInverses(t.status, { failures, updates }, pairs, damping);
   return (v, i) => {
     const [a, g] = [resultsOf(pairs[i].a), resultsOf(pairs[i].g)];
     if (isDiagonal(a[0])) return mul(timesBlocks(v, g), reshape(a[0], [-1, 1]));
@@ -45,7 +45,7 @@ const inverse: Form = (t, layers, damping) => {
 };
 
 /** U = Q_Gᵀ ((Q_G V Q_Aᵀ) / (gₒaᵢ + λd)) Q_A. */
-const eigen: Form = (t, layers, damping) => {
+const eigen: Form = (t, layers, { damping, updates }) => {
   const failures = counters(t, 1);
   const forms = layers.map(({ name, tensor, a, g }) => ({
     tensor,
@@ -55,7 +55,7 @@ const eigen: Form = (t, layers, damping) => {
     g: withUnits(t, 'gBasis', name, g),
     scale: t.state(`scale/${name}`, { dtype: 'f32', shape: [orderOf(g), orderOf(a)] }, ones),
   }));
-  kfacEigen(t.status, failures, forms, damping);
+  kfacEigen(t.status, { failures, updates }, forms, damping);
   return (v, i) => {
     const { a, g, scale } = forms[i];
     const aBases = isDiagonal(a[0].result) ? undefined : resultsOf(a);

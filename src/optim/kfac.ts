@@ -172,17 +172,25 @@ function trace(t: OptimizerTrace, options: z.output<typeof schema>): void {
   const updates = t.state('updates', { dtype: 'i32', shape: [1] });
   const fresh = every(options.statisticsEvery);
   const layers = graph.inSection({ name: STATISTICS, due: fresh.due }, () => {
-    const tapped = pass.tapGradients(options.fisher, (taps) => eligible(taps, indexOf));
-    countUpdate(status, updates);
-    return tapped.map(({ tap, gradients, weights }) => {
-      const factors = factorsOf(t, tap, indexOf, options.blockSize);
-      kfacFactors(status, updates, factors, tap, gradients, weights);
-      return { tap, ...factors };
+    countUpdate(status, updates, pass.mass);
+    let layers: (LayerFactors & { tap: Tap })[] = [];
+    const choose = (taps: readonly Tap[]) => eligible(taps, indexOf);
+    pass.tapGradients(options.fisher, choose, (tapped, begins) => {
+      if (begins) {
+        layers = tapped.map(({ tap }) => ({
+          tap,
+          ...factorsOf(t, tap, indexOf, options.blockSize),
+        }));
+      }
+      tapped.forEach((seen, i) => {
+        kfacFactors(status, updates, layers[i], seen, begins);
+      });
     });
+    return layers;
   });
   const { due } = refreshes(options.inversesEvery, { of: fresh, moving: options.adaptDamping });
   const precondition = graph.inSection({ name: 'inverses', due }, () =>
-    FORMS[options.form](t, layers, damping),
+    FORMS[options.form](t, layers, { damping, updates }),
   );
   const before = t.params.map(({ value }) => affine(value, 1));
 

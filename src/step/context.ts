@@ -14,12 +14,14 @@ export interface Parameter {
   readonly age?: Age;
 }
 
-/** A tap with gradients of mean losses by its pre-activation rows: their second moments add up. */
+/** A tap with gradients of the batch's mean losses by its pre-activation rows: their second moments add up. */
 export interface TapGradients {
   readonly tap: Tap;
   readonly gradients: readonly Value[];
   /** Of its rows in the mean, where they are not all equal: 0 for those that do not count. */
   readonly weights?: Value;
+  /** Rows or images of the whole batch, those of its other micro-batches among them. */
+  readonly samples: number;
 }
 
 /**
@@ -41,14 +43,18 @@ export interface Pass {
   readonly grads: readonly Value[];
   /** The scalar it is the gradient of; none where the caller computes it. */
   readonly loss?: Value;
+  /** What the rows of the batch weigh together, where that is not known beforehand. */
+  readonly mass?: Value;
   /**
-   * What K-FAC reads of the layers that it chooses of those that own weights. `true` traces an extra backward pass,
-   * `exact` one for each output, and where rows interact one for each output of each row.
+   * Shows what K-FAC reads of the layers that it chooses of those that own weights, to a call for each micro-batch, the
+   * first of which `begins`. `true` traces an extra backward pass, `exact` one for each output, and where rows interact
+   * one for each output of each row; micro-batches go forward once more, so that only one is in memory.
    */
   tapGradients(
     fisher: Fisher,
     choose: (taps: readonly Tap[]) => readonly Tap[],
-  ): readonly TapGradients[];
+    show: (tapped: readonly TapGradients[], begins: boolean) => void,
+  ): void;
   /** δᵀFδ, F the Fisher here, from the change of the outputs along δ; none where the caller computes gradients. */
   curvature?(after: Forward): Value;
   /**

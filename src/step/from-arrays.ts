@@ -30,7 +30,7 @@ export function fromArrays(
       graph.nextPhase();
       return {
         grads: params.map(({ name, value }) => f32(gradKey(name), value.shape)),
-        tapGradients: (fisher, choose) => {
+        tapGradients: (fisher, choose, show) => {
           if (fisher === 'exact') throw noOutputs();
           const taps = [...observations].flatMap(
             ([layer, { kind, inputs, outputGrads, attrs }]) => {
@@ -43,7 +43,10 @@ export function fromArrays(
               return [tap];
             },
           );
-          return choose(taps).map((tap) => ({ tap, gradients: [tap.preActivation] }));
+          const shown = choose(taps).map((tap) => {
+            return { tap, gradients: [tap.preActivation], samples: tap.input.shape[0] };
+          });
+          show(shown, true);
         },
       };
     },

@@ -6,7 +6,7 @@ import type { Loss } from '../nn/loss.ts';
 import { massOf, shareOf } from '../nn/mass.ts';
 import { add, mul, sub } from '../ops/binary.ts';
 import { affine } from '../ops/elementwise.ts';
-import type { Fisher, Forward, Parameter, Pass } from './context.ts';
+import type { Fisher, Forward, Parameter, Pass, TapGradients } from './context.ts';
 import { exactGradients } from './exact-fisher.ts';
 import type { GradientSource } from './trace.ts';
 
@@ -31,13 +31,17 @@ interface Batch {
 
 /** A micro-batch with each row's share of it, and its own of the step's batch. */
 interface Weighed extends Batch {
+  readonly rows: number;
   readonly shares: Value | undefined;
   readonly weight: Value | number;
 }
 
+/** A pass over a model. */
+type Traced = Pass & Required<Omit<Pass, 'mass'>>;
+
 /** What traces forward and backward over a step's batch; every pass draws the same random numbers. */
 export interface Passes extends GradientSource {
-  gradient(): Required<Pass>;
+  gradient(): Traced;
   /** What the rows of the step's batch weigh together; a number where they weigh the same. */
   readonly mass: Value | number;
   /** What the layers want traced after the update: those of the first pass. */
@@ -61,22 +65,25 @@ export function passes(
       const scope = new Scope(graph, true, stream);
       const { sum, shares } = masses[i];
       const weight = partOf(sum, mass);
-      const result = one({ ...(whole ?? part.trace(graph)), shares, weight }, scope);
+      const batch = { ...(whole ?? part.trace(graph)), rows: part.rows, shares, weight };
+      const result = one(batch, scope);
       stream = scope.nextStream;
       return result;
     };
     const [begin, ...rest] = parts;
     return rest.reduce((sum, part, i) => add(sum, traced(part, i + 1)), traced(begin, 0));
   };
+  const examples = parts.reduce((sum, part) => sum + part.rows, 0);
   let first = true;
   const afterwards: Afterwards[] = [];
   const trace = () => {
-    const pass = total((batch, scope) => {
+    let pass: Traced = total((batch, scope) => {
       const part = tracePass(batch, scope, params, { model, loss });
       if (first) afterwards.push(...scope.afterwards(frozen));
       return whole === undefined ? weighted(part, batch.weight) : part;
     }, sumOf);
     first = false;
+    if (typeof mass !== 'number') pass = { ...pass, mass };
     if (whole !== undefined) return pass;
     // Anew for each micro-batch, whose values are not kept.
     const fisherProducts: Products = (wrt, directions) =>
@@ -89,7 +96,20 @@ export function passes(
           (a, b) => a.map((x, i) => add(x, b[i])),
         ),
       );
-    return { ...pass, fisherProducts };
+    const tapGradients: Pass['tapGradients'] = (fisher, choose, show) => {
+      let begins = true;
+      total<void>((batch, scope) => {
+        const part = graph.inPrecision(() => tracePass(batch, scope, params, { model, loss }));
+        part.tapGradients(fisher, choose, (tapped) => {
+          show(
+            tapped.map((seen) => partOfBatch(seen, batch, examples)),
+            begins,
+          );
+        });
+        begins = false;
+      }, noSum);
+    };
+    return { ...pass, fisherProducts, tapGradients };
   };
   const forward = () =>
     total<Forward>(
@@ -113,7 +133,7 @@ function tracePass(
   scope: Scope,
   params: readonly Parameter[],
   { model, loss: objective }: Pick<PassOptions, 'model' | 'loss'>,
-): Required<Pass> {
+): Traced {
   const { graph } = inputs;
   const begin = graph.nodes.length;
   const output = model(inputs, scope);
@@ -140,16 +160,18 @@ function tracePass(
     },
     fisherProducts: (...given) =>
       graph.inPrecision(() => productsOf({ output, shares }, objective, ...given)),
-    tapGradients: (fisher, choose) => {
+    tapGradients: (fisher, choose, show) => {
       const chosen = choose(taps);
       const found = graph.inPrecision(() =>
         backward[fisher](chosen.map((tap) => tap.preActivation)),
       );
-      return chosen.flatMap((tap, i) => {
+      const tapped = chosen.flatMap((tap, i) => {
         if (found[i].length === 0) return [];
-        const counted = shares !== undefined && rowsOf(tap) === shares.size;
-        return [{ tap, gradients: found[i], ...(counted && { weights: shares }) }];
+        const samples = rowsOf(tap);
+        const counted = shares !== undefined && samples === shares.size;
+        return [{ tap, gradients: found[i], samples, ...(counted && { weights: shares }) }];
       });
+      show(tapped, true);
     },
   };
 }
@@ -159,6 +181,20 @@ const present = (x: Value | undefined): readonly Value[] => (x === undefined ? [
 /** Samples of a layer: rows, or tokens. */
 const rowsOf = ({ kind, input }: Tap): number =>
   kind === 'embedding' ? input.size : input.shape[0];
+
+/** What a micro-batch shows, as rows of the whole batch of so many examples. */
+const partOfBatch = (
+  { tap, gradients, weights, samples }: TapGradients,
+  { rows, weight }: Weighed,
+  examples: number,
+): TapGradients => ({
+  tap,
+  gradients: gradients.map((g) => times(g, weight)),
+  samples: (samples / rows) * examples,
+  ...(weights && { weights: times(weights, weight) }),
+});
+
+const noSum = () => undefined;
 
 type Products = Required<Pass>['fisherProducts'];
 
@@ -198,15 +234,15 @@ const partOf = (part: Value | number, whole: Value | number): Value | number =>
 const times = (x: Value, weight: Value | number): Value =>
   typeof weight === 'number' ? affine(x, weight) : mul(x, weight);
 
-const weighted = (pass: Required<Pass>, weight: Value | number): Required<Pass> => ({
+const weighted = (pass: Traced, weight: Value | number): Traced => ({
   ...pass,
   loss: times(pass.loss, weight),
   grads: pass.grads.map((g) => times(g, weight)),
   curvature: (after) => times(pass.curvature(after), weight),
 });
 
-/** Taps are those of the first; `b` is one part more, whose output is the last. */
-const sumOf = (a: Required<Pass>, b: Required<Pass>): Required<Pass> => ({
+/** `b` is one part more, whose output is the last. */
+const sumOf = (a: Traced, b: Traced): Traced => ({
   ...a,
   loss: add(a.loss, b.loss),
   grads: a.grads.map((g, i) => add(g, b.grads[i])),

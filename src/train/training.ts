@@ -48,8 +48,8 @@ export interface TrainingOptions {
   readonly batch?: number;
   /**
    * Micro-batches that a step's batch is cut into, to save memory: their gradients are averaged before the update, by the
-   * labels that count. Equal to 1 but for rounding, other dropout masks, and K-FAC's statistics, which are the first one's.
-   * Default 1.
+   * labels that count. Equal to 1 but for rounding, other dropout masks, and the labels that K-FAC draws: rows at the same
+   * place of two micro-batches draw alike. Default 1.
    */
   readonly accumulate?: number;
   /** Decides initialisation, shuffling, dropout and drawn labels. Default 0. */

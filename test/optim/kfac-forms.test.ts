@@ -43,7 +43,7 @@ const distance = (a: Numbers, b: Numbers): number =>
 describe.each(devices)('the forms of K-FAC on $title', ({ device, missing }) => {
   type Precondition = (
     status: Value,
-    failures: Value,
+    counters: { failures: Value; updates: Value },
     operands: { a: Value; g: Value; v: Value },
     square: (n: number, of: string) => Value,
     damping: Value,
@@ -63,28 +63,32 @@ describe.each(devices)('the forms of K-FAC on $title', ({ device, missing }) => 
       v: given('v', V, [OUT, IN]),
     };
     const square = (n: number, of: string) => graph.stored(of, { dtype: 'f32', shape: [n, n] });
-    const failures = graph.stored('failures', { dtype: 'i32', shape: [2] });
-    const u = form(statusBlock(graph), failures, operands, square, fill(graph, [], damping));
+    const counters = {
+      failures: graph.stored('failures', { dtype: 'i32', shape: [2] }),
+      updates: graph.stored('updates', { dtype: 'i32', shape: [1] }),
+    };
+    const u = form(statusBlock(graph), counters, operands, square, fill(graph, [], damping));
     assign([graph.stored('u', u.type)], [u]);
     const store = openStore({ device });
     const program = new Program(compile(graph), store);
     for (const [name, data] of values) store.write(name, data);
+    store.write('updates', Int32Array.of(1));
     program.runSync([{ step: 1, epoch: 0, seed: 0, offset: 0 }]);
     expect(Array.from(store.read('failures'))).toEqual([0, 0]);
     return store.read('u');
   }
 
-  const inverse: Precondition = (status, failures, { a, g, v }, square, damping) => {
+  const inverse: Precondition = (status, counters, { a, g, v }, square, damping) => {
     const [aInverse, gInverse] = [square(IN, 'aInverse'), square(OUT, 'gInverse')];
     const layer = {
       a: [{ factor: a, result: aInverse }],
       g: [{ factor: g, result: gInverse }],
       tensor: 0,
     };
-    kfacInverses(status, failures, [layer], damping);
+    kfacInverses(status, counters, [layer], damping);
     return matmul(matmul(gInverse, v), aInverse);
   };
-  const eigen: Precondition = (status, failures, { a, g, v }, square, damping) => {
+  const eigen: Precondition = (status, counters, { a, g, v }, square, damping) => {
     const scale = status.graph.stored('scale', { dtype: 'f32', shape: [OUT, IN] });
     const [aBasis, gBasis] = [square(IN, 'aBasis'), square(OUT, 'gBasis')];
     const layer = {
@@ -93,7 +97,7 @@ describe.each(devices)('the forms of K-FAC on $title', ({ device, missing }) => 
       scale,
       tensor: 0,
     };
-    kfacEigen(status, failures, [layer], damping);
+    kfacEigen(status, counters, [layer], damping);
     return inEigenbasis(v, { aBases: [aBasis], gBases: [gBasis], scale });
   };
 

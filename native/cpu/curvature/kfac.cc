@@ -20,15 +20,22 @@ constexpr int64_t kGathered = 1 << 20;
 
 double factorDecay(int32_t updates) { return std::min(1.0 - 1.0 / updates, 0.95); }
 
+// A step that is not taken, or a batch without anything that counts.
+bool isLeftOut(const int32_t* status, int32_t updates) {
+  return standsStill(status) || updates <= 0;
+}
+
 // How many examples of `columns` columns each are gathered at a time.
 int64_t examplesAtOnce(int64_t dim, int64_t columns, int64_t examples) {
   return std::max<int64_t>(1, std::min(examples, kGathered / std::max<int64_t>(1, dim * columns)));
 }
 
-// Of the packed factor ← decay · factor + (1 − decay) · scale · X Xᵀ.
-GemmOut blended(float* factor, double scale, int32_t updates) {
+// Of the packed factor ← decay · factor + (1 − decay) · scale · X Xᵀ; where the batch does not begin
+// with it, the past has been weighted already.
+GemmOut blended(float* factor, double scale, int32_t updates, bool begins) {
   const double decay = factorDecay(updates);
-  return {factor, 0, static_cast<float>((1 - decay) * scale), static_cast<float>(decay)};
+  return {factor, 0, static_cast<float>((1 - decay) * scale),
+          begins ? static_cast<float>(decay) : 1.0f};
 }
 
 // X of dim × (examples · columns) gathered part by part: gather(example, to, ld) writes the columns
@@ -79,14 +86,15 @@ Run op_kfacInputFactor(Instruction& in) {
   const int64_t columns = convolution ? windows.positions() : 1;
   const int64_t exampleSize = examples == 0 ? 0 : x.size() / examples;
   const int64_t skipped = convolution ? first * x.dim(2) * x.dim(3) : first;  // of an example
-  const double scale = weighted ? 1 : 1 / static_cast<double>(examples);
+  const double scale = weighted ? 1 : 1 / in.number("samples");
+  const bool begins = in.integer("begins") != 0;
   const WindowGram gram(windows, bias);
   if (convolution && gram.pays()) {
     const int64_t part = examplesAtOnce(windows.channels, windows.height * windows.width, examples);
     in.scratchBytes = gram.scratchFloats(part, in.threads) * static_cast<int64_t>(sizeof(float));
     return [=](const Step& step) {
-      if (standsStill(status.i32(step)) || examples == 0) return;
-      GemmOut out = blended(factor.f32(step), scale, *updates.i32(step));
+      if (isLeftOut(status.i32(step), *updates.i32(step)) || examples == 0) return;
+      GemmOut out = blended(factor.f32(step), scale, *updates.i32(step), begins);
       for (int64_t begin = 0; begin < examples; begin += part) {
         gram.add(x.f32(step) + begin * exampleSize + skipped, exampleSize,
                  std::min(part, examples - begin), out, reinterpret_cast<float*>(step.scratch),
@@ -102,7 +110,7 @@ Run op_kfacInputFactor(Instruction& in) {
                      static_cast<int64_t>(syrkPackedScratchFloats(dim, depth, in.threads))) *
                     static_cast<int64_t>(sizeof(float));
   return [=](const Step& step) {
-    if (standsStill(status.i32(step)) || examples == 0) return;
+    if (isLeftOut(status.i32(step), *updates.i32(step)) || examples == 0) return;
     float* columnsOf = reinterpret_cast<float*>(step.scratch);
     float* images = columnsOf + gathered;
     float* scratch = images + padded * step.pool.threads();
@@ -119,8 +127,9 @@ Run op_kfacInputFactor(Instruction& in) {
       }
       if (bias) std::fill(to + (dim - 1) * ld, to + (dim - 1) * ld + columns, 1.0f);
     };
-    updateFactor(dim, examples, columns, blended(factor.f32(step), scale, *updates.i32(step)),
-                 columnsOf, scratch, step.pool, gather);
+    updateFactor(dim, examples, columns,
+                 blended(factor.f32(step), scale, *updates.i32(step), begins), columnsOf, scratch,
+                 step.pool, gather);
   };
 }
 
@@ -134,13 +143,15 @@ Run op_kfacTokenFactor(Instruction& in) {
   const bool weighted = in.inputs.size() > 4;
   const Operand weights = weighted ? in.inputs[4] : Operand{};
   const int64_t rows = tokens.size();
+  const double each = 1 / in.number("samples");
+  const bool begins = in.integer("begins") != 0;
   return [=](const Step& step) {
-    if (standsStill(status.i32(step)) || rows == 0) return;
+    if (isLeftOut(status.i32(step), *updates.i32(step)) || rows == 0) return;
     const double decay = factorDecay(*updates.i32(step));
-    const double each = 1 / static_cast<double>(rows);
+    const float past = begins ? static_cast<float>(decay) : 1.0f;
     forChunks(step.pool, factor.size(), [&](int64_t begin, int64_t end, int64_t) {
       float* const a = factor.f32(step);
-      for (int64_t i = begin; i < end; ++i) a[i] *= static_cast<float>(decay);
+      for (int64_t i = begin; i < end; ++i) a[i] *= past;
       for (int64_t r = 0; r < rows; ++r) {
         const int64_t token = tokens.i32(step)[r];
         if (token < begin || token >= end) continue;
@@ -162,18 +173,19 @@ Run op_kfacGradFactor(Instruction& in) {
   const int64_t first = static_cast<int64_t>(in.list("range").at(0));
   const int64_t dim = static_cast<int64_t>(in.list("range").at(1)) - first;
   const int64_t columns = examples * outputs == 0 ? 0 : gradients[0].size() / (examples * outputs);
+  const double samples = in.number("samples");
+  const bool begins = in.integer("begins") != 0;
   const int64_t gathered = gatheredFloats(dim, examples, columns);
   const int64_t depth = examplesAtOnce(dim, columns, examples) * columns;
   in.scratchBytes =
       (gathered + static_cast<int64_t>(syrkPackedScratchFloats(dim, depth, in.threads))) *
       static_cast<int64_t>(sizeof(float));
   return [=](const Step& step) {
-    if (standsStill(status.i32(step)) || columns == 0) return;
+    if (isLeftOut(status.i32(step), *updates.i32(step)) || columns == 0) return;
     float* columnsOf = reinterpret_cast<float*>(step.scratch);
-    // s′ = dy / weight: the mean put its weight, 1/examples, into every row.
-    const double scale =
-        (weighted ? 1 : static_cast<double>(examples)) / static_cast<double>(columns);
-    GemmOut out = blended(factor.f32(step), scale, *updates.i32(step));
+    // s′ = dy / weight: the mean put its weight, 1/samples, into every row.
+    const double scale = (weighted ? 1 : samples) / static_cast<double>(columns);
+    GemmOut out = blended(factor.f32(step), scale, *updates.i32(step), begins);
     for (const Operand& dy : gradients) {
       auto gather = [&](int64_t example, float* to, int64_t ld, int) {
         const float* from = dy.f32(step) + (example * outputs + first) * columns;

@@ -41,7 +41,8 @@ MatrixStatus copyFinite(const float* from, int64_t n, double* to) {
 }  // namespace
 
 Run op_kfacEigen(Instruction& in) {
-  const Operand status = in.inputs.at(0), failures = in.inputs.at(1), damping = in.inputs.at(2);
+  const Operand status = in.inputs.at(0), failures = in.inputs.at(1);
+  const Operand updates = in.inputs.at(2), damping = in.inputs.at(3);
   const int64_t stepSlot = in.integer("stepSlot");
   const FactorBlocks factors(in, true);
   const std::vector<FactorBlock> blocks = factors.blocks;
@@ -64,7 +65,7 @@ Run op_kfacEigen(Instruction& in) {
   in.scratchBytes = header + forMatrices.scratchBytes();
   return [=](const Step& step) {
     int32_t* const words = status.i32(step);
-    if (standsStill(words)) return;
+    if (standsStill(words) || *updates.i32(step) == 0) return;
     double* const numbers = reinterpret_cast<double*>(step.scratch);
     MatrixStatus* const found = reinterpret_cast<MatrixStatus*>(step.scratch + outcomes);
     const auto begin = [&](size_t t, char* scratch) {

@@ -2,6 +2,7 @@
 // failure policy of settle.h.
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 
 #include "cpu/linalg/cholesky.h"
 #include "cpu/linalg/inverse_root.h"
@@ -144,7 +145,8 @@ MatrixStatus reciprocals(const float* d, int64_t n, double shift, float* out) {
 Run op_kfacInverses(Instruction& in) {
   const Operand status = in.inputs.at(0);
   const Operand failures = in.inputs.at(1);
-  const Operand damping = in.inputs.at(2);
+  const Operand updates = in.inputs.at(2);
+  const Operand damping = in.inputs.at(3);
   const FactorBlocks factors(in, false);
   const std::vector<FactorBlock> blocks = factors.blocks;
   const std::vector<FactorLayer> layers = factors.layers;
@@ -162,7 +164,7 @@ Run op_kfacInverses(Instruction& in) {
   in.scratchBytes = header + forMatrices.scratchBytes();
   return [=](const Step& step) {
     int32_t* words = status.i32(step);
-    if (standsStill(words)) return;
+    if (standsStill(words) || *updates.i32(step) == 0) return;
     MatrixStatus* results = reinterpret_cast<MatrixStatus*>(step.scratch);
     const auto invert = [&](size_t i, char* scratch, ThreadPool& pool) {
       const FactorLayer& layer = layers[layerOf[i]];
@@ -193,8 +195,12 @@ Run op_kfacInverses(Instruction& in) {
 Run op_countUpdate(Instruction& in) {
   const Operand status = in.inputs.at(0);
   const Operand counter = in.inputs.at(1);
+  const bool weighed = in.inputs.size() > 2;
+  const Operand mass = weighed ? in.inputs[2] : Operand{};
   return [=](const Step& step) {
-    if (!standsStill(status.i32(step))) *counter.i32(step) += 1;
+    if (standsStill(status.i32(step))) return;
+    const int32_t updates = std::abs(*counter.i32(step));
+    *counter.i32(step) = !weighed || *mass.f32(step) > 0 ? updates + 1 : -updates;
   };
 }
 

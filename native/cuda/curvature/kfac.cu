@@ -15,7 +15,12 @@ namespace cuda {
 
 namespace {
 
-// factor ← decay · factor + (1 − decay) · scale · value, packed, unless the step stands still;
+// A step that is not taken, or a batch without anything that counts.
+__device__ inline bool isLeftOut(const int32_t* status, const int32_t* updates) {
+  return standsStill(status) || *updates <= 0;
+}
+
+// factor ← decay · factor + (1 − decay) · scale · value, packed, unless the batch is left out;
 // without `first` the past has been weighted already.
 struct Factor {
   float* data;
@@ -24,7 +29,7 @@ struct Factor {
   const int32_t *updates, *status;
 
   __device__ void put(int64_t i, int64_t j, float value) const {
-    if (j > i || standsStill(status)) return;
+    if (j > i || isLeftOut(status, updates)) return;
     const double mean = 1.0 - 1.0 / *updates, decay = mean < 0.95 ? mean : 0.95;
     float& f = data[formulas::packedSize(i) + j];
     const float part = static_cast<float>((1 - decay) * scale) * value;
@@ -91,9 +96,10 @@ Run op_kfacInputFactor(Instruction& in) {
   const int64_t size = x.size() / examples;
   const int64_t first = static_cast<int64_t>(in.list("range").at(0));
   const int64_t channels = static_cast<int64_t>(in.list("range").at(1)) - first;
-  const double scale = weighted ? 1 : 1 / static_cast<double>(examples);
+  const double scale = weighted ? 1 : 1 / in.number("samples");
+  const bool begins = in.integer("begins") != 0;
   const auto factorAt = [=](const Step& step) {
-    return Factor{factor.f32(step), scale, true, updates.i32(step), status.i32(step)};
+    return Factor{factor.f32(step), scale, begins, updates.i32(step), status.i32(step)};
   };
   const std::vector<double>& kernel = in.list("kernel");
   const int64_t rows =
@@ -138,15 +144,15 @@ struct GradColumns {
 
 // A thread to a row of the table reads all tokens, whose weights are added in order.
 __global__ void tokenFactor(int64_t vocabulary, int64_t rows, const int32_t* tokens,
-                            const float* weights, const int32_t* updates, const int32_t* status,
-                            float* factor) {
-  if (standsStill(status)) return;
+                            const float* weights, double each, bool begins, const int32_t* updates,
+                            const int32_t* status, float* factor) {
+  if (isLeftOut(status, updates)) return;
   const double mean = 1.0 - 1.0 / *updates, decay = mean < 0.95 ? mean : 0.95;
   for (int64_t token = globalThread(); token < vocabulary; token += globalThreads()) {
     double own = 0;
     for (int64_t r = 0; r < rows; ++r)
-      if (tokens[r] == token) own += weights ? weights[r] : 1 / static_cast<double>(rows);
-    factor[token] = static_cast<float>(decay * factor[token] + (1 - decay) * own);
+      if (tokens[r] == token) own += weights ? weights[r] : each;
+    factor[token] = static_cast<float>((begins ? decay : 1) * factor[token] + (1 - decay) * own);
   }
 }
 
@@ -157,11 +163,13 @@ Run op_kfacTokenFactor(Instruction& in) {
   const Operand updates = in.inputs.at(2), tokens = in.inputs.at(3);
   const bool weighted = in.inputs.size() > 4;
   const Operand weights = weighted ? in.inputs[4] : Operand{};
+  const double each = 1 / in.number("samples");
+  const bool begins = in.integer("begins") != 0;
   return [=](const Step& step) {
     if (factor.size() * tokens.size() == 0) return;  // guard
     LAUNCH(tokenFactor, blocksFor(factor.size()), kThreads, 0, step.stream, factor.size(),
            tokens.size(), tokens.i32(step), weighted ? weights.f32(step) : nullptr,
-           updates.i32(step), status.i32(step), factor.f32(step));
+           each, begins, updates.i32(step), status.i32(step), factor.f32(step));
   };
 }
 
@@ -179,13 +187,13 @@ Run op_kfacGradFactor(Instruction& in) {
   if (positions == 0) return [](const Step&) {};
   const GemmShape shape(dim, dim, examples * positions);
   in.scratchBytes = shape.scratchBytes();
-  // s′ = dy / weight: the mean put its weight, 1/examples, into every row.
-  const double scale =
-      (weighted ? 1 : static_cast<double>(examples)) / static_cast<double>(positions);
+  // s′ = dy / weight: the mean put its weight, 1/samples, into every row.
+  const double scale = (weighted ? 1 : in.number("samples")) / static_cast<double>(positions);
+  const bool begins = in.integer("begins") != 0;
   return [=](const Step& step) {
     for (const Operand& dy : gradients) {
       const GradColumns columns{dy.f32(step), outputs, first, positions, false};
-      const Factor out{factor.f32(step), scale, &dy == &gradients[0], updates.i32(step),
+      const Factor out{factor.f32(step), scale, begins && &dy == &gradients[0], updates.i32(step),
                        status.i32(step)};
       if (weighted)
         updateFactor(shape, weighting(columns, weights.f32(step), true), false, out, step);

@@ -30,8 +30,8 @@ struct EigenLayer {
 // The values of diagonals, which have no basis; `decompose` does the others.
 __global__ void __launch_bounds__(kThreads)
     copyDiagonals(const EigenFactor* list, int64_t count, char* const* table, const int32_t* status,
-                  double* scratch, int32_t* outcomes) {
-  if (standsStill(status)) return;
+                  const int32_t* updates, double* scratch, int32_t* outcomes) {
+  if (standsStill(status) || *updates == 0) return;
   for (int64_t k = blockIdx.x; k < count; k += gridDim.x) {
     const EigenFactor f = list[k];
     if (f.next != 1) continue;
@@ -48,8 +48,8 @@ __global__ void __launch_bounds__(kThreads)
 
 __global__ void __launch_bounds__(kThreads)
     decompose(const EigenFactor* list, int64_t count, char* const* table, const int32_t* status,
-              double* scratch, int32_t* outcomes) {
-  if (standsStill(status)) return;
+              const int32_t* updates, double* scratch, int32_t* outcomes) {
+  if (standsStill(status) || *updates == 0) return;
   for (int64_t k = blockIdx.x; k < count; k += gridDim.x) {
     const EigenFactor f = list[k];
     if (f.next == 1) continue;
@@ -93,9 +93,9 @@ __device__ inline void copyBasis(const EigenFactor& f, const double* scratch, ch
 
 __global__ void __launch_bounds__(kThreads)
     writeLayers(const EigenFactor* factors, const EigenLayer* layers, int64_t count,
-                char* const* table, const int32_t* status, const float* damping,
-                const double* scratch, const int32_t* found, int32_t* outcomes) {
-  if (standsStill(status)) return;
+                char* const* table, const int32_t* status, const int32_t* updates,
+                const float* damping, const double* scratch, const int32_t* found, int32_t* outcomes) {
+  if (standsStill(status) || *updates == 0) return;
   for (int64_t k = blockIdx.x; k < count; k += gridDim.x) {
     const EigenLayer layer = layers[k];
     const int32_t outcome = together(found + layer.a, found + layer.end);
@@ -115,8 +115,9 @@ __global__ void __launch_bounds__(kThreads)
 }
 
 __global__ void settleLayers(const EigenLayer* layers, int64_t count, const int32_t* outcomes,
-                             const double* step, int32_t* status, int32_t* failures) {
-  if (standsStill(status)) return;
+                             const double* step, int32_t* status, const int32_t* updates,
+                             int32_t* failures) {
+  if (standsStill(status) || *updates == 0) return;
   for (int64_t k = 0; k < count; ++k)
     settle(status, failures[layers[k].tensor], outcomes[k], layers[k].tensor, *step);
 }
@@ -124,7 +125,8 @@ __global__ void settleLayers(const EigenLayer* layers, int64_t count, const int3
 }  // namespace
 
 Run op_kfacEigen(Instruction& in) {
-  const Operand status = in.inputs.at(0), failures = in.inputs.at(1), damping = in.inputs.at(2);
+  const Operand status = in.inputs.at(0), failures = in.inputs.at(1);
+  const Operand updates = in.inputs.at(2), damping = in.inputs.at(3);
   const int64_t stepSlot = in.integer("stepSlot");
   const FactorBlocks given(in, true);
   std::vector<EigenFactor> factors;
@@ -162,15 +164,15 @@ Run op_kfacEigen(Instruction& in) {
     int32_t* const found = reinterpret_cast<int32_t*>(scratch + doubles);
     int32_t* const outcomes = found + matrices;
     LAUNCH(decompose, blocks(matrices), kThreads, 0, step.stream, factorList.data(), matrices,
-           step.table, status.i32(step), scratch, found);
+           step.table, status.i32(step), updates.i32(step), scratch, found);
     if (diagonals)
       LAUNCH(copyDiagonals, blocks(matrices), kThreads, 0, step.stream, factorList.data(),
-             matrices, step.table, status.i32(step), scratch, found);
+             matrices, step.table, status.i32(step), updates.i32(step), scratch, found);
     LAUNCH(writeLayers, blocks(count), kThreads, 0, step.stream, factorList.data(),
-           layerList.data(), count, step.table, status.i32(step), damping.f32(step), scratch, found,
-           outcomes);
+           layerList.data(), count, step.table, status.i32(step), updates.i32(step),
+           damping.f32(step), scratch, found, outcomes);
     LAUNCH(settleLayers, 1, 1, 0, step.stream, layerList.data(), count, outcomes,
-           step.row + stepSlot, status.i32(step), failures.i32(step));
+           step.row + stepSlot, status.i32(step), updates.i32(step), failures.i32(step));
   };
 }
 

@@ -91,9 +91,9 @@ __device__ inline int32_t reciprocals(const float* d, int64_t n, double shift, f
 }
 
 __global__ void dampedInverses(const DampedFactor* list, int64_t count, const DampedLayer* layers,
-                               char* const* table, const int32_t* status, const float* damping,
-                               double* scratch, int32_t* outcomes) {
-  if (standsStill(status)) return;
+                               char* const* table, const int32_t* status, const int32_t* updates,
+                               const float* damping, double* scratch, int32_t* outcomes) {
+  if (standsStill(status) || *updates == 0) return;
   for (int64_t i = blockIdx.x; i < count; i += gridDim.x) {
     const DampedFactor& own = list[i];
     const DampedLayer& layer = layers[own.layer];
@@ -143,8 +143,9 @@ __global__ void dampedInverses(const DampedFactor* list, int64_t count, const Da
 }
 
 __global__ void settleInverses(const DampedLayer* layers, int64_t count, const int32_t* outcomes,
-                               const double* stepNumber, int32_t* status, int32_t* failures) {
-  if (standsStill(status)) return;
+                               const double* stepNumber, int32_t* status, const int32_t* updates,
+                               int32_t* failures) {
+  if (standsStill(status) || *updates == 0) return;
   for (int64_t l = 0; l < count; ++l) {
     const DampedLayer layer = layers[l];
     int32_t* const own = failures + 2 * static_cast<int64_t>(layer.tensor);
@@ -158,7 +159,8 @@ __global__ void settleInverses(const DampedLayer* layers, int64_t count, const i
 }  // namespace
 
 Run op_kfacInverses(Instruction& in) {
-  const Operand status = in.inputs.at(0), failures = in.inputs.at(1), damping = in.inputs.at(2);
+  const Operand status = in.inputs.at(0), failures = in.inputs.at(1);
+  const Operand updates = in.inputs.at(2), damping = in.inputs.at(3);
   const int64_t stepSlot = in.integer("stepSlot");
   const FactorBlocks given(in, false);
   std::vector<DampedFactor> factors;
@@ -185,9 +187,9 @@ Run op_kfacInverses(Instruction& in) {
     int32_t* const outcomes = reinterpret_cast<int32_t*>(scratch + doubles);
     LAUNCH(dampedInverses, static_cast<unsigned>(std::min(count, kMostBlocks)), kThreads, 0,
            step.stream, list.data(), count, layerList.data(), step.table, status.i32(step),
-           damping.f32(step), scratch, outcomes);
+           updates.i32(step), damping.f32(step), scratch, outcomes);
     LAUNCH(settleInverses, 1, 1, 0, step.stream, layerList.data(), layerList.size(), outcomes,
-           step.row + stepSlot, status.i32(step), failures.i32(step));
+           step.row + stepSlot, status.i32(step), updates.i32(step), failures.i32(step));
   };
 }
 

@@ -92,16 +92,21 @@ Run op_inverseRoots(Instruction& in) {
 
 namespace {
 
-__global__ void countUpdate(const int32_t* status, int32_t* updates) {
-  if (!standsStill(status)) *updates += 1;
+__global__ void countUpdate(const int32_t* status, const float* mass, int32_t* updates) {
+  if (standsStill(status)) return;
+  const int32_t past = *updates < 0 ? -*updates : *updates;
+  *updates = !mass || *mass > 0 ? past + 1 : -past;
 }
 
 }  // namespace
 
 Run op_countUpdate(Instruction& in) {
   const Operand status = in.inputs.at(0), updates = in.inputs.at(1);
+  const bool weighed = in.inputs.size() > 2;
+  const Operand mass = weighed ? in.inputs[2] : Operand{};
   return [=](const Step& step) {
-    LAUNCH(countUpdate, 1, 1, 0, step.stream, status.i32(step), updates.i32(step));
+    LAUNCH(countUpdate, 1, 1, 0, step.stream, status.i32(step),
+           weighed ? mass.f32(step) : nullptr, updates.i32(step));
   };
 }
 

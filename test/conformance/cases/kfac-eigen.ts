@@ -45,7 +45,8 @@ function eigen(
     after = failures.map(() => 0),
     status = GOING,
     statusAfter = status,
-    kept = layers.map(() => false),
+    updates = 1,
+    kept = layers.map(() => updates === 0),
   }: {
     damping?: number;
     failures?: readonly number[];
@@ -53,6 +54,7 @@ function eigen(
     after?: readonly number[];
     status?: readonly number[];
     statusAfter?: readonly number[];
+    updates?: number;
     /** Layers whose last bases stay: those of U = 2V. */
     kept?: readonly boolean[];
   } = {},
@@ -68,6 +70,7 @@ function eigen(
     inputs: [
       i32([8], status),
       i32([failures.length], failures),
+      i32([1], [updates]),
       f32([], [damping]),
       ...layers.flatMap(({ a, g }, i) => {
         const [n, m] = [order(a), order(g)];
@@ -76,7 +79,7 @@ function eigen(
         return [stored(a), stored(g), unit(n), unit(m), last, v];
       }),
     ],
-    build: ([block, counts, lambda, ...given]) => {
+    build: ([block, failures, updates, lambda, ...given]) => {
       const traced = layers.map(({ tensor = 0 }, i) => {
         const [a, g, aBasis, gBasis, scale, v] = given.slice(OPERANDS * i, OPERANDS * (i + 1));
         const pairs = {
@@ -85,10 +88,10 @@ function eigen(
         };
         return { ...pairs, scale, tensor, v, aBases: [aBasis], gBases: [gBasis] };
       });
-      kfacEigen(block, counts, traced, lambda);
-      return [block, counts, ...traced.map((layer) => inEigenbasis(layer.v, layer))];
+      kfacEigen(block, { failures, updates }, traced, lambda);
+      return [block, failures, ...traced.map((layer) => inEigenbasis(layer.v, layer))];
     },
-    oracle: ([, , [lambda], ...given]) => [
+    oracle: ([, , , [lambda], ...given]) => [
       [...statusAfter],
       [...after],
       ...layers.map((_, i) => {
@@ -129,6 +132,7 @@ function diagonalA(name: string, a: readonly number[], g: Float32Array, damping 
     inputs: [
       i32([8], GOING),
       i32([1], [0]),
+      i32([1], [4]),
       f32([], [damping]),
       f32([n], a),
       stored(g),
@@ -136,12 +140,12 @@ function diagonalA(name: string, a: readonly number[], g: Float32Array, damping 
       f32([m, n], new Float32Array(m * n)),
       f32([n, m], random(n * m, { seed: 90, low: -1, high: 1 })),
     ],
-    build: ([block, counts, lambda, a, g, gBasis, scale, v]) => {
+    build: ([block, failures, updates, lambda, a, g, gBasis, scale, v]) => {
       const pairs = { a: [{ factor: a, result: a }], g: [{ factor: g, result: gBasis }] };
-      kfacEigen(block, counts, [{ ...pairs, scale, tensor: 0 }], lambda);
-      return [block, counts, inEigenbasis(v, { aBases: undefined, gBases: [gBasis], scale })];
+      kfacEigen(block, { failures, updates }, [{ ...pairs, scale, tensor: 0 }], lambda);
+      return [block, failures, inEigenbasis(v, { aBases: undefined, gBases: [gBasis], scale })];
     },
-    oracle: ([, , [lambda], a, g, , , v]) => {
+    oracle: ([, , , [lambda], a, g, , , v]) => {
       if (!good) return [[3, 0, 0, STEP, 0, 1, 0, 0], [1], new Float64Array(n * m)];
       const whole = Array.from({ length: n * n }, (_, k) => (k % (n + 1) === 0 ? a[k % n] : 0));
       const transposed = Array.from(v, (_, k) => v[(k % n) * m + Math.floor(k / n)]);
@@ -187,6 +191,7 @@ function inBlocks(
     inputs: [
       i32([8], GOING),
       i32([1], [0]),
+      i32([1], [-2]),
       f32([], [0.01]),
       f32([m, n], new Float32Array(m * n)),
       f32(tokens ? [n, m] : [m, n], random(n * m, { seed: 91, low: -1, high: 1 })),
@@ -194,19 +199,19 @@ function inBlocks(
       ...g.map(stored),
       ...bases,
     ],
-    build: ([block, counts, lambda, scale, v, ...given]) => {
+    build: ([block, failures, updates, lambda, scale, v, ...given]) => {
       const factors = given.slice(0, ofA.length + g.length);
       const results = [...(tokens ? [factors[0]] : []), ...given.slice(factors.length)];
       const pairs = factors.map((factor, i) => ({ factor, result: results[i] }));
       const layer = { a: pairs.slice(0, ofA.length), g: pairs.slice(ofA.length), scale, tensor: 0 };
-      kfacEigen(block, counts, [layer], lambda);
+      kfacEigen(block, { failures, updates }, [layer], lambda);
       const bases = {
         aBases: tokens ? undefined : layer.a.map(({ result }) => result),
         gBases: layer.g.map(({ result }) => result),
       };
-      return [block, counts, inEigenbasis(v, { ...bases, scale })];
+      return [block, failures, inEigenbasis(v, { ...bases, scale })];
     },
-    oracle: ([, , [lambda], , v]) => {
+    oracle: ([, , , [lambda], , v]) => {
       if (bad) return [[3, 0, 0, STEP, 0, 1, 0, 0], [1], new Float64Array(n * m)];
       const wholeA = tokens ? joined([...diagonal].map((x) => Float32Array.of(x))) : joined(a);
       const turned = tokens ? Array.from(v, (_, k) => v[(k % n) * m + Math.floor(k / n)]) : v;
@@ -233,6 +238,7 @@ export const cases: Case[] = [
   diagonalA('a diagonal with a NaN', [0.5, NaN], positive(3, 82)),
   diagonalA('a long diagonal', [...random(40, { seed: 83, low: 0, high: 1 })], positive(9, 84)),
   eigen('every size', layers),
+  eigen('before the first update', layers, { updates: 0 }),
   eigen('no layer', []),
   eigen('a layer without outputs', [{ a: positive(3, 74), g: new Float32Array(0) }]),
   eigen('factors of rank one', [singular], { damping: 0.1 }),

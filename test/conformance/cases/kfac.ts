@@ -17,6 +17,10 @@ interface Layer {
   readonly image?: readonly [height: number, width: number];
   readonly stride?: readonly [number, number];
   readonly padding?: readonly [number, number];
+  /** Of the whole batch, where this is one of its micro-batches. Default `examples`. */
+  readonly samples?: number;
+  /** Whether it is the first of them. Default true. */
+  readonly begins?: boolean;
   /** [begin, end) of the inputs or channels, and of the outputs, that blocks are of; a bias is in the last. */
   readonly blocks?: { readonly a: readonly Range[]; readonly g: readonly Range[] };
 }
@@ -75,6 +79,7 @@ function layerCases(
   status: readonly number[] = GOING,
 ): Case[] {
   const { examples, bias, weight, image, stride = [1, 1], padding = [0, 0] } = layer;
+  const { samples = examples, begins = true } = layer;
   const [out, channels, ...kernel] = weight;
   const dim = sizeOf(weight.slice(1)) + (bias ? 1 : 0);
   const { blocks = { a: [[0, channels]], g: [[0, out]] } } = layer;
@@ -94,10 +99,11 @@ function layerCases(
   const positions = sizeOf(plane);
   const fill = (shape: readonly number[], seed: number): Tensor =>
     f32(shape, random(sizeOf(shape), { seed, low: -1, high: 1 }));
-  const still = status[0] !== 0 || examples === 0;
+  const still = status[0] !== 0 || examples === 0 || updates <= 0;
   const decay = Math.min(1 - 1 / updates, 0.95);
+  const past = begins ? decay : 1;
   const blend = (old: Float64Array, fresh: readonly number[]) =>
-    still ? old : old.map((v, i) => decay * v + (1 - decay) * fresh[i]);
+    still ? old : old.map((v, i) => past * v + (1 - decay) * fresh[i]);
 
   return ['kfacInputFactor', 'kfacGradFactor'].map((op): Case => {
     const isInput = op === 'kfacInputFactor';
@@ -138,35 +144,36 @@ function layerCases(
           count,
           { a: factors('a', a), g: factors('g', g) },
           {
-            kind: image === undefined ? 'linear' : 'conv2d',
-            input: x,
-            preActivation: dy,
-            weight: w,
-            bias: bias ? b : undefined,
-            attrs: image === undefined ? {} : { stride, padding, groups: 1 },
+            tap: {
+              kind: image === undefined ? 'linear' : 'conv2d',
+              input: x,
+              preActivation: dy,
+              weight: w,
+              bias: bias ? b : undefined,
+              attrs: image === undefined ? {} : { stride, padding, groups: 1 },
+            },
+            gradients: [dy],
+            samples,
           },
-          [dy],
+          begins,
         );
         return isInput ? a : g;
       },
       oracle: ([, , x, dy, , , ...given]) => {
         if (isInput) {
           const rows = Array.from({ length: examples }, (_, n) => patches(layer, x, n)).flat();
-          const fresh = cut(meanGram(rows, dim, 1 / examples));
+          const fresh = cut(meanGram(rows, dim, 1 / samples));
           return fresh.map((block, i) => blend(given[i], block));
         }
-        // Each example's own gradient is `examples` times that of the mean; the mean over positions.
+        // Each example's own gradient is `samples` times that of the mean; the mean over positions.
         const rows = Array.from({ length: examples * positions }, (_, k) => {
           const [n, t] = [Math.floor(k / positions), k % positions];
-          return Array.from(
-            { length: out },
-            (_, o) => examples * dy[(n * out + o) * positions + t],
-          );
+          return Array.from({ length: out }, (_, o) => samples * dy[(n * out + o) * positions + t]);
         });
-        const fresh = cut(meanGram(rows, out, 1 / (examples * positions)));
+        const fresh = cut(meanGram(rows, out, 1 / (samples * positions)));
         return fresh.map((block, i) => blend(given[blocks.a.length + i], block));
       },
-      tolerance: { rel: 1e-5, abs: 2e-6 * Math.max(1, isInput ? positions : examples) },
+      tolerance: { rel: 1e-5, abs: 2e-6 * Math.max(1, isInput ? positions : samples) },
     };
   });
 }
@@ -283,6 +290,8 @@ const several = (shape: readonly number[], updates: number, status = GOING): Cas
       block.graph.add(findOp('kfacGradFactor'), [block, g, count, ...gradients], {
         range: [0, out],
         weighted: 0,
+        samples: examples,
+        begins: 1,
       });
       return [g];
     },
@@ -307,6 +316,7 @@ function weighted(
   [rows, inputs, out]: readonly [number, number, number],
   updates: number,
   status = GOING,
+  begins = true,
 ): Case[] {
   const isTokens = kind === 'embedding';
   const dim = isTokens ? inputs : inputs + 1;
@@ -323,15 +333,16 @@ function weighted(
   // Some tokens are padding.
   const tokens = randomIntegers(rows, inputs, 9).map((token, r) => (r % 5 === 3 ? -1 : token));
   const decay = Math.min(1 - 1 / updates, 0.95);
+  const past = begins ? decay : 1;
   const blend = (old: Float64Array, fresh: readonly number[]) =>
-    status[0] !== 0 ? old : old.map((v, i) => decay * v + (1 - decay) * fresh[i]);
+    status[0] !== 0 || updates <= 0 ? old : old.map((v, i) => past * v + (1 - decay) * fresh[i]);
   const counted = [...weights.keys()].filter((r) => weights[r] !== 0);
   const a = isTokens ? f32([dim], random(dim, { seed: 1, low: 0 })) : factor(dim, 1);
   const op = isTokens ? 'kfacTokenFactor' : 'kfacInputFactor';
   return [op, 'kfacGradFactor'].map(
     (op): Case => ({
       op,
-      name: `${kind}, ${rows} weighted rows of [${inputs}] → ${out}, update ${updates}, status ${status[0]}`,
+      name: `${kind}, ${rows} weighted rows of [${inputs}] → ${out}, update ${updates}, status ${status[0]}${begins ? '' : ', not the first'}`,
       inputs: [
         i32([8], status),
         i32([1], [updates]),
@@ -353,7 +364,8 @@ function weighted(
           a: whole(a, inputs, isTokens ? [dim] : [dim, dim]),
           g: whole(g, out, [out, out]),
         };
-        kfacFactors(block, count, factors, tap, [preActivation], w);
+        const seen = { tap, gradients: [preActivation], weights: w, samples: rows };
+        kfacFactors(block, count, factors, seen, begins);
         return [op === 'kfacGradFactor' ? g : a];
       },
       oracle: ([, , a, g, input, dy, , , w]) => {
@@ -380,9 +392,14 @@ function weighted(
 }
 
 /** Frequencies of tokens that all weigh the same. */
-const frequencies = (rows: number, vocabulary: number, updates: number): Case => ({
+const frequencies = (
+  rows: number,
+  vocabulary: number,
+  updates: number,
+  { samples = rows, begins = 1 } = {},
+): Case => ({
   op: 'kfacTokenFactor',
-  name: `${rows} of ${vocabulary} tokens, update ${updates}`,
+  name: `${rows} of ${samples} tokens, ${vocabulary} different ones, update ${updates}, ${begins}`,
   inputs: [
     i32([8], GOING),
     f32([vocabulary], random(vocabulary, { low: 0 })),
@@ -390,16 +407,16 @@ const frequencies = (rows: number, vocabulary: number, updates: number): Case =>
     i32([rows], randomIntegers(rows, vocabulary, 9)),
   ],
   build: ([block, a, count, tokens]) => {
-    block.graph.add(findOp('kfacTokenFactor'), [block, a, count, tokens], {});
+    block.graph.add(findOp('kfacTokenFactor'), [block, a, count, tokens], { samples, begins });
     return [a];
   },
   oracle: ([, a, , tokens]) => {
-    if (rows === 0) return [a];
+    if (rows === 0 || updates <= 0) return [a];
     const decay = Math.min(1 - 1 / updates, 0.95);
     return [
       a.map((old, v) => {
-        const share = tokens.filter((token) => token === v).length / rows;
-        return decay * old + (1 - decay) * share;
+        const share = tokens.filter((token) => token === v).length / samples;
+        return (begins ? decay : 1) * old + (1 - decay) * share;
       }),
     ];
   },
@@ -415,6 +432,13 @@ export const cases: Case[] = [
   ...weighted('embedding', [1, 1, 1], 1),
   ...weighted('embedding', [300, 700, 17], 20),
   ...weighted('embedding', [9, 6, 4], 1, STOPPED),
+  ...weighted('linear', [9, 6, 4], 3, GOING, false),
+  ...weighted('embedding', [9, 6, 4], 3, GOING, false),
+  ...weighted('linear', [9, 6, 4], -3),
+  ...weighted('embedding', [9, 6, 4], 0),
+  frequencies(17, 5, 3, { samples: 40 }),
+  frequencies(17, 5, 3, { samples: 40, begins: 0 }),
+  frequencies(17, 5, -3),
   frequencies(0, 5, 2),
   frequencies(17, 5, 1),
   frequencies(40, 17_001, 30),
@@ -437,6 +461,16 @@ export const cases: Case[] = [
   }),
   several([3, 4, 20, 10], 3),
   ...layerCases('no example', { ...LINEAR, examples: 0 }, 1),
+  ...[
+    LINEAR,
+    CONV,
+    { ...CONV, stride: [1, 1] as const, examples: 18, weight: [3, 2, 3, 3] },
+  ].flatMap((layer) => [
+    ...layerCases(`first of two, [${layer.weight}]`, { ...layer, samples: 30 }),
+    ...layerCases(`second of two, [${layer.weight}]`, { ...layer, samples: 30, begins: false }),
+    ...layerCases(`first of two, first update, [${layer.weight}]`, { ...layer, samples: 30 }, 1),
+    ...layerCases(`nothing that counts, [${layer.weight}]`, layer, -3),
+  ]),
   ...layerCases('linear in blocks', {
     ...LINEAR,
     blocks: {

@@ -173,9 +173,14 @@ interface Layer {
 function inverses(
   name: string,
   list: readonly Layer[],
-  given: Partial<{ damping: number; failures: readonly number[]; status: readonly number[] }> = {},
+  given: Partial<{
+    damping: number;
+    failures: readonly number[];
+    status: readonly number[];
+    updates: number;
+  }> = {},
 ): Case {
-  const { damping = 0.01, status = GOING } = given;
+  const { damping = 0.01, status = GOING, updates = 1 } = given;
   // Two for each parameter, whether it has factors or not.
   const failures = given.failures ?? Array<number>(20).fill(0);
   const factors = list.flatMap(({ a, g }) => [a, g]);
@@ -186,19 +191,20 @@ function inverses(
     inputs: [
       i32([8], status),
       i32([failures.length], failures),
+      i32([1], [updates]),
       f32([], [damping]),
       ...factors.map((m) => f32([packed(m).length], packed(m))),
       ...last.map(square),
     ],
-    build: ([block, counts, lambda, ...matrices]) => {
+    build: ([block, failures, updates, lambda, ...matrices]) => {
       const outputs = matrices.slice(factors.length);
       const pair = (k: number) => [{ factor: matrices[k], result: outputs[k] }];
       const layers = list.map(({ tensor }, i) => ({ a: pair(2 * i), g: pair(2 * i + 1), tensor }));
-      kfacInverses(block, counts, layers, lambda);
-      return [block, counts, ...outputs];
+      kfacInverses(block, { failures, updates }, layers, lambda);
+      return [block, failures, ...outputs];
     },
-    oracle: ([, , [lambda], ...matrices]) => {
-      const still = status[0] !== 0 || status[1] !== 0;
+    oracle: ([, , , [lambda], ...matrices]) => {
+      const still = status[0] !== 0 || status[1] !== 0 || updates === 0;
       const verdicts = list.flatMap(({ verdicts = ['ok', 'ok'], tensor }) =>
         verdicts.map((verdict, side) => ({ verdict, tensor, counter: 2 * tensor + side })),
       );
@@ -237,22 +243,23 @@ function diagonalInverses(
     inputs: [
       i32([8], GOING),
       i32([2], [0, 0]),
+      i32([1], [-3]),
       f32([], [damping]),
       f32([a.length], a),
       f32([packed(g).length], packed(g)),
       f32([a.length], last[0]),
       f32([n, n], last[1]),
     ],
-    build: ([block, counts, lambda, a, g, aInverse, gInverse]) => {
+    build: ([block, failures, updates, lambda, a, g, aInverse, gInverse]) => {
       const layer = {
         a: [{ factor: a, result: aInverse }],
         g: [{ factor: g, result: gInverse }],
         tensor: 0,
       };
-      kfacInverses(block, counts, [layer], lambda);
-      return [block, counts, aInverse, gInverse];
+      kfacInverses(block, { failures, updates }, [layer], lambda);
+      return [block, failures, aInverse, gInverse];
     },
-    oracle: ([, , [lambda], a, g]) => {
+    oracle: ([, , , [lambda], a, g]) => {
       const rows = rowsOf(unpacked(g));
       const means = [a.reduce((x, y) => x + y, 0) / a.length];
       means.push(rows.reduce((sum, row, i) => sum + row[i], 0) / n);
@@ -287,18 +294,19 @@ function blockInverses(
     inputs: [
       i32([8], GOING),
       i32([4], [0, 0, 1, 1]),
+      i32([1], [2]),
       f32([], [0.01]),
       ...all.map((m) => f32([packed(m).length], packed(m))),
       ...last.map(square),
     ],
-    build: ([block, counts, lambda, ...matrices]) => {
+    build: ([block, failures, updates, lambda, ...matrices]) => {
       const results = matrices.slice(all.length);
       const pairs = results.map((result, i) => ({ factor: matrices[i], result }));
       const layer = { a: pairs.slice(0, a.length), g: pairs.slice(a.length), tensor: 1 };
-      kfacInverses(block, counts, [layer], lambda);
-      return [block, counts, ...results];
+      kfacInverses(block, { failures, updates }, [layer], lambda);
+      return [block, failures, ...results];
     },
-    oracle: ([, , [lambda], ...matrices]) => {
+    oracle: ([, , , [lambda], ...matrices]) => {
       const blocks = all.map((_, i) => rowsOf(unpacked(matrices[i])));
       const mean = (some: readonly Rows[]) => {
         const entries = some.flatMap((m) => m.map((row, i) => row[i]));
@@ -349,12 +357,16 @@ const layers: Layer[] = [
 const negative = diagonal([-5, -5, -5]);
 const fine = positive(3, 70);
 
-const counting = (status: readonly number[], after: number): Case => ({
+const counting = (
+  status: readonly number[],
+  after: number,
+  { before = 7, mass }: { before?: number; mass?: number } = {},
+): Case => ({
   op: 'countUpdate',
-  name: `status ${status.slice(0, 2)}`,
-  inputs: [i32([8], status), i32([1], [7])],
-  build: ([block, counter]) => {
-    countUpdate(block, counter);
+  name: `status ${status.slice(0, 2)}, after ${before}, mass ${mass ?? 'not known'}`,
+  inputs: [i32([8], status), i32([1], [before]), ...(mass === undefined ? [] : [f32([], [mass])])],
+  build: ([block, counter, mass]) => {
+    countUpdate(block, counter, mass);
     return [counter];
   },
   oracle: () => [[after]],
@@ -428,9 +440,16 @@ export const cases: Case[] = [
     { failures: [2, 0, 5, 5, 0, 0, 1, 2] },
   ),
   inverses('a NaN', [{ a: fine, g: constant(2, NaN), tensor: 6, verdicts: ['ok', 'notFinite'] }]),
+  inverses('before the first update', layers, { updates: 0 }),
   inverses('stopped', layers, { status: STOPPED }),
   inverses('a skipped step', layers, { status: SKIPPED }),
   counting(GOING, 8),
   counting(STOPPED, 7),
   counting(SKIPPED, 7),
+  counting(GOING, 8, { before: -7 }),
+  counting(GOING, 1, { before: 0, mass: 1e-30 }),
+  counting(GOING, 8, { before: -7, mass: 3 }),
+  counting(GOING, -7, { mass: 0 }),
+  counting(GOING, -7, { before: -7, mass: 0 }),
+  counting(STOPPED, 7, { mass: 0 }),
 ];
