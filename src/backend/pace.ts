@@ -14,12 +14,16 @@ export class Pace {
   /** When the event loop had its last turn. */
   #turn = performance.now();
 
-  /** Does a piece of work that is expected to take so many milliseconds; NaN: nobody knows. */
+  isShort(milliseconds: number): boolean {
+    return milliseconds < SHORT;
+  }
+
+  /** Does a piece of work that is expected to take so many milliseconds. */
   async do<T>(
     expected: number,
     { now, later }: { now: () => T; later: () => Promise<T> },
   ): Promise<T> {
-    if (!(expected < SHORT)) {
+    if (!this.isShort(expected)) {
       try {
         return await later();
       } finally {

@@ -1,10 +1,14 @@
 import type { Compiled } from '../graph/compile.ts';
 import type { Numbers } from '../graph/kernel.ts';
 import type { Moment } from '../graph/moment.ts';
+import { operationsOf } from '../graph/operations.ts';
 import type { Executable, RunOptions, RunResult, Store } from './backend.ts';
 import type { Pace } from './pace.ts';
 
 const NOTHING: RunResult = { steps: 0, reports: new Float32Array(0), stopped: false };
+
+/** Of an operation, as slow as there are some. */
+const MILLISECONDS = 5e-6;
 
 /** A compiled trace on a store: turns moments into parameter rows and runs them. */
 export class Program {
@@ -12,6 +16,8 @@ export class Program {
   readonly #executable: Executable;
   /** Of a step, as its last run took them, by the sections that were due in it. */
   readonly #milliseconds = new Map<string, number>();
+  /** Of a step before there was any. */
+  readonly #guess: number;
 
   constructor(compiled: Compiled, store: Store) {
     this.compiled = compiled;
@@ -19,6 +25,7 @@ export class Program {
       if (value.place === 'store') store.declare(value.key, value.type);
     }
     this.#executable = store.load(compiled.spec);
+    this.#guess = operationsOf(compiled.graph) * MILLISECONDS;
     this.bound = compiled.spec.buffers.flatMap(({ place }) =>
       place.kind === 'bound' ? [place.key] : [],
     );
@@ -37,23 +44,42 @@ export class Program {
     moments: readonly Moment[],
     { pace, ...options }: RunOptions & { readonly pace?: Pace } = {},
   ): Promise<RunResult> {
-    const rows = this.#rows(moments);
-    if (pace === undefined) return this.#executable.run(rows, options);
+    if (pace === undefined) return this.#executable.run(this.#rows(moments), options);
     if (options.signal?.aborted) return NOTHING;
-    const kind = this.#sectionsOf(moments);
-    const known = this.#milliseconds.get(kind) ?? Number.NaN;
-    const { bindings, phase } = options;
+    const known = this.#milliseconds.get(this.#sectionsOf(moments));
+    if (known !== undefined || moments.length < 2 || !pace.isShort(this.#guess)) {
+      return this.#paced(moments, known ?? this.#guess, pace, options);
+    }
+    // One step tells what the others take.
+    const first = await this.#paced(moments.slice(0, 1), this.#guess, pace, options);
+    if (first.stopped) return first;
+    const rest = await this.run(moments.slice(1), { ...options, pace });
+    const reports = new Float32Array(first.reports.length + rest.reports.length);
+    reports.set(first.reports);
+    reports.set(rest.reports, first.reports.length);
+    return { ...rest, steps: first.steps + rest.steps, reports };
+  }
+
+  async #paced(
+    moments: readonly Moment[],
+    expected: number,
+    pace: Pace,
+    options: RunOptions,
+  ): Promise<RunResult> {
+    const rows = this.#rows(moments);
     let begun = 0;
     const timed = <T>(work: () => T): T => {
       begun = performance.now();
       return work();
     };
-    const result = await pace.do(known * moments.length, {
+    const { bindings, phase } = options;
+    const result = await pace.do(expected * moments.length, {
       now: () => timed(() => this.#executable.runSync(rows, bindings, phase)),
       later: () => timed(() => this.#executable.run(rows, options)),
     });
     const { steps } = result;
-    if (steps > 0) this.#milliseconds.set(kind, (performance.now() - begun) / steps);
+    const sections = this.#sectionsOf(moments);
+    if (steps > 0) this.#milliseconds.set(sections, (performance.now() - begun) / steps);
     return result;
   }
 
