@@ -62,6 +62,8 @@ export class EarlyStopping {
   readonly #minDelta: number;
   readonly #restores: boolean;
   #kept: Kept | undefined;
+  /** The step of the last look: an epoch may end where an evaluation has just been. */
+  #looked: number | undefined;
 
   /** `metrics` are those that evaluation tells; without test data it tells none. */
   constructor(options: EarlyStoppingOptions, metrics: readonly string[] | undefined) {
@@ -93,7 +95,8 @@ export class EarlyStopping {
   look(told: Told, at: { step: number; epoch: number }, weights: () => StateDict): void {
     const { trainLoss, testLoss, metrics } = told;
     const value = { ...metrics, trainLoss, testLoss }[this.#metric];
-    if (value === undefined) return;
+    if (value === undefined || at.step === this.#looked) return;
+    this.#looked = at.step;
     const known = this.#kept;
     if (known !== undefined && !this.#isBetter(value, known.best.value)) {
       this.#kept = { ...known, best: { ...known.best, waited: known.best.waited + 1 } };

@@ -82,8 +82,8 @@ describe.each(present)('evaluation on %s', (device) => {
 });
 
 it.each([
-  [{}, 'evaluateEvery must be { epochs } or { steps }, got {}'],
-  [{ epochs: 1, steps: 2 }, 'evaluateEvery must be { epochs } or { steps }'],
+  [{}, 'evaluateEvery must be { epochs }, { steps } or both, got {}'],
+  [{ epochs: 1, steps: 0 }, 'evaluateEvery must be a whole number of at least 1, got 0'],
   [{ steps: 0 }, 'evaluateEvery must be a whole number of at least 1, got 0'],
   [{ epochs: 1.5 }, 'evaluateEvery must be a whole number of at least 1, got 1.5'],
   [{ step: 5 }, 'Unknown option "step"; did you mean "steps"?'],

@@ -291,6 +291,16 @@ describe('early stopping', () => {
     expect(follow([NaN, NaN, NaN], { patience: 2 })).toEqual([2, NaN]);
   });
 
+  it('looks once at a step where both an evaluation and an epoch end', async () => {
+    const { best, evaluations, history } = await run({
+      ...{ device: 'js', epochs: 2, evaluateEvery: { steps: 5, epochs: 1 } },
+      ...{ metrics: [scripted([5, 1, 4, 1])], earlyStopping: { metric: 'scripted' } },
+    });
+    expect(evaluations.map(({ step }) => step)).toEqual([5, 10]);
+    expect(history[1].metrics?.scripted).toBe(1);
+    expect(best).toMatchObject({ value: 5, step: 5, waited: 1 });
+  });
+
   it('may follow the training loss, without test data', async () => {
     const { stopped, best, history } = await run(
       {
