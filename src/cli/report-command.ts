@@ -1,12 +1,9 @@
-import { relative } from 'node:path';
 import type { Command } from 'commander';
-import { version } from '../../scripts/record.mjs';
 import { writeReport } from '../report/write.ts';
-import { commit, machine } from '../study/provenance.ts';
 import { folder } from './arguments.ts';
+import { origin } from './origin.ts';
 import { readRuns } from './read-runs.ts';
 import { runReport } from './run-report.ts';
-import { commandLine } from './words.ts';
 
 export function reportCommand(program: Command): void {
   program
@@ -18,15 +15,11 @@ export function reportCommand(program: Command): void {
 }
 
 async function report(paths: readonly string[], out: string): Promise<void> {
-  const report = runReport(readRuns(paths), {
-    command: commandLine(),
-    // Runs do not tell where they were.
-    machine: `${machine()} (of this report)`,
-    commit: [version, commit()].filter((part) => part !== null).join(', '),
-    date: new Date().toISOString().slice(0, 10),
-  });
+  const { command, machine, version } = origin();
+  const date = new Date().toISOString().slice(0, 10);
+  const report = runReport(readRuns(paths), { command, machine, commit: version, date });
   const { page, pictures, noPng } = await writeReport(report, out);
   if (noPng !== undefined) process.stderr.write(`flatmin: ${noPng}\n`);
-  process.stdout.write(`${relative('.', page) || page}\n`);
+  process.stdout.write(`${page}\n`);
   process.stderr.write(`${pictures.length} pictures beside it, in plots\n`);
 }

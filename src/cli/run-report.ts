@@ -30,10 +30,9 @@ export function runReport(
   const sections = [...tasks].flatMap(([task, own]) =>
     taskSections(task, labelled(own), tasks.size > 1),
   );
-  const count = `${runs.length} run${runs.length === 1 ? '' : 's'}`;
   return {
     title: [...tasks.keys()].join(', '),
-    subtitle: `${count} compared by flatmin`,
+    subtitle: `${count(runs.length)} run${runs.length === 1 ? '' : 's'} compared by flatmin`,
     provenance: [provenance],
     sections,
   };
@@ -61,7 +60,9 @@ function taskSections(task: string, runs: readonly Labelled[], several: boolean)
         caption: captionOf(name, by),
         x: by === 'epoch' ? 'epoch' : 'seconds of training',
         y: name,
-        logY: name.endsWith('loss'),
+        ...(name.endsWith('loss')
+          ? { logY: true }
+          : { nearOne: runs.every((run) => isShare(run, name)) }),
         ...(name === 'accuracy' && target !== undefined && { target }),
         series: runs.map((run) => seriesOf(run, name, by)),
       })),
@@ -86,11 +87,22 @@ const captionOf = (name: string, by: 'epoch' | 'seconds'): string => {
 
 function describe(task: string, runs: readonly Labelled[]): string[] {
   const [{ settings }] = runs;
-  const counts = spanOf(runs, ({ examples, testExamples }) => `${examples} + ${testExamples}`);
+  const counts = spanOf(
+    runs,
+    ({ examples, testExamples }) => `${count(examples)} + ${count(testExamples)}`,
+  );
   const seeds = [...new Set(runs.map((run) => run.settings.seed))].sort((a, b) => a - b);
+  const origins = [
+    ...new Set(
+      runs.flatMap(({ settings: { origin } }) =>
+        origin === undefined ? [] : [`${origin.machine}, flatmin ${origin.version}`],
+      ),
+    ),
+  ];
   const cut = runs.filter(({ result }) => result === undefined).length;
   return [
-    `${task}: ${counts} training and test examples${settings.synthetic ? ', generated' : ''}; batch ${spanOf(runs, ({ batch }) => batch)}; ${spanOf(runs, ({ epochs }) => epochs)} epochs; ${spanOf(runs, ({ schedule }) => schedule)} learning rate; ${spanOf(runs, ({ backend }) => backend)}; seeds ${seeds.join(', ')}.`,
+    `${task}: ${counts} training and test examples${settings.synthetic ? ', generated' : ''}; batch ${spanOf(runs, ({ batch }) => batch)}; ${spanOf(runs, ({ epochs }) => epochs)} epochs; ${spanOf(runs, ({ schedule }) => schedule)} learning rate; ${spanOf(runs, ({ backend }) => backend)}; ${seeds.length === 1 ? 'seed' : 'seeds'} ${seeds.join(', ')}.`,
+    ...origins.map((origin) => `Trained on ${origin}.`),
     ...(cut === 0
       ? []
       : [
@@ -166,6 +178,10 @@ function seriesOf(run: Labelled, name: string, by: 'epoch' | 'seconds'): CurveSe
   return { method: run.method, run: run.name, seed: run.settings.seed, points };
 }
 
+/** Of metrics such as accuracy and F1. */
+const isShare = ({ measures }: Labelled, name: string): boolean =>
+  measures.every(({ values }) => (values[name] ?? 0) >= 0 && (values[name] ?? 0) <= 1);
+
 const perMethod = (runs: readonly Labelled[]) => [...groupBy(runs, ({ method }) => method)];
 
 const secondsAnEpoch = ({ epochs }: KeptRun): number[] =>
@@ -182,13 +198,12 @@ function bar(method: string, values: readonly number[]) {
 
 function toTarget(heading: string, runs: readonly Labelled[], target: number): Section[] {
   const values = perMethod(runs).map(([method, own]) => {
-    const finished = own.flatMap(({ result }) =>
-      result === undefined ? [] : [result.secondsToTarget],
+    const reached = own.flatMap(
+      ({ measures }) =>
+        measures.find(({ values }) => (values.accuracy ?? 0) >= target)?.seconds ?? [],
     );
-    const reached = finished.filter((seconds) => seconds !== null);
     // A mean over those that reached it alone would flatter.
-    if (reached.length < own.length || reached.length === 0) return { method, value: null };
-    return bar(method, reached)[0];
+    return reached.length < own.length ? { method, value: null } : bar(method, reached)[0];
   });
   if (values.every(({ value }) => value === null)) return [];
   return [
@@ -209,17 +224,19 @@ function methodTable(
   metrics: readonly string[],
 ): Section {
   const measured = [...metrics, TEST_LOSS, TRAIN_LOSS];
+  const repeated = perMethod(runs).some(([, own]) => own.length > 1);
   return {
     kind: 'table',
     heading,
-    caption: 'Means over seeds after the last epoch, ± standard deviation.',
+    caption: repeated
+      ? 'Means over seeds after the last epoch, ± standard deviation.'
+      : 'After the last epoch.',
     columns: [
       { name: 'method' },
       { name: 'runs', numeric: true },
-      ...measured.flatMap((name) => [
-        { name, numeric: true },
-        { name: '±', numeric: true },
-      ]),
+      ...measured.flatMap((name) =>
+        [name, ...(repeated ? ['±'] : [])].map((each) => ({ name: each, numeric: true })),
+      ),
       { name: 'seconds an epoch', numeric: true },
     ],
     rows: perMethod(runs).map(([method, own]) => [
@@ -227,7 +244,7 @@ function methodTable(
       own.length,
       ...measured.flatMap((name) => {
         const values = own.flatMap((run) => lastOf(run, name) ?? []);
-        return values.length === 0 ? [null, null] : [meanOf(values), deviationOf(values)];
+        return [meanOrNull(values), ...(repeated ? [deviationOf(values)] : [])];
       }),
       meanOrNull(own.flatMap(secondsAnEpoch)),
     ]),
@@ -275,8 +292,9 @@ function stateOf({ epochs, settings, result }: KeptRun): string {
     : 'finished';
 }
 
-/** What trains it again, of the settings that it tells. */
+/** What trained it; where it does not say, what trains it again by its settings. */
 function commandOf({ settings }: KeptRun): string {
+  if (settings.origin !== undefined) return settings.origin.command;
   const { task, optimizer, epochs, batch, schedule, seed, synthetic, examples } = settings;
   const own = Object.entries(
     settings.settings ?? { lr: settings.lr, weightDecay: settings.weightDecay },
@@ -316,5 +334,7 @@ const deviationOf = (values: readonly number[]): number | null =>
     : Math.sqrt(
         values.reduce((sum, x) => sum + (x - meanOf(values)) ** 2, 0) / (values.length - 1),
       );
+
+const count = (n: number): string => n.toLocaleString('en');
 
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

@@ -5,6 +5,7 @@ import { metadataOf } from '../tasks/saved.ts';
 import { scheduled } from '../tasks/schedules.ts';
 import type { Problem, Task } from '../tasks/task.ts';
 import type { EpochMetrics, StepEvaluation } from '../train/checkpoint.ts';
+import { origin } from './origin.ts';
 import { type Result, summarise } from './result.ts';
 import type { KeptEvent, RunEvent, Sink } from './run-events.ts';
 import { folderSink, type RunFolder } from './run-folder.ts';
@@ -68,7 +69,7 @@ export async function runMethod(
         const told = [...evaluations.map(toEvaluation), ...past.map(toEpoch)];
         told.sort((a, b) => a.epoch - b.epoch);
         const training = { event: 'training', epochs: past.length, row } as const;
-        tell({ event: 'start', ...settings }, ...told, training);
+        tell({ event: 'start', ...settings, origin: origin() }, ...told, training);
       },
       onStep:
         watchers.length === 0

@@ -9,6 +9,7 @@ import { METHOD_NAMES, type MethodName, SHARPNESS_AWARE, variantOf } from '../ta
 import { SCHEDULES, type ScheduleName } from '../tasks/schedules.ts';
 import type { Problem, Task } from '../tasks/task.ts';
 import { anyNumber, toJson } from '../train/json-numbers.ts';
+import { originSchema } from './origin.ts';
 
 /** What the command line gives. */
 export interface TrainOptions {
@@ -68,8 +69,10 @@ export const settingsSchema = z.object({
   settings: z.record(z.string(), z.unknown()),
 });
 
-/** The same as a run's first line has them: runs before there was `settings` lack it. */
-export const startSchema = settingsSchema.partial({ settings: true });
+/** The same as a run's first line has them: runs before there were `settings` and `origin` lack those. */
+export const startSchema = settingsSchema
+  .partial({ settings: true })
+  .extend({ origin: originSchema.optional() });
 export type StartSettings = Readonly<z.output<typeof startSchema>>;
 
 /** Everything that decides the outcome of one method's run; the first line of its metrics. */

@@ -8,6 +8,11 @@ const MOST_A_SERIES = 400;
 /** Up to here every point of a mean gets its shape, above only so many. */
 const MARKED = 24;
 
+/** Of ticks near 1: 0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.93, … */
+const GAPS = [0, 1, 2, 3, 4, 5].flatMap((power) =>
+  [10, 7, 5, 3, 2].map((digit) => rounded(digit * 10 ** (-1 - power))),
+);
+
 interface Summary {
   readonly x: number;
   readonly y: number;
@@ -17,7 +22,7 @@ interface Summary {
 }
 
 export function curves(section: Curves, names: Names): Plot {
-  const { x, y, logX, logY, target, series } = section;
+  const { x, y, logX, logY, nearOne, target, series } = section;
   const drawable = ([a, b]: readonly [number, number]): boolean =>
     Number.isFinite(a) && Number.isFinite(b) && !(logX && a <= 0) && !(logY && b <= 0);
   const most = Math.max(8, Math.min(MOST_A_SERIES, Math.floor(MOST_POINTS / series.length)));
@@ -39,15 +44,21 @@ export function curves(section: Curves, names: Names): Plot {
   const summaries = groups.map(summarise);
   const several = groups.some((group) => group.length > 1);
 
+  const gaps = kept.flatMap(({ points }) => points.map(([, b]) => 1 - b)).filter((gap) => gap > 0);
+  // What is 1 has no place on the axis but beyond all others.
+  const least = gaps.length === 0 ? 1 : Math.min(...gaps) / 2;
+  const place = (value: number) => rounded(nearOne ? Math.max(1 - value, least) : value);
+
   const means = methods.flatMap((m, i) => {
     const every = Math.ceil(summaries[i].length / MARKED);
     return summaries[i].map((each, k) => ({
       m,
       name: names.all[m],
       x: rounded(each.x),
-      y: rounded(each.y),
-      low: rounded(each.low),
-      high: rounded(each.high),
+      y: place(each.y),
+      low: place(each.low),
+      high: place(each.high),
+      value: rounded(each.y),
       seeds: each.seeds,
       marked: k % every === 0,
       text: each.seeds > 1 ? `${shown(each.low)} … ${shown(each.high)}` : '',
@@ -55,12 +66,12 @@ export function curves(section: Curves, names: Names): Plot {
   });
   const lines = several
     ? kept.flatMap(({ m, points }, line) =>
-        points.map(([a, b]) => ({ m, line, x: rounded(a), y: rounded(b) })),
+        points.map(([a, b]) => ({ m, line, x: rounded(a), y: place(b) })),
       )
     : [];
   const crosses = kept.flatMap(({ m, run, points, diverged }) => {
     const last = points.at(-1);
-    return diverged && last !== undefined ? [{ m, run, x: last[0], y: last[1] }] : [];
+    return diverged && last !== undefined ? [{ m, run, x: last[0], y: place(last[1]) }] : [];
   });
 
   const axis = { tickCount: 6, format: ',.6~g' };
@@ -77,8 +88,16 @@ export function curves(section: Curves, names: Names): Plot {
       field: 'y',
       type: 'quantitative',
       title: y,
-      scale: { type: logY ? 'log' : 'linear', zero: false, nice: false, padding: 14 },
-      axis,
+      scale: {
+        type: logY || nearOne ? 'log' : 'linear',
+        reverse: nearOne ?? false,
+        zero: false,
+        nice: false,
+        padding: 14,
+      },
+      axis: nearOne
+        ? { ...axis, values: GAPS, labelExpr: "format(1 - datum.value, ',.6~g')" }
+        : axis,
     },
   };
   const { color, strokeDash, shape } = looks(methods);
@@ -135,7 +154,7 @@ export function curves(section: Curves, names: Names): Plot {
         tooltip: [
           { field: 'name', title: ' ' },
           { field: 'x', title: x, format: '.5~g' },
-          { field: 'y', title: y, format: '.5~g' },
+          { field: 'value', title: y, format: '.5~g' },
           ...(several
             ? [
                 { field: 'text', title: 'over seeds' },
@@ -146,31 +165,19 @@ export function curves(section: Curves, names: Names): Plot {
       },
     },
   ];
+  const aim = target === undefined ? undefined : `Dotted line: target ${shown(target)}`;
   if (target !== undefined) {
-    layer.push(
-      {
-        data: { values: [{ y: target }] },
-        mark: { type: 'rule', color: 'var(--muted)', strokeDash: [3, 3], clip: true },
-        encoding: { y: at.y },
+    layer.push({
+      data: { values: [{ y: place(target) }] },
+      mark: {
+        type: 'rule',
+        color: 'var(--muted)',
+        strokeDash: [2, 3],
+        strokeWidth: 1.3,
+        clip: true,
       },
-      // In front of lines, with an edge of the page's colour around it.
-      ...[{ stroke: 'var(--page)', strokeWidth: 4, strokeJoin: 'round' }, {}].map((edge) => ({
-        data: { values: [{ y: target }] },
-        mark: {
-          type: 'text',
-          text: `target ${shown(target)}`,
-          align: 'right',
-          dy: 10,
-          dx: -2,
-          x: 'width',
-          color: 'var(--muted)',
-          fontSize: 11,
-          clip: true,
-          ...edge,
-        },
-        encoding: { y: at.y },
-      })),
-    );
+      encoding: { y: at.y },
+    });
   }
   const ends = methods.flatMap((m, i) => {
     const last = summaries[i].at(-1);
@@ -182,7 +189,9 @@ export function curves(section: Curves, names: Names): Plot {
     methods,
     zoom: true,
     alt: `Lines of ${y} by ${x}. At the end: ${ends.join(', ') || 'no finite values'}.`,
+    subtitle: aim,
     note: [
+      ...(aim === undefined ? [] : [`${aim}.`]),
       ...(several ? ['Thick: mean over seeds; band: lowest to highest; thin: each run.'] : []),
       ...(lost.length > 0 ? [`× diverged: ${unique(lost.map(({ run }) => run)).join(', ')}.`] : []),
     ].join(' '),

@@ -45,7 +45,7 @@ ${grouped(parts).map((group) => {
 <footer>${provenance.map(
     ({ command, machine, commit, date }) => html`<dl>
 <dt>Command</dt><dd><code>${command}</code></dd><dt>Machine</dt><dd>${machine}</dd>
-<dt>Commit</dt><dd><code>${commit}</code></dd><dt>Date</dt><dd>${date}</dd></dl>`,
+<dt>Version</dt><dd>${commit}</dd><dt>Date</dt><dd>${date}</dd></dl>`,
   )}</footer>
 </main>
 <div id="tip" hidden></div>

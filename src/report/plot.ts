@@ -11,6 +11,8 @@ export interface Plot {
   readonly zoom?: boolean;
   /** In words, for those who do not see it. */
   readonly alt: string;
+  /** Under the title of pictures, which have no caption. */
+  readonly subtitle?: string;
   /** How to read it, after the caption. */
   readonly note?: string;
   readonly runs: readonly string[];

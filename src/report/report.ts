@@ -10,6 +10,7 @@ export interface Report {
 export interface Provenance {
   readonly command: string;
   readonly machine: string;
+  /** And the version, as people are to name it. */
   readonly commit: string;
   readonly date: string;
 }
@@ -77,6 +78,8 @@ export interface Curves extends Figure {
   readonly y: string;
   readonly logX?: boolean;
   readonly logY?: boolean;
+  /** Logarithmic in 1 − y, so that 0.99 and 0.999 are as far apart as 0.9 and 0.99: for accuracies. Instead of `logY`. */
+  readonly nearOne?: boolean;
   /** A level that the methods are to reach. */
   readonly target?: number;
   readonly series: readonly CurveSeries[];

@@ -40,7 +40,8 @@ code{font:.92em/1.4 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;overflo
 details .scroll{max-height:360px;overflow:auto;border:1px solid var(--line);border-radius:8px}
 table{border-collapse:collapse;font-size:.88rem;font-variant-numeric:tabular-nums;width:100%}
 details table{font-size:.8rem;color:var(--ink)}
-th,td{padding:6px 14px 6px 0;text-align:left;vertical-align:top;border-bottom:1px solid var(--grid);white-space:nowrap;max-width:44ch;overflow:hidden;text-overflow:ellipsis}
+th,td{padding:6px 14px 6px 0;text-align:left;vertical-align:top;border-bottom:1px solid var(--grid);white-space:nowrap}
+.long{white-space:normal;min-width:36ch;max-width:80ch;overflow-wrap:anywhere}
 details th,details td{padding-left:12px}
 thead th{border-bottom:1px solid var(--line);font-weight:600;vertical-align:bottom;background:var(--page);position:sticky;top:0}
 th button{font-weight:600;padding:2px 0;border:0;text-align:inherit}

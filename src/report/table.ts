@@ -4,6 +4,8 @@ import type { Cell, Column } from './report.ts';
 
 /** Rows that a page shows; a file beside it has all of them. */
 export const MOST_ROWS = 500;
+/** Texts that get more than one line. */
+const LONG = 48;
 
 /** Sorts on a click on a column's name, by values and not by what is shown of them. */
 export const table = (
@@ -23,6 +25,7 @@ export const table = (
 
 function cell(value: Cell, numeric: boolean | undefined): Html {
   const attributes = numeric && html` class="number"`;
+  if (typeof value === 'string' && value.length > LONG) return html`<td class="long">${value}</td>`;
   if (typeof value !== 'number') return html`<td${attributes}>${value ?? '–'}</td>`;
   const text = shown(value);
   // What is shown sorts as it is read back, unless digits were left out.

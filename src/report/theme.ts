@@ -106,5 +106,14 @@ export const CONFIG = {
     rowPadding: 5,
   },
   text: { color: 'var(--ink)', fontSize: 12 },
-  title: { color: 'var(--ink)', fontSize: 15, fontWeight: 'normal', anchor: 'start', offset: 14 },
+  title: {
+    color: 'var(--ink)',
+    fontSize: 15,
+    fontWeight: 'normal',
+    subtitleColor: 'var(--muted)',
+    subtitleFontSize: 12,
+    subtitlePadding: 5,
+    anchor: 'start',
+    offset: 14,
+  },
 } as const;

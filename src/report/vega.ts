@@ -66,10 +66,11 @@ interface Frame {
   /** Only pictures have one: a page's is beside the plot. */
   readonly legend: boolean;
   readonly title?: string;
+  readonly subtitle?: string;
 }
 
 /** A specification of Vega's, which needs no compiler where it is drawn. */
-export function compile(spec: PlotSpec, { names, width, legend, title }: Frame): object {
+export function compile(spec: PlotSpec, { names, width, legend, title, subtitle }: Frame): object {
   const params = [
     { name: 'names', value: names },
     { name: 'hidden', value: [] },
@@ -78,7 +79,7 @@ export function compile(spec: PlotSpec, { names, width, legend, title }: Frame):
     ...spec,
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
     width,
-    ...(title !== undefined && { title: { text: title } }),
+    ...(title !== undefined && { title: { text: title, ...(subtitle && { subtitle }) } }),
     autosize: { type: 'fit-x', contains: 'padding' },
     padding: legend ? 16 : { left: 2, right: 10, top: 6, bottom: 2 },
     params: [...params, ...((spec.params as object[]) ?? [])],

@@ -44,7 +44,14 @@ export async function writeReport(
   for (const { section, id, plot } of parts) {
     if (section.kind === 'table') put(`tables/${id}.csv`, csv(section.columns, section.rows));
     if (plot === undefined || !drawn) continue;
-    const frame = { names: names.all, width: WIDTH, legend: true, title: section.heading };
+    const { subtitle } = plot;
+    const frame = {
+      names: names.all,
+      width: WIDTH,
+      legend: true,
+      title: section.heading,
+      subtitle,
+    };
     const compiled = compile(plot.spec, frame);
     for (const mode of MODES) {
       const name = join('plots', mode === 'light' ? id : `${id}-${mode}`);

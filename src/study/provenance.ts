@@ -1,5 +1,7 @@
 import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { cpus } from 'node:os';
+import { join } from 'node:path';
 import { root, version } from '../../scripts/record.mjs';
 import { loadAddon } from '../backend/native/addon.ts';
 import type { Provenance } from './study-folder.ts';
@@ -13,6 +15,8 @@ export function machine(): string {
 
 /** Of the clone that this runs from; null where it is an installed package. */
 export function commit(): string | null {
+  // A package may lie within someone else's clone.
+  if (!existsSync(join(root, '.git'))) return null;
   const { status, stdout } = spawnSync('git', ['-C', root, 'rev-parse', '--short', 'HEAD'], {
     encoding: 'utf8',
   });

@@ -60,7 +60,7 @@ describe('flatmin train', () => {
     const { code, stdout, stderr } = await flatmin('report', runs, '--out', out);
     expect(stderr).toBe('28 pictures beside it, in plots\n');
     expect(code).toBe(0);
-    expect(stdout).toBe('its report/report.html\n');
+    expect(stdout).toBe(`${join(out, 'report.html')}\n`);
     expect(readFileSync(join(out, 'report.html'), 'utf8')).toContain(
       `flatmin report ${runs} --out &#39;${out}&#39;`,
     );

@@ -97,8 +97,8 @@ describe('runReport', () => {
       ['sgd', 2],
       ['lion', 2],
     ]);
-    const { series, target, logY } = find<Curves>(sections, 'Accuracy by seconds');
-    expect({ target, logY }).toEqual({ target: 0.905, logY: false });
+    const { series, target, logY, nearOne } = find<Curves>(sections, 'Accuracy by seconds');
+    expect({ target, logY, nearOne }).toEqual({ target: 0.905, nearOne: true });
     expect(series.map(({ method, seed, points }) => [method, seed, points])).toEqual([
       [
         'sgd',
@@ -175,8 +175,19 @@ describe('runReport', () => {
         '2 of 4 runs did not come to their end; they count as far as they went.',
       ],
     });
-    // Not every run reached it.
+    // Neither one that was cut off before nor one of no epochs reached it.
     expect(headings(sections)).not.toContain('Seconds to 0.905');
+  });
+
+  it('tells where runs that say so come from', () => {
+    const origin = { command: 'flatmin train digits --lr 3', machine: 'a machine', version: '1.2' };
+    const { sections } = compare(keep('told', { origin }), keep('untold', { seed: 1 }));
+    const { rows } = find<Table>(sections, 'Every run');
+    expect(rows[0].at(-1)).toBe(origin.command);
+    expect(rows[1].at(-1)).toMatch(/ --seed 1 --set lr=0.1/);
+    expect(find(sections, 'Runs')).toMatchObject({
+      paragraphs: [expect.anything(), 'Trained on a machine, flatmin 1.2.'],
+    });
   });
 
   it('keeps tasks apart', () => {

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { version } from '../../scripts/record.mjs';
 import { runMethod } from '../../src/cli/run.ts';
 import { isKept, type KeptEvent, type Sink } from '../../src/cli/run-events.ts';
 import { RunFolder } from '../../src/cli/run-folder.ts';
@@ -76,7 +77,15 @@ describe('a run', () => {
       'epoch',
       'result',
     ]);
-    expect(events[0]).toEqual({ event: 'start', ...settings });
+    expect(events[0]).toEqual({
+      event: 'start',
+      ...settings,
+      origin: {
+        command: expect.stringMatching(/^flatmin/),
+        machine: expect.stringContaining(`Node ${process.versions.node}`),
+        version: expect.stringContaining(version),
+      },
+    });
     expect(events[1]).toEqual({
       event: 'epoch',
       optimizer: 'sam',
