@@ -163,11 +163,10 @@ export class MeasuredGrid {
     return this.#sample(`best of ${means.length} by ${by}`, trials);
   }
 
-  /** Test accuracy by seed at a point. */
-  at(values: Setting): Sample {
-    const same = ([trial]: readonly Finished[]) =>
-      Object.entries(values).every(([name, value]) => trial.values[name] === value);
-    return this.#sample('at the default', this.#points.find(same) ?? []);
+  /** Test accuracy by seed at its first point: of the grid of one that is the default. */
+  first(): Sample {
+    const [trials = []] = this.#points;
+    return this.#sample('test accuracy', trials);
   }
 
   /** Standard deviation over points of the test accuracy, by seed. */

@@ -272,7 +272,7 @@ function gridSections(
   trials: readonly Finished[],
 ): Section[] {
   const grid = measured.grid(name);
-  const usual = measured.grid(`${name} default`).best('test');
+  const usual = measured.grid(`${name} default`).first();
   const row = (what: string, { values }: Sample) => [what, mean(values), finite(deviation(values))];
   const names = Object.keys(trials[0].values);
   const pairs = names.flatMap((a, i) => names.slice(i + 1).map((b) => [a, b] as const));
