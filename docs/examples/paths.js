@@ -18,6 +18,7 @@ import {
   shampoo,
   soap,
 } from 'flatmin';
+import { figurePicture } from '#flatmin/report/picture';
 
 /** (1 − x)² + 5(y − x²)², a mild form of Rosenbrock's function; its minimum is at (1, 1). */
 const value = (x, y) => (1 - x) ** 2 + 5 * (y - x * x) ** 2;
@@ -25,16 +26,10 @@ const gradient = (x, y) => [-2 * (1 - x) - 20 * x * (y - x * x), 10 * (y - x * x
 const START = [-1.3, 0.4];
 const STEPS = 60;
 
-const WINDOW = { left: -1.8, right: 1.8, bottom: -0.7, top: 2 };
-const SCALE = 110;
-const WIDTH = (WINDOW.right - WINDOW.left) * SCALE;
-const HEIGHT = (WINDOW.top - WINDOW.bottom) * SCALE;
-const LEVELS = [0.1, 0.4, 1, 2, 4, 8, 16, 32];
-
-/** Colours that can be read on white and on black. */
-const CONTOUR = '#8a94a6';
-const PATH = '#e8590c';
-const MINIMUM = '#2b8a3e';
+const DOMAIN = { x: [-1.8, 1.8], y: [-0.7, 2] };
+const WIDTH = 440;
+const HEIGHT = 300;
+const LEVELS = [32, 16, 8, 4, 2, 1, 0.4, 0.1];
 
 /** Methods whose steps have a length of their own shorten them towards the end. */
 const shrinking = (lr) => cosine(lr, { steps: STEPS });
@@ -71,63 +66,41 @@ async function pathOf(bind) {
   return path;
 }
 
-const place = ([x, y]) => [
-  ((x - WINDOW.left) * SCALE).toFixed(0),
-  ((WINDOW.top - y) * SCALE).toFixed(0),
-];
-
-/** A level line by marching squares: a segment wherever the level crosses two sides of a cell. */
+/** The line on which the value is `level`, in its own parameters: (1 − x)² = c cos²t, 5(y − x²)² = c sin²t. */
 function contour(level) {
-  const cell = 0.09;
-  let d = '';
-  for (let x = WINDOW.left; x < WINDOW.right; x += cell) {
-    for (let y = WINDOW.bottom; y < WINDOW.top; y += cell) {
-      const corners = [
-        [x, y],
-        [x + cell, y],
-        [x + cell, y + cell],
-        [x, y + cell],
-      ];
-      const heights = corners.map(([a, b]) => value(a, b) - level);
-      const crossings = corners.flatMap(([a, b], i) => {
-        const j = (i + 1) % 4;
-        if (heights[i] < 0 === heights[j] < 0) return [];
-        const t = heights[i] / (heights[i] - heights[j]);
-        return [[a + t * (corners[j][0] - a), b + t * (corners[j][1] - b)]];
-      });
-      for (let i = 0; i + 1 < crossings.length; i += 2) {
-        d += `M${place(crossings[i]).join(' ')}L${place(crossings[i + 1]).join(' ')}`;
-      }
-    }
-  }
-  return `<path d="${d}" opacity="${(0.9 - 0.08 * LEVELS.indexOf(level)).toFixed(2)}"/>`;
+  const at = (t) => {
+    const x = 1 + Math.sqrt(level) * Math.cos(t);
+    return [x, x * x + Math.sqrt(level / 5) * Math.sin(t)];
+  };
+  const points = Array.from({ length: 96 }, (_, i) => at((2 * Math.PI * i) / 96));
+  // Below the minimum, or above the middle for those that leave the picture there.
+  const below = at(-Math.PI / 2);
+  const middle = [0, Math.sqrt((level - 1) / 5)];
+  const label = [below, middle].find(([, y]) => y > DOMAIN.y[0] + 0.1 && y < DOMAIN.y[1] - 0.1);
+  return { level, points, label };
 }
 
-const CONTOURS = LEVELS.map(contour).join('\n');
-
-function draw(name, path) {
-  const points = path.map(place);
-  const dots = points.map(([x, y]) => `<circle cx="${x}" cy="${y}" r="1.8"/>`).join('');
-  const [sx, sy] = points[0];
-  const [mx, my] = place([1, 1]);
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" width="${WIDTH}" height="${HEIGHT}" role="img">
-<title>${name}: ${STEPS} steps on a curved valley</title>
-<g fill="none" stroke="${CONTOUR}" stroke-width="1">
-${CONTOURS}
-</g>
-<path d="M${mx} ${my}m-6 0h12m-6 -6v12" stroke="${MINIMUM}" stroke-width="2.5"/>
-<polyline points="${points.map((point) => point.join(',')).join(' ')}" fill="none" stroke="${PATH}" stroke-width="1.6" stroke-linejoin="round"/>
-<g fill="${PATH}">${dots}</g>
-<circle cx="${sx}" cy="${sy}" r="4.5" fill="none" stroke="${PATH}" stroke-width="1.6"/>
-</svg>
-`;
-}
+const draw = (name, path) =>
+  figurePicture(
+    {
+      kind: 'landscape',
+      heading: `${name}, ${STEPS} steps`,
+      x: 'θ₁',
+      y: 'θ₂',
+      domain: DOMAIN,
+      contours: LEVELS.map(contour),
+      minimum: [1, 1],
+      paths: [{ method: name, points: path }],
+      height: HEIGHT,
+    },
+    WIDTH,
+  );
 
 /** Each method's picture by name. */
 export async function pictures() {
   const drawn = Object.entries(METHODS).map(async ([name, bind]) => [
     name,
-    draw(name, await pathOf(bind)),
+    `${await draw(name, await pathOf(bind))}\n`,
   ]);
   return Object.fromEntries(await Promise.all(drawn));
 }

@@ -2,6 +2,7 @@ import { bars } from './bars.ts';
 import { boxes } from './boxes.ts';
 import { curves } from './curves.ts';
 import { heatmap } from './heatmap.ts';
+import { landscape } from './landscape.ts';
 import type { Names, Plot } from './plot.ts';
 import { profile } from './profile.ts';
 import type { FigureSection, Section } from './report.ts';
@@ -15,6 +16,7 @@ const DRAWERS: { readonly [K in FigureSection['kind']]: (section: never, names: 
   sensitivity,
   heatmap,
   boxes,
+  landscape,
 };
 
 export const isFigure = (section: Section): section is FigureSection =>

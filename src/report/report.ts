@@ -59,7 +59,7 @@ export interface Claim {
   readonly source: string;
 }
 
-export type FigureSection = Curves | Bars | Profile | Sensitivity | Heatmap | Boxes;
+export type FigureSection = Curves | Bars | Profile | Sensitivity | Heatmap | Boxes | Landscape;
 
 /** What figures of every kind have. */
 interface Figure {
@@ -168,4 +168,25 @@ export interface Boxes extends Figure {
     readonly value: number;
     readonly group?: string;
   }[];
+}
+
+/** Paths of methods over the level lines of a function of two numbers. */
+export interface Landscape extends Figure {
+  readonly kind: 'landscape';
+  readonly x: string;
+  readonly y: string;
+  readonly domain: Readonly<Record<'x' | 'y', readonly [number, number]>>;
+  /** Closed lines, the highest level first; `label` is where its number stands. */
+  readonly contours: readonly {
+    readonly level: number;
+    readonly points: readonly (readonly [number, number])[];
+    readonly label?: readonly [number, number];
+  }[];
+  readonly minimum?: readonly [number, number];
+  readonly paths: readonly {
+    readonly method: string;
+    readonly points: readonly (readonly [number, number])[];
+  }[];
+  /** In pixels; default 360. */
+  readonly height?: number;
 }

@@ -75,11 +75,25 @@ export function inMode(svg: string, mode: Mode): string {
   return svg.replace(/var\(--([\w-]+)\)/g, (whole, name) => all[name] ?? whole);
 }
 
+/** A picture in the colours of its reader's system: for pages, since few other programs know variables. */
+export function inBothModes(svg: string): string {
+  const used = new Set([...svg.matchAll(/var\(--([\w-]+)\)/g)].map(([, name]) => name));
+  const of = (mode: Mode) =>
+    Object.entries(colours(mode))
+      .filter(([name]) => used.has(name))
+      .map(([name, colour]) => `--${name}:${colour}`)
+      .join(';');
+  const style = `<style>:root{${of('light')}}@media(prefers-color-scheme:dark){:root{${of('dark')}}}</style>`;
+  return svg.replace(/^<svg[^>]*>/, (open) => open + style);
+}
+
 export const FONT = "Inter, system-ui, -apple-system, 'Segoe UI', sans-serif";
 
 /** What plots of all kinds share. */
 export const CONFIG = {
   background: null,
+  // A plot is one image with a text and a table of its own.
+  aria: false,
   font: FONT,
   view: { stroke: null },
   axis: {

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { compileFunction } from 'node:vm';
 import { FlatminError } from '../errors.ts';
 import { LEGEND, type PlotSpec } from './plot.ts';
-import { CONFIG, inMode, type Mode } from './theme.ts';
+import { CONFIG } from './theme.ts';
 
 /**
  * Vega and Vega-Lite as their authors bundle them, two files that `scripts/compile.mjs` puts into dist/vendor: the same
@@ -102,15 +102,19 @@ const withoutLegends = (spec: object): object =>
     JSON.stringify(spec, (key, value) => (key === 'legend' && value === LEGEND ? null : value)),
   );
 
-/** A picture of one mode, with the colour of its page behind it. */
-export async function toSvg(compiled: object, mode: Mode): Promise<string> {
+/** A picture with the colour of its page behind it, all colours still variables. */
+export async function toSvg(compiled: object): Promise<string> {
   const { vega } = libraries();
   const spec = { ...compiled, background: 'var(--page)' };
   const view = new vega.View(vega.parse(spec), { renderer: 'none', logLevel: vega.Error });
   const svg = await view.toSVG();
   view.finalize();
-  return inMode(svg.replace(NOT_XML, '\ufffd'), mode);
+  return svg.replace(NOT_XML, '\ufffd').replace(/ (?:d|transform)="[^"]*"/g, inHundredths);
 }
+
+/** Of pixels. */
+const inHundredths = (places: string): string =>
+  places.replace(/-?\d+\.\d{3,}/g, (place) => String(Math.round(100 * Number(place)) / 100));
 
 /** What may stand in JavaScript's strings and not in XML. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: those are meant

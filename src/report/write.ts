@@ -4,15 +4,12 @@ import { FlatminError } from '../errors.ts';
 import { makeFolder, replaceFile } from '../files.ts';
 import { draw, isFigure } from './draw.ts';
 import { type Part, page } from './page.ts';
+import { picture } from './picture.ts';
 import { Names } from './plot.ts';
 import { toPng } from './png.ts';
 import type { Report } from './report.ts';
 import { csv } from './table.ts';
-import { MODES } from './theme.ts';
-import { compile, toSvg } from './vega.ts';
-
-/** Of pictures, in pixels; PNG files have twice as many. */
-const WIDTH = 760;
+import { inMode, MODES } from './theme.ts';
 
 export interface WrittenReport {
   /** The page. */
@@ -44,18 +41,10 @@ export async function writeReport(
   for (const { section, id, plot } of parts) {
     if (section.kind === 'table') put(`tables/${id}.csv`, csv(section.columns, section.rows));
     if (plot === undefined || !drawn) continue;
-    const { subtitle } = plot;
-    const frame = {
-      names: names.all,
-      width: WIDTH,
-      legend: true,
-      title: section.heading,
-      subtitle,
-    };
-    const compiled = compile(plot.spec, frame);
+    const variable = await picture(plot, names, section.heading);
     for (const mode of MODES) {
       const name = join('plots', mode === 'light' ? id : `${id}-${mode}`);
-      const svg = await toSvg(compiled, mode);
+      const svg = inMode(variable, mode);
       put(`${name}.svg`, svg);
       pictures.push(join(folder, `${name}.svg`));
       const png = toPng(svg);

@@ -81,7 +81,7 @@ describe('docs/optimizers.md', () => {
       expect(readFileSync(join(docs, 'pictures', `${name}.svg`), 'utf8') === picture, name).toBe(
         true,
       );
-      expect(picture.length, name).toBeLessThan(20_000);
+      expect(picture.length, name).toBeLessThan(40_000);
     }
   });
 

@@ -78,7 +78,7 @@ describe('the page of a report', () => {
     'draws every plot, asks for nothing and fits, %i pixels wide',
     async (width) => {
       const { page, said } = await open(METHODS, width);
-      expect(await drawn(page)).toEqual(Array(7).fill(true));
+      expect(await drawn(page)).toEqual(Array(8).fill(true));
       expect(said).toEqual([]);
       expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(width);
       await page.close();
@@ -87,7 +87,7 @@ describe('the page of a report', () => {
 
   it('shows names as they are, whatever they hold', async () => {
     const { page, said } = await open(HOSTILE, 800);
-    expect(await drawn(page)).toEqual(Array(7).fill(true));
+    expect(await drawn(page)).toEqual(Array(8).fill(true));
     expect(said).toEqual([]);
     expect(await page.evaluate('"hacked" in window')).toBe(false);
     const names = await page.$$eval('#loss-by-epoch [data-method]', (entries) =>
@@ -101,7 +101,7 @@ describe('the page of a report', () => {
 
   it('switches methods off and on by the legend, one alone with Shift', async () => {
     const { page } = await open(METHODS, 800);
-    const points = '#plot-loss-by-epoch .mark-symbol path[aria-roledescription="point"][fill^=var]';
+    const points = '#plot-loss-by-epoch .mark-symbol path[fill^=var]';
     /** Waits until the plot has so many methods: it is drawn anew at the next frame. */
     const shows = (count: number) =>
       page.waitForFunction(

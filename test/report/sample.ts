@@ -172,6 +172,29 @@ export function sample(methods: readonly string[]): Report {
           })),
         ),
       },
+      {
+        kind: 'landscape',
+        heading: 'Paths',
+        x: methods[0],
+        y: 'θ₂',
+        domain: { x: [-2, 2], y: [-2, 2] },
+        contours: [4, 1].map((level) => ({
+          level,
+          points: Array.from({ length: 24 }, (_, i): [number, number] => [
+            Math.sqrt(level) * Math.cos((Math.PI * i) / 12),
+            Math.sqrt(level) * Math.sin((Math.PI * i) / 12),
+          ]),
+          label: [0, Math.sqrt(level)],
+        })),
+        minimum: [0, 0],
+        paths: methods.map((method, m) => ({
+          method,
+          points: Array.from({ length: 9 }, (_, k): [number, number] => [
+            1.5 * 0.7 ** k,
+            (m / 4) * 0.5 ** k,
+          ]),
+        })),
+      },
     ],
   };
 }
