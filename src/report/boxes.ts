@@ -1,6 +1,9 @@
-import { mean, quantile, rounded, shown, unique } from './numbers.ts';
+import { mean, quantile, rounded, shown, thinned, unique } from './numbers.ts';
 import { looks, type Names, type Plot, SHOWN } from './plot.ts';
 import type { Boxes } from './report.ts';
+
+/** Runs that are drawn, so that pages stay small; boxes are of all. */
+const MOST_POINTS = 1000;
 
 export function boxes(section: Boxes, names: Names): Plot {
   const { x, values } = section;
@@ -35,8 +38,15 @@ export function boxes(section: Boxes, names: Names): Plot {
       count: own.length,
     };
   });
+  const most = Math.max(5, Math.floor(MOST_POINTS / rows.length));
   const points = rows.flatMap(({ m, own }, i) =>
-    own.map(({ run, value }) => ({ m, i, name: names.all[m], run, value: rounded(value) })),
+    thinned(own, most).map(({ run, value }) => ({
+      m,
+      i,
+      name: names.all[m],
+      run,
+      value: rounded(value),
+    })),
   );
   const { color, shape } = looks(methods);
   const bare = { ...color, legend: null };

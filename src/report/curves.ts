@@ -1,10 +1,12 @@
-import { mean, rounded, shown, thinned, unique } from './numbers.ts';
+import { mean, rounded, shown, unique } from './numbers.ts';
 import { looks, type Names, type Plot, SHOWN, ZOOM } from './plot.ts';
 import type { CurveSeries, Curves } from './report.ts';
 
 /** Points that a figure may have, so that pages stay small. */
 const MOST_POINTS = 6000;
 const MOST_A_SERIES = 400;
+/** Runs that have thin lines of their own; more of them are a blur. */
+const MOST_LINES = 100;
 /** Up to here every point of a mean gets its shape, above only so many. */
 const MARKED = 24;
 
@@ -64,7 +66,8 @@ export function curves(section: Curves, names: Names): Plot {
       text: each.seeds > 1 ? `${shown(each.low)} … ${shown(each.high)}` : '',
     }));
   });
-  const lines = several
+  const lined = several && kept.length <= MOST_LINES;
+  const lines = lined
     ? kept.flatMap(({ m, points }, line) =>
         points.map(([a, b]) => ({ m, line, x: rounded(a), y: place(b) })),
       )
@@ -108,7 +111,7 @@ export function curves(section: Curves, names: Names): Plot {
       mark: { type: 'area', opacity: several ? 0.14 : 0, clip: true },
       encoding: { ...at, y: { ...at.y, field: 'low' }, y2: { field: 'high' }, color },
     },
-    ...(several
+    ...(lined
       ? [
           {
             data: { name: 'lines' },
@@ -192,7 +195,9 @@ export function curves(section: Curves, names: Names): Plot {
     subtitle: aim,
     note: [
       ...(aim === undefined ? [] : [`${aim}.`]),
-      ...(several ? ['Thick: mean over seeds; band: lowest to highest; thin: each run.'] : []),
+      ...(several
+        ? [`Thick: mean over seeds; band: lowest to highest${lined ? '; thin: each run' : ''}.`]
+        : []),
       ...(lost.length > 0 ? [`× diverged: ${unique(lost.map(({ run }) => run)).join(', ')}.`] : []),
     ].join(' '),
     runs: unique(series.map(({ run }) => run)),
@@ -204,7 +209,7 @@ export function curves(section: Curves, names: Names): Plot {
         ...(several ? ['lowest', 'highest', 'seeds'].map((name) => ({ name, numeric: true })) : []),
       ],
       rows: methods.flatMap((m, i) =>
-        thinned(summaries[i], 60).map((each) => [
+        summaries[i].map((each) => [
           names.all[m],
           each.x,
           each.y,

@@ -1,4 +1,5 @@
 import { type Html, html, json, script } from './html.ts';
+import { shown } from './numbers.ts';
 import type { Names, Plot } from './plot.ts';
 import type { Claim, Claims, FigureSection, Report, Section, Verdict } from './report.ts';
 import { STYLE } from './style.ts';
@@ -95,13 +96,17 @@ function body({ section, id, plot }: Part, report: Report, names: Names): Html |
     case 'table':
       return html`${section.caption && html`<p class="caption">${section.caption}</p>`}
 ${table(section.columns, section.rows, section.heading)}
-${section.rows.length > MOST_ROWS && html`<p class="source">The first ${MOST_ROWS} of ${section.rows.length} rows; all of them are in <code>tables/${id}.csv</code>.</p>`}`;
+${beyond(section.rows.length, MOST_ROWS.table, id)}`;
     case 'claims':
       return claims(section);
     default:
       return figure(section, id, plot as Plot, { report, names });
   }
 }
+
+const beyond = (count: number, most: number, id: string) =>
+  count > most &&
+  html`<p class="source">The first ${most} of ${shown(count)} rows; all of them are in <code>tables/${id}.csv</code>.</p>`;
 
 const MARKS: Readonly<Record<Verdict, { sign: string; shade: string }>> = {
   'borne out': { sign: '✓', shade: 'yes' },
@@ -125,6 +130,7 @@ function claim({ text, published, verdict, because, source }: Claim): Html {
 
 /** Names of runs that stand in the open; more of them are folded. */
 const NAMED_RUNS = 4;
+const MOST_RUNS = 200;
 
 function figure(
   section: FigureSection,
@@ -147,8 +153,9 @@ ${words !== '' && html`<figcaption>${words}</figcaption>`}
   }</div>
 <div class="plot" id="plot-${id}" role="img" aria-label="${plot.alt}"></div>
 <p class="source">${runs.length > 0 && runs.length <= NAMED_RUNS && html`Runs: ${runs.join(', ')}. `}${command && html`Made by <code>${command}</code>`}</p>
-${runs.length > NAMED_RUNS && html`<details><summary>${runs.length} runs</summary>${runs.join(', ')}</details>`}
-<details><summary>Data</summary>${table(plot.data.columns, plot.data.rows, `Data of: ${heading}`)}</details>
+${runs.length > NAMED_RUNS && html`<details><summary>${shown(runs.length)} runs</summary>${runs.slice(0, MOST_RUNS).join(', ')}${runs.length > MOST_RUNS && ', …'}</details>`}
+<details><summary>Data</summary>${table(plot.data.columns, plot.data.rows, `Data of: ${heading}`, MOST_ROWS.figure)}
+${beyond(plot.data.rows.length, MOST_ROWS.figure, id)}</details>
 </figure>`;
 }
 

@@ -2,8 +2,8 @@ import { type Html, html } from './html.ts';
 import { shown } from './numbers.ts';
 import type { Cell, Column } from './report.ts';
 
-/** Rows that a page shows; a file beside it has all of them. */
-export const MOST_ROWS = 500;
+/** Rows that a page shows of a table and of a figure's data; a file beside it has all of them. */
+export const MOST_ROWS = { table: 500, figure: 120 };
 /** Texts that get more than one line. */
 const LONG = 48;
 
@@ -12,13 +12,14 @@ export const table = (
   columns: readonly Column[],
   rows: readonly (readonly Cell[])[],
   label: string,
+  most: number = MOST_ROWS.table,
 ): Html => html`<div class="scroll" tabindex="0" role="region" aria-label="${label}"><table>
 <thead><tr>${columns.map(
   ({ name, numeric }) =>
     html`<th scope="col"${numeric && html` class="number"`}><button type="button">${name}</button></th>`,
 )}</tr></thead>
 <tbody>${rows
-  .slice(0, MOST_ROWS)
+  .slice(0, most)
   .map(
     (row) => html`<tr>${columns.map(({ numeric }, i) => cell(row[i] ?? null, numeric))}</tr>\n`,
   )}</tbody></table></div>`;

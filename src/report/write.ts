@@ -20,8 +20,8 @@ export interface WrittenReport {
 }
 
 /**
- * Writes `report.html`, which has everything in it, and beside it every plot as SVG and PNG, light and dark, in `plots`, and
- * every table as CSV in `tables`; `pictures: false` leaves out those. Files of the same names are replaced.
+ * Writes `report.html`, which has everything in it, and beside it every plot as SVG and PNG, light and dark, in `plots`, which
+ * `pictures: false` leaves out, and every table and every plot's data as CSV in `tables`. Files of the same names are replaced.
  */
 export async function writeReport(
   report: Report,
@@ -39,7 +39,8 @@ export async function writeReport(
   });
   put('report.html', page(report, parts, names));
   for (const { section, id, plot } of parts) {
-    if (section.kind === 'table') put(`tables/${id}.csv`, csv(section.columns, section.rows));
+    const data = section.kind === 'table' ? section : plot?.data;
+    if (data !== undefined) put(`tables/${id}.csv`, csv(data.columns, data.rows));
     if (plot === undefined || !drawn) continue;
     const variable = await picture(plot, names, section.heading);
     for (const mode of MODES) {

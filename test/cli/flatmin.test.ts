@@ -64,7 +64,8 @@ describe('flatmin train', () => {
     expect(readFileSync(join(out, 'report.html'), 'utf8')).toContain(
       `flatmin report ${runs} --out &#39;${out}&#39;`,
     );
-    expect(readdirSync(join(out, 'tables'))).toEqual(['every-run.csv', 'methods.csv']);
+    expect(readdirSync(join(out, 'tables'))).toHaveLength(9);
+    expect(readdirSync(join(out, 'tables'))).toContain('every-run.csv');
   });
 
   it('prints one object a line with --json, the same as in --out', async () => {

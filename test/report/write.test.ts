@@ -65,6 +65,45 @@ describe('writeReport', () => {
     }
   });
 
+  it('stays small, of 8,000 runs', async () => {
+    const methods = Array.from({ length: 8 }, (_, m) => `method ${m}`);
+    const runs = Array.from({ length: 8000 }, (_, i) => ({
+      method: methods[i % 8],
+      run: `sweep/trials/${i}`,
+      seed: i,
+      value: Math.sin(i),
+    }));
+    const points = Array.from({ length: 30 }, (_, k): [number, number] => [k + 1, 1 / (k + 1)]);
+    const { page } = await writeReport(
+      {
+        title: 'Large',
+        provenance: [],
+        sections: [
+          { kind: 'boxes', heading: 'Boxes', x: 'accuracy', values: runs },
+          {
+            kind: 'table',
+            heading: 'Trials',
+            columns: [{ name: 'run' }, { name: 'value', numeric: true }],
+            rows: runs.map(({ run, value }) => [run, value]),
+          },
+          ...['a', 'b', 'c'].map((heading) => ({
+            kind: 'curves' as const,
+            heading,
+            x: 'epoch',
+            y: 'loss',
+            series: runs.map((run) => ({ ...run, points })),
+          })),
+        ],
+      },
+      join(folder, 'large'),
+      { pictures: false },
+    );
+    const size = readFileSync(page, 'utf8').length - readVendored('vendor/vega.min.js').length;
+    expect(size).toBeLessThan(500_000);
+    const lines = readFileSync(join(folder, 'large/tables/trials.csv'), 'utf8').split('\r\n');
+    expect(lines).toHaveLength(8002);
+  });
+
   it('says which file cannot be written', async () => {
     const file = join(folder, 'file');
     writeFileSync(file, '');
