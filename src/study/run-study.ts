@@ -1,10 +1,11 @@
 import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import { type DeviceName, openStore } from '../backend/device.ts';
 import { FlatminError } from '../errors.ts';
 import type { Options } from '../optim/variants.ts';
 import { pointsOf } from '../sweep/space.ts';
-import { sweep } from '../sweep/sweep.ts';
-import type { Problem, Task } from '../tasks/task.ts';
+import { type SweepOptions, sweep } from '../sweep/sweep.ts';
+import type { Task } from '../tasks/task.ts';
 import { TASKS } from '../tasks/tasks.ts';
 import { settingsAt, type TaskTrials, type TrialEnvironment } from '../tasks/trials.ts';
 import { contend, settingsOf } from './contend.ts';
@@ -112,8 +113,9 @@ async function runGrid(
     [usualOf(name), points],
     [name, space],
   ] as const) {
-    const names = ['grids', part];
-    await sweepPart(part, names, folder, context, { space: of, seeds }, options);
+    const draws = { space: of, seeds };
+    const dir = options.dirOf(found);
+    await sweepPart({ part, names: ['grids', part], context, draws, dir }, folder, options);
   }
 }
 
@@ -140,7 +142,11 @@ async function select(
     const part = `selection of ${contender.name} for ${comparison.name}`;
     const names = ['selection', comparison.name, contender.name];
     const draws = { space: contender.space, random: points, drawSeed: SELECTION_SEED, seeds };
-    const { ranking } = await sweepPart(part, names, folder, context, draws, options);
+    const { ranking } = await sweepPart(
+      { part, names, context, draws, dir: dirOf(comparison, options) },
+      folder,
+      options,
+    );
     const [{ values, done }] = ranking;
     if (done > 0)
       folder.choose(comparison.name, contender.name, only(settingsAt(context, values), values));
@@ -155,13 +161,21 @@ const only = (settings: Options, values: Options): Options =>
     ),
   );
 
+interface Swept {
+  /** For people. */
+  readonly part: string;
+  /** Of its folder in the study's. */
+  readonly names: readonly string[];
+  readonly context: TaskTrials;
+  readonly draws: Pick<SweepOptions, 'space' | 'random' | 'drawSeed' | 'seeds'>;
+  /** Of the data. */
+  readonly dir: string | undefined;
+}
+
 async function sweepPart(
-  part: string,
-  names: readonly string[],
+  { part, names, context, draws, dir }: Swept,
   folder: StudyFolder,
-  context: TaskTrials,
-  draws: Pick<Parameters<typeof sweep>[1], 'space' | 'random' | 'drawSeed' | 'seeds'>,
-  { jobs = availableParallelism(), signal, progress, dirOf, device }: StudyOptions,
+  { jobs = availableParallelism(), signal, progress, device }: StudyOptions,
 ) {
   let begun = false;
   const total = pointsOf(draws.space, draws).length * (draws.seeds ?? 1);
@@ -170,7 +184,7 @@ async function sweepPart(
       module: new URL('../tasks/trials.js', import.meta.url),
       context,
       environment: {
-        dir: dirOf(taskOf(context.task)),
+        dir,
         device,
         threads: 1,
       } satisfies TrialEnvironment,
@@ -215,7 +229,9 @@ async function runComparison(
   );
   options.progress.begin(comparison.name, runs.length - left.length, runs.length);
   if (left.length === 0) return;
-  const problem = load(task, extent, options);
+  const { examples, testExamples, width } = extent;
+  const dir = dirOf(comparison, options);
+  const problem = task.load({ dir, examples, testExamples, width });
   const { device, threads = availableParallelism(), signal } = options;
   const { backend } = openStore({ device });
   for (const { contender, seed } of left) {
@@ -252,11 +268,11 @@ const keyOf = ({
   seed,
 }: Pick<KeptRun, 'comparison' | 'contender' | 'seed'>) => `${comparison}/${contender}/${seed}`;
 
-const load = (
-  task: Task,
-  { examples, testExamples, width }: Extent,
-  { dirOf }: StudyOptions,
-): Problem => task.load({ dir: dirOf(task), examples, testExamples, width });
+/** The folder of a comparison's data. */
+function dirOf({ task, folder }: Comparison, options: StudyOptions): string | undefined {
+  const dir = options.dirOf(taskOf(task));
+  return dir === undefined || folder === undefined ? dir : join(dir, folder);
+}
 
 function taskOf(name: string): Task {
   const task = TASKS.find((known) => known.name === name);

@@ -25,6 +25,8 @@ export interface Comparison {
   readonly name: string;
   readonly title: string;
   readonly task: string;
+  /** A folder of the data's, where the task knows several data sets. */
+  readonly folder?: string;
   readonly schedule: ScheduleName;
   readonly sizes: Readonly<Record<Size, Extent>>;
   /**
