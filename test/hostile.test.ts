@@ -82,6 +82,7 @@ const GOOD: Readonly<Record<string, readonly unknown[]>> = {
   residual: [linear(2), linear(2)],
   linear: [2, {}],
   conv2d: [2, 3, {}],
+  gelu: [{}],
   embedding: [2, 3],
   rnn: [2, {}],
   lstm: [2, {}],

@@ -30,6 +30,19 @@ void check_softmaxGrad(const Signature& s) {
   s.input(1, y);
   s.output(0, y);
 }
+void check_logSoftmax(const Signature& s) { check_softmax(s); }
+void check_logSoftmaxGrad(const Signature& s) {
+  s.inPlace(1, 0);
+  check_softmaxGrad(s);
+}
+void check_oneHot(const Signature& s) {
+  s.takes(1, 1);
+  const TensorType& labels = s.input(0);
+  s.expect(labels.dtype == DType::i32 || labels.dtype == DType::u8, "labels that are i32 or u8");
+  std::vector<int64_t> shape = labels.shape;
+  shape.push_back(s.integer("classes", 0, int64_t{1} << 46));
+  s.output(0, f32(shape));
+}
 void check_crossEntropy(const Signature& s) {
   s.takes(2, 3, 2);
   const TensorType& logits = s.input(0, f32({kAny, kAny}));

@@ -1,6 +1,7 @@
 // Elements one by one: fill, functions of one and of two tensors, masks and draws.
 #include <algorithm>
 
+#include "formulas/broadcast.h"
 #include "ops/signature.h"
 
 namespace flatmin {
@@ -24,21 +25,27 @@ void unaryGrad(const Signature& s) {
 }
 
 // Broadcast as in NumPy.
-void binary(const Signature& s) {
-  s.takes(2, 1);
-  s.inPlace(0, 0);
-  s.inPlace(1, 0);
-  const TensorType &a = s.input(0, DType::f32), &b = s.input(1, DType::f32);
-  TensorType y = f32();
-  const size_t rank = std::max(a.shape.size(), b.shape.size());
-  for (size_t back = rank; back >= 1; --back) {
-    const auto at = [&](const TensorType& x) {
-      return back <= x.shape.size() ? x.shape[x.shape.size() - back] : 1;
-    };
-    const int64_t p = at(a), q = at(b);
-    s.expect(p == q || p == 1 || q == 1, "shapes that broadcast");
-    y.shape.push_back(p == 1 ? q : p);
+template <int N>
+void broadcast(const Signature& s) {
+  s.takes(N, 1);
+  const std::vector<int64_t>* shapes[N];
+  size_t rank = 0;
+  for (size_t i = 0; i < N; ++i) {
+    s.inPlace(i, 0);
+    shapes[i] = &s.input(i, DType::f32).shape;
+    rank = std::max(rank, shapes[i]->size());
   }
+  TensorType y = f32();
+  for (size_t back = rank; back >= 1; --back) {
+    int64_t common = 1;
+    for (const std::vector<int64_t>* shape : shapes) {
+      const int64_t size = back <= shape->size() ? (*shape)[shape->size() - back] : 1;
+      s.expect(size == 1 || common == 1 || size == common, "shapes that broadcast");
+      if (size != 1) common = size;
+    }
+    y.shape.push_back(common);
+  }
+  s.expect(formulas::Broadcast<N>(shapes, y.shape).fits, "to broadcast over few dimensions");
   s.output(0, y);
 }
 
@@ -74,15 +81,32 @@ void check_affine(const Signature& s) {
 void check_reluGrad(const Signature& s) { unaryGrad(s); }
 void check_tanhGrad(const Signature& s) { unaryGrad(s); }
 void check_sigmoidGrad(const Signature& s) { unaryGrad(s); }
+void check_gelu(const Signature& s) { unary(s); }
+void check_geluGrad(const Signature& s) { unaryGrad(s); }
+void check_geluTanh(const Signature& s) { unary(s); }
+void check_geluTanhGrad(const Signature& s) { unaryGrad(s); }
+void check_silu(const Signature& s) { unary(s); }
+void check_siluGrad(const Signature& s) { unaryGrad(s); }
+void check_clip(const Signature& s) {
+  unary(s);
+  s.numbers({"min", "max"});
+}
 
-void check_add(const Signature& s) { binary(s); }
-void check_sub(const Signature& s) { binary(s); }
-void check_mul(const Signature& s) { binary(s); }
-void check_div(const Signature& s) { binary(s); }
-void check_maximum(const Signature& s) { binary(s); }
-void check_minimum(const Signature& s) { binary(s); }
-void check_greaterEqual(const Signature& s) { binary(s); }
-void check_less(const Signature& s) { binary(s); }
+void check_add(const Signature& s) { broadcast<2>(s); }
+void check_sub(const Signature& s) { broadcast<2>(s); }
+void check_mul(const Signature& s) { broadcast<2>(s); }
+void check_div(const Signature& s) { broadcast<2>(s); }
+void check_maximum(const Signature& s) { broadcast<2>(s); }
+void check_minimum(const Signature& s) { broadcast<2>(s); }
+void check_greaterEqual(const Signature& s) { broadcast<2>(s); }
+void check_less(const Signature& s) { broadcast<2>(s); }
+
+void check_equal(const Signature& s) { broadcast<2>(s); }
+void check_notEqual(const Signature& s) { broadcast<2>(s); }
+void check_logicalAnd(const Signature& s) { broadcast<2>(s); }
+void check_logicalOr(const Signature& s) { broadcast<2>(s); }
+void check_pow(const Signature& s) { broadcast<2>(s); }
+void check_where(const Signature& s) { broadcast<3>(s); }
 
 void check_dropout(const Signature& s) {
   s.takes(1, 2);

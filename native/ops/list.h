@@ -18,6 +18,13 @@
   OP(reluGrad) \
   OP(tanhGrad) \
   OP(sigmoidGrad) \
+  OP(gelu) \
+  OP(geluGrad) \
+  OP(geluTanh) \
+  OP(geluTanhGrad) \
+  OP(silu) \
+  OP(siluGrad) \
+  OP(clip) \
   OP(add) \
   OP(sub) \
   OP(mul) \
@@ -26,6 +33,12 @@
   OP(minimum) \
   OP(greaterEqual) \
   OP(less) \
+  OP(equal) \
+  OP(notEqual) \
+  OP(logicalAnd) \
+  OP(logicalOr) \
+  OP(pow) \
+  OP(where) \
   OP(sum) \
   OP(expand) \
   OP(max) \
@@ -36,6 +49,9 @@
   OP(concat) \
   OP(softmax) \
   OP(softmaxGrad) \
+  OP(logSoftmax) \
+  OP(logSoftmaxGrad) \
+  OP(oneHot) \
   OP(crossEntropy) \
   OP(crossEntropyGrad) \
   OP(countCorrect) \

@@ -1,6 +1,7 @@
 import { checkBoolean, checkNames, show, wrongArgument } from '../arguments.ts';
 import { FlatminError } from '../errors.ts';
 import { sameShape, sizeOf } from '../graph/types.ts';
+import { checkGelu } from '../ops/activations.ts';
 import { batchNorm as batchNormOp, normaliseBy, trackStatistics } from '../ops/batch_norm.ts';
 import { checkProbability } from '../ops/dropout.ts';
 import * as ops from '../ops/index.ts';
@@ -148,6 +149,13 @@ export function batchNorm(options: BatchNormOptions = {}): Layer {
 export const relu = (): Layer => named('relu()', (x) => ops.relu(x));
 export const tanh = (): Layer => named('tanh()', (x) => ops.tanh(x));
 export const sigmoid = (): Layer => named('sigmoid()', (x) => ops.sigmoid(x));
+/** x Φ(x), or with `approximate: 'tanh'` GPT-2's form of it. */
+export function gelu(options: ops.GeluOptions = {}): Layer {
+  checkGelu(options);
+  return named('gelu()', (x) => ops.gelu(x, options));
+}
+/** x / (1 + e^−x). */
+export const silu = (): Layer => named('silu()', (x) => ops.silu(x));
 /** Over the last dimension. Not before `crossEntropy()`, which takes logits. */
 export const softmax = (): Layer => named('softmax()', (x) => ops.softmax(x));
 /** [n, …] to [n, features]. */

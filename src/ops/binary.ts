@@ -1,16 +1,25 @@
 import type { Value } from '../graph/graph.ts';
-import { type Shape, sizeOf } from '../graph/types.ts';
-import { defineOp, expectType, graphOf, shapeError } from './define.ts';
+import { broadcastShapes, broadcastStrides, leadingRuns } from './broadcast.ts';
+import { defineOp, expectType } from './define.ts';
 import { affine, neg, unary } from './elementwise.ts';
+import { withScalars } from './fill.ts';
 import { sumTo } from './reduce.ts';
-import { broadcastTo } from './strided.ts';
+import { broadcastTo } from './views.ts';
+
+/** A traced value, or a number as a scalar. */
+export type Scalar = Value | number;
 
 /** An elementwise function of two tensors, broadcast as in NumPy. */
-function binary(
+export function binary(
   name: string,
   f: (a: number, b: number) => number,
-  gradient: (a: Value, b: Value, dy: Value) => readonly [Value | undefined, Value | undefined],
-): (a: Value, b: Value) => Value {
+  gradient: (
+    a: Value,
+    b: Value,
+    dy: Value,
+    y: Value,
+  ) => readonly [Value | undefined, Value | undefined],
+): (a: Scalar, b: Scalar) => Value {
   const op = defineOp({
     name,
     infer: ([a, b]) => {
@@ -23,14 +32,14 @@ function binary(
       [0, 0],
       [1, 0],
     ],
-    gradient: ({ inputs: [a, b] }, [dy]) => {
+    gradient: ({ inputs: [a, b], outputs: [y] }, [dy]) => {
       if (dy === undefined) return [];
-      const [da, db] = gradient(a, b, dy);
+      const [da, db] = gradient(a, b, dy, y);
       return [da && sumTo(da, a.shape), db && sumTo(db, b.shape)];
     },
     // The derivatives by a and b are diagonal: a tangent goes the way of dy.
     tangent: ({ inputs: [a, b], outputs: [y] }, [ta, tb]) => {
-      const dy = plus(ta && gradient(a, b, ta)[0], tb && gradient(a, b, tb)[1]);
+      const dy = plus(ta && gradient(a, b, ta, y)[0], tb && gradient(a, b, tb, y)[1]);
       return [dy && broadcastTo(dy, y.shape)];
     },
     kernel: ({ inputs: [a, b], outputs: [y] }) => {
@@ -55,52 +64,41 @@ function binary(
       };
     },
   });
-  return (a, b) => graphOf(name, a, b).add(op, [a, b], {})[0];
+  return (a, b) => {
+    const operands = withScalars(name, a, b);
+    return operands[0].graph.add(op, operands, {})[0];
+  };
 }
 
-function broadcastShapes(name: string, a: Shape, b: Shape): Shape {
-  const rank = Math.max(a.length, b.length);
-  return Array.from({ length: rank }, (_, i) => {
-    const p = a[a.length - rank + i] ?? 1;
-    const q = b[b.length - rank + i] ?? 1;
-    if (p !== q && p !== 1 && q !== 1) {
-      throw shapeError(
-        `${name} cannot broadcast [${a.join(', ')}] with [${b.join(', ')}]: dimensions must be equal or 1`,
-      );
-    }
-    return p === 1 ? q : p;
-  });
-}
+/**
+ * A relation as 1 or 0 in float32: what comes out is multiplied, summed and averaged as it is, by the kernels that there
+ * are. No gradient flows; with NaN all but `notEqual` are 0.
+ */
+const relation = (name: string, holds: (a: number, b: number) => boolean) =>
+  binary(
+    name,
+    (a, b) => (holds(a, b) ? 1 : 0),
+    () => [undefined, undefined],
+  );
 
-/** Product of the leading dimensions in which a broadcast shape is that of `out`. */
-function leadingRuns(shape: Shape, out: Shape): number {
-  const missing = out.length - shape.length;
-  const end = out.findIndex((d, i) => d !== (shape[i - missing] ?? 1));
-  return sizeOf(end === -1 ? out : out.slice(0, end));
-}
-
-/** Elements to advance for each dimension of `out`; 0 where `shape` is repeated. */
-function broadcastStrides(shape: Shape, out: Shape): Int32Array {
-  const strides = new Int32Array(out.length);
-  let stride = 1;
-  for (let d = shape.length - 1; d >= 0; d--) {
-    strides[out.length - shape.length + d] = shape[d] === 1 ? 0 : stride;
-    stride *= shape[d];
-  }
-  return strides;
-}
-
-/** 1 where a ≥ b, 0 elsewhere; no gradient flows. */
-export const greaterEqual = binary(
-  'greaterEqual',
-  (a, b) => (a >= b ? 1 : 0),
-  () => [undefined, undefined],
-);
-const less = binary(
-  'less',
-  (a, b) => (a < b ? 1 : 0),
-  () => [undefined, undefined],
-);
+/** 1 where a < b, 0 elsewhere. */
+export const less = relation('less', (a, b) => a < b);
+/** 1 where a ≥ b, 0 elsewhere. */
+export const greaterEqual = relation('greaterEqual', (a, b) => a >= b);
+/** 1 where a > b, 0 elsewhere. */
+export const greater = (a: Scalar, b: Scalar): Value => less(b, a);
+/** 1 where a ≤ b, 0 elsewhere. */
+export const lessEqual = (a: Scalar, b: Scalar): Value => greaterEqual(b, a);
+/** 1 where a = b, 0 elsewhere. */
+export const equal = relation('equal', (a, b) => a === b);
+/** 1 where a ≠ b, 0 elsewhere. */
+export const notEqual = relation('notEqual', (a, b) => a !== b);
+/** 1 where neither a nor b is 0, 0 elsewhere. */
+export const logicalAnd = relation('logicalAnd', (a, b) => a !== 0 && b !== 0);
+/** 1 where a or b is not 0, 0 elsewhere. */
+export const logicalOr = relation('logicalOr', (a, b) => a !== 0 || b !== 0);
+/** 1 where x is 0, 0 elsewhere. */
+export const logicalNot = (x: Value): Value => equal(x, 0);
 
 export const add = binary(
   'add',

@@ -5,7 +5,7 @@ import { defineOp, expectType, graphOf, shapeError } from './define.ts';
 import { fill } from './fill.ts';
 import { axisOf } from './reduce.ts';
 import { reshape } from './reshape.ts';
-import { slice } from './strided.ts';
+import { slice } from './views.ts';
 
 const concatOp = defineOp<{ outer: number }>({
   name: 'concat',

@@ -9,7 +9,7 @@ import { fold, type Unfolding, unfold, unfolding, type Windows } from '../linalg
 import { plus } from './binary.ts';
 import { defineOp, expectType, f32, graphOf, shapeError } from './define.ts';
 import { reshape } from './reshape.ts';
-import { broadcastTo } from './strided.ts';
+import { broadcastTo } from './views.ts';
 import { type Pair, pair, windowsOf } from './windows.ts';
 
 type Geometry = Readonly<{ stride: readonly number[]; padding: readonly number[]; groups: number }>;

@@ -1,7 +1,7 @@
 import { wrongArgument } from '../arguments.ts';
-import type { Graph, Value } from '../graph/graph.ts';
+import { type Graph, Value } from '../graph/graph.ts';
 import type { Shape } from '../graph/types.ts';
-import { defineOp, expectDims, expectNumbers } from './define.ts';
+import { defineOp, expectDims, expectNumbers, graphOf } from './define.ts';
 
 const fillOp = defineOp<{ shape: readonly number[]; value: number }>({
   name: 'fill',
@@ -21,4 +21,14 @@ export function fill(graph: Graph, shape: Shape, value: number): Value {
   expectDims('fill', shape);
   expectNumbers('fill', { value });
   return graph.add(fillOp, [], { shape, value })[0];
+}
+
+/** Operands of which one at least is traced: numbers stand for scalars. */
+export function withScalars(op: string, ...operands: readonly (Value | number)[]): Value[] {
+  const traced = operands.find((operand) => operand instanceof Value);
+  const values = operands.map((x) =>
+    typeof x === 'number' && traced !== undefined ? fill(traced.graph, [], x) : x,
+  );
+  graphOf(op, ...values);
+  return values as Value[];
 }

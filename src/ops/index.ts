@@ -1,5 +1,25 @@
 /** Functions over traced values, for layers and losses of one's own. */
-export { add, div, maximum, minimum, mul, square, sub } from './binary.ts';
+export { type GeluOptions, gelu, silu } from './activations.ts';
+export {
+  add,
+  div,
+  equal,
+  greater,
+  greaterEqual,
+  less,
+  lessEqual,
+  logicalAnd,
+  logicalNot,
+  logicalOr,
+  maximum,
+  minimum,
+  mul,
+  notEqual,
+  type Scalar,
+  square,
+  sub,
+} from './binary.ts';
+export { clip } from './clip.ts';
 export { concat, split, stack } from './concat.ts';
 export { type Conv2dOptions, conv2d } from './conv2d.ts';
 export { dropout } from './dropout.ts';
@@ -8,14 +28,18 @@ export { embedding } from './embedding.ts';
 export { fill } from './fill.ts';
 export { gather, normalise } from './gather.ts';
 export { linear, matmul } from './linear.ts';
+export { logSoftmax } from './log_softmax.ts';
 export { type LstmWeights, lstm } from './lstm.ts';
+export { oneHot } from './one_hot.ts';
 export { avgPool2d, maxPool2d, type PoolOptions } from './pool.ts';
+export { pow } from './pow.ts';
 export type { SequenceOptions } from './recurrence.ts';
-export { max, mean, type ReduceOptions, sum } from './reduce.ts';
+export { argmax, argmin, max, mean, min, type ReduceOptions, sum } from './reduce.ts';
 export { flatten, reshape } from './reshape.ts';
 export { type Activation, type RnnWeights, rnn } from './rnn.ts';
 export { lengths } from './sequence.ts';
 export { countCorrect, crossEntropy, softmax } from './softmax.ts';
+export { abs, exp, log, relu, sigmoid, sign, sqrt, tanh } from './unary.ts';
 export {
   broadcastTo,
   flip,
@@ -27,5 +51,5 @@ export {
   slice,
   tile,
   transpose,
-} from './strided.ts';
-export { abs, exp, log, relu, sigmoid, sign, sqrt, tanh } from './unary.ts';
+} from './views.ts';
+export { where } from './where.ts';

@@ -8,7 +8,7 @@ import { plus } from './binary.ts';
 import { defineOp, expectType, graphOf, shapeError } from './define.ts';
 import { sum } from './reduce.ts';
 import { reshape } from './reshape.ts';
-import { broadcastTo } from './strided.ts';
+import { broadcastTo } from './views.ts';
 
 const rowMajor = ({ data, shape }: Operand, transpose: number) => ({
   data,

@@ -1,8 +1,8 @@
 import { checkNames, show, wrongArgument } from '../arguments.ts';
 import type { Value } from '../graph/graph.ts';
-import { type Shape, sameShape, sizeOf } from '../graph/types.ts';
+import { type Shape, sameShape, showType, sizeOf } from '../graph/types.ts';
 import { defineOp, expectType, graphOf, shapeError } from './define.ts';
-import { affine } from './elementwise.ts';
+import { affine, neg } from './elementwise.ts';
 import { reshape } from './reshape.ts';
 import { takeAlongAxis } from './take_along_axis.ts';
 
@@ -177,6 +177,38 @@ export function mean(x: Value, axes?: readonly number[], options: ReduceOptions 
 /** Maximum over `axes` (default all); ties send the gradient to the first. */
 export const max = (x: Value, axes?: readonly number[], options: ReduceOptions = {}): Value =>
   reduce('max', (v, axis) => v.graph.add(maxOp, [v], axis)[0], x, axes, options);
+
+/** Minimum over `axes` (default all); ties send the gradient to the first. */
+export const min = (x: Value, axes?: readonly number[], options: ReduceOptions = {}): Value => {
+  graphOf('min', x);
+  return neg(max(neg(x), axes, options));
+};
+
+/**
+ * Where the largest element along `axis` stands, as i32; without an axis the one of all, counted in memory's order. Of
+ * equals the first, and a NaN before all. No gradient flows.
+ */
+export function argmax(x: Value, axis?: number, options: ReduceOptions = {}): Value {
+  const graph = graphOf('argmax', x);
+  checkNames<ReduceOptions>('argmax', options, { keepDims: true });
+  const { shape } = x;
+  const d = axis === undefined ? undefined : axisOf('argmax', axis, shape);
+  const [begin, end] = d === undefined ? [0, shape.length] : [d, d + 1];
+  const length = sizeOf(shape.slice(begin, end));
+  if (length === 0) throw shapeError(`argmax has nothing to choose from in ${showType(x.type)}`);
+  const outer = sizeOf(shape.slice(0, begin));
+  const inner = sizeOf(shape.slice(end));
+  const kept = shape.slice(begin, end).map(() => 1);
+  const rest = options.keepDims ? kept : [];
+  const [, index] = graph.add(maxOp, [x], { outer, length, inner });
+  return reshape(index, [...shape.slice(0, begin), ...rest, ...shape.slice(end)]);
+}
+
+/** The same of the smallest. */
+export const argmin = (x: Value, axis?: number, options: ReduceOptions = {}): Value => {
+  graphOf('argmin', x);
+  return argmax(neg(x), axis, options);
+};
 
 /** Sums `x` down to `shape`, undoing a broadcast. */
 export function sumTo(x: Value, shape: Shape): Value {

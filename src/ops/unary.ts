@@ -1,29 +1,5 @@
-import type { Value } from '../graph/graph.ts';
 import { div, mul } from './binary.ts';
-import { defineOp, expectSameShape, expectType } from './define.ts';
-import { affine, unary } from './elementwise.ts';
-
-/** dx from y and dy, where f′ is simplest in terms of y. */
-function unaryGrad(
-  name: string,
-  f: (y: number, dy: number) => number,
-): (y: Value, dy: Value) => Value {
-  const op = defineOp({
-    name,
-    infer: ([y, dy]) => {
-      expectType(name, 'y', y, 'f32');
-      expectSameShape(name, y.shape, dy.shape);
-      return [dy];
-    },
-    inPlace: [[1, 0]],
-    kernel:
-      ({ inputs: [y, dy], outputs: [dx] }) =>
-      () => {
-        for (let i = 0; i < dx.size; i++) dx.data[i] = f(y.data[i], dy.data[i]);
-      },
-  });
-  return (y, dy) => y.graph.add(op, [y, dy], {})[0];
-}
+import { affine, unary, unaryGrad } from './elementwise.ts';
 
 const reluGrad = unaryGrad('reluGrad', (y, dy) => (y > 0 ? dy : 0));
 const tanhGrad = unaryGrad('tanhGrad', (y, dy) => dy * (1 - y * y));

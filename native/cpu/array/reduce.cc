@@ -1,6 +1,7 @@
 // Sums and maxima over the middle of [outer, length, inner], and their gradients.
 #include "cpu/base/kernels.h"
 #include "cpu/base/rows.h"
+#include "cpu/base/sums.h"
 
 namespace flatmin {
 namespace FLATMIN_ISA {
@@ -19,24 +20,6 @@ struct Axis {
 constexpr int kVectors = 4;
 constexpr int64_t kColumns = kVectors * kLanes;
 constexpr int64_t kFloatRun = 64;
-
-// Σ of n neighbours: four vectors of floats, a double every kFloatRun vectors.
-double sumRun(const float* x, int64_t n) {
-  double total = 0;
-  while (n > 0) {
-    const int64_t count = std::min(n, kFloatRun * kColumns);
-    vf sums[kVectors] = {};
-    int64_t i = 0;
-    for (; i + kColumns <= count; i += kColumns)
-      for (int v = 0; v < kVectors; ++v) sums[v] += load(x + i + v * kLanes);
-    for (; i + kLanes <= count; i += kLanes) sums[0] += load(x + i);
-    if (i < count) sums[1] += loadTail(x + i, count - i);
-    total += sumLanes((sums[0] + sums[1]) + (sums[2] + sums[3]));
-    x += count;
-    n -= count;
-  }
-  return total;
-}
 
 // totals[c] ← Σ over rows of x[row * stride + c] for V vectors of columns, `last` lanes of the
 // last.

@@ -1,9 +1,9 @@
-// Elementwise functions of one tensor, and gradients in terms of their outputs;
-// formulas/elementary.h.
+// Elementwise functions of one tensor, and gradients in terms of their outputs or inputs;
+// formulas/elementary.h, formulas/activations.h.
 #include "cpu/base/elementwise.h"
 #include "cpu/base/kernels.h"
 #include "cpu/base/lanewise.h"
-#include "formulas/elementary.h"
+#include "formulas/activations.h"
 
 namespace flatmin {
 namespace FLATMIN_ISA {
@@ -67,6 +67,20 @@ Run op_affine(Instruction& in) {
   return unary(in, [=](vf x) { return x * scale + shift; });
 }
 
+Run op_gelu(Instruction& in) {
+  return unary(in, [](vf x) { return formulas::gelu<vf, vu>(x); });
+}
+Run op_geluTanh(Instruction& in) {
+  return unary(in, [](vf x) { return formulas::geluTanh<vf, vu>(x); });
+}
+Run op_silu(Instruction& in) {
+  return unary(in, [](vf x) { return formulas::silu<vf, vu>(x); });
+}
+Run op_clip(Instruction& in) {
+  return unary(in, formulas::Clip{static_cast<float>(in.number("min")),
+                                  static_cast<float>(in.number("max"))});
+}
+
 Run op_reluGrad(Instruction& in) {
   return unaryGrad(in, [](vf y, vf dy) { return y > 0.0f ? dy : vf{}; });
 }
@@ -75,6 +89,16 @@ Run op_tanhGrad(Instruction& in) {
 }
 Run op_sigmoidGrad(Instruction& in) {
   return unaryGrad(in, [](vf y, vf dy) { return dy * y * (1.0f - y); });
+}
+
+Run op_geluGrad(Instruction& in) {
+  return unaryGrad(in, [](vf x, vf dy) { return dy * formulas::geluSlope<vf, vu>(x); });
+}
+Run op_geluTanhGrad(Instruction& in) {
+  return unaryGrad(in, [](vf x, vf dy) { return dy * formulas::geluTanhSlope<vf, vu>(x); });
+}
+Run op_siluGrad(Instruction& in) {
+  return unaryGrad(in, [](vf x, vf dy) { return dy * formulas::siluSlope<vf, vu>(x); });
 }
 
 }  // namespace FLATMIN_ISA

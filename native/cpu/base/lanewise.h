@@ -20,5 +20,11 @@ static inline vf sqrtOf(vf x) {
   return x;
 }
 
+// The C library's, which is right to a unit in the last place at any size of the exponent.
+static inline vf powOf(vf a, vf b) {
+  for (int i = 0; i < kLanes; ++i) a[i] = std::pow(a[i], b[i]);
+  return a;
+}
+
 }  // namespace FLATMIN_ISA
 }  // namespace flatmin

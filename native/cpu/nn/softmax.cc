@@ -1,10 +1,11 @@
-// softmax over the last dimension, cross-entropy of it with labels, their gradients, and the count
-// of hits.
+// softmax over the last dimension and its logarithm, cross-entropy of it with labels, their gradients,
+// labels as unit vectors, and the count of hits.
 #include <cmath>
 
 #include "cpu/base/elementwise.h"
 #include "cpu/base/kernels.h"
 #include "cpu/base/rows.h"
+#include "cpu/base/sums.h"
 #include "formulas/elementary.h"
 
 namespace flatmin {
@@ -130,6 +131,43 @@ Run op_softmaxGrad(Instruction& in) {
   };
 }
 
+// y = (x − max) − log Σ e^(x − max), in two parts: beside a huge maximum the logarithm would be lost.
+Run op_logSoftmax(Instruction& in) {
+  const Operand x = in.inputs.at(0);
+  const Operand y = in.outputs.at(0);
+  const int64_t length = lastDim(y);
+  const int64_t rows = rowCount(y);
+  return [=](const Step& step) {
+    forRows(step.pool, rows, length, [&](int64_t begin, int64_t end, int64_t) {
+      for (int64_t at = begin * length; at < end * length; at += length) {
+        const Normaliser n = softmaxRow(x.f32(step) + at, y.f32(step) + at, length);
+        const float rest = static_cast<float>(std::log(n.total));
+        mapRange(y.f32(step) + at, x.f32(step) + at, length,
+                 [=](vf v) { return (v - n.top) - rest; });
+      }
+    });
+  };
+}
+
+// dx = dy − e^y Σ dy
+Run op_logSoftmaxGrad(Instruction& in) {
+  const Operand y = in.inputs.at(0);
+  const Operand dy = in.inputs.at(1);
+  const Operand dx = in.outputs.at(0);
+  const int64_t length = lastDim(dx);
+  const int64_t rows = rowCount(dx);
+  return [=](const Step& step) {
+    forRows(step.pool, rows, length, [&](int64_t begin, int64_t end, int64_t) {
+      for (int64_t at = begin * length; at < end * length; at += length) {
+        const float* const g = dy.f32(step) + at;
+        const float total = static_cast<float>(sumRun(g, length));
+        mapRange(dx.f32(step) + at, y.f32(step) + at, g, length,
+                 [=](vf v, vf d) { return d - formulas::exp<vf, vu>(v) * total; });
+      }
+    });
+  };
+}
+
 namespace {
 
 int64_t labelAt(const Operand& labels, const Step& step, int64_t row) {
@@ -137,6 +175,23 @@ int64_t labelAt(const Operand& labels, const Step& step, int64_t row) {
 }
 
 }  // namespace
+
+// 1 at each row's label, 0 elsewhere.
+Run op_oneHot(Instruction& in) {
+  const Operand labels = in.inputs.at(0);
+  const Operand y = in.outputs.at(0);
+  const int64_t classes = lastDim(y);
+  return [=](const Step& step) {
+    forRows(step.pool, labels.size(), classes, [&](int64_t begin, int64_t end, int64_t) {
+      float* const to = y.f32(step);
+      std::fill(to + begin * classes, to + end * classes, 0.0f);
+      for (int64_t r = begin; r < end; ++r) {
+        const int64_t label = labelAt(labels, step, r);
+        if (label >= 0 && label < classes) to[r * classes + label] = 1;
+      }
+    });
+  };
+}
 
 // Σ weight · (log Σ e^x − x[label]) over the rows whose weight is not 0; without weights the mean.
 Run op_crossEntropy(Instruction& in) {

@@ -1,9 +1,9 @@
-// Elementwise functions of one tensor, and gradients in terms of their outputs;
-// formulas/elementary.h.
+// Elementwise functions of one tensor, and gradients in terms of their outputs or inputs;
+// formulas/elementary.h, formulas/activations.h.
 #include "cuda/base/elementwise.h"
 #include "cuda/base/kernels.h"
 #include "cuda/base/scalar.h"
-#include "formulas/elementary.h"
+#include "formulas/activations.h"
 
 namespace flatmin {
 namespace cuda {
@@ -69,6 +69,31 @@ struct SigmoidGrad {
   __device__ float operator()(float y, float dy) const { return dy * y * (1.0f - y); }
 };
 
+struct Gelu {
+  __device__ float operator()(float x) const { return formulas::gelu<float, uint32_t>(x); }
+};
+struct GeluTanh {
+  __device__ float operator()(float x) const { return formulas::geluTanh<float, uint32_t>(x); }
+};
+struct Silu {
+  __device__ float operator()(float x) const { return formulas::silu<float, uint32_t>(x); }
+};
+struct GeluGrad {
+  __device__ float operator()(float x, float dy) const {
+    return dy * formulas::geluSlope<float, uint32_t>(x);
+  }
+};
+struct GeluTanhGrad {
+  __device__ float operator()(float x, float dy) const {
+    return dy * formulas::geluTanhSlope<float, uint32_t>(x);
+  }
+};
+struct SiluGrad {
+  __device__ float operator()(float x, float dy) const {
+    return dy * formulas::siluSlope<float, uint32_t>(x);
+  }
+};
+
 }  // namespace
 
 Run op_relu(Instruction& in) { return unary(in, Relu{}); }
@@ -87,6 +112,17 @@ Run op_affine(Instruction& in) {
 Run op_reluGrad(Instruction& in) { return unaryGrad(in, ReluGrad{}); }
 Run op_tanhGrad(Instruction& in) { return unaryGrad(in, TanhGrad{}); }
 Run op_sigmoidGrad(Instruction& in) { return unaryGrad(in, SigmoidGrad{}); }
+
+Run op_gelu(Instruction& in) { return unary(in, Gelu{}); }
+Run op_geluTanh(Instruction& in) { return unary(in, GeluTanh{}); }
+Run op_silu(Instruction& in) { return unary(in, Silu{}); }
+Run op_clip(Instruction& in) {
+  return unary(in, formulas::Clip{static_cast<float>(in.number("min")),
+                                  static_cast<float>(in.number("max"))});
+}
+Run op_geluGrad(Instruction& in) { return unaryGrad(in, GeluGrad{}); }
+Run op_geluTanhGrad(Instruction& in) { return unaryGrad(in, GeluTanhGrad{}); }
+Run op_siluGrad(Instruction& in) { return unaryGrad(in, SiluGrad{}); }
 
 }  // namespace cuda
 }  // namespace flatmin

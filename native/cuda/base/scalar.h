@@ -15,5 +15,9 @@ struct SqrtOf {
   __device__ float operator()(float x) const { return sqrtf(x); }
 };
 
+struct PowOf {
+  __device__ float operator()(float a, float b) const { return powf(a, b); }
+};
+
 }  // namespace cuda
 }  // namespace flatmin

@@ -1,5 +1,5 @@
-// softmax over the last dimension, cross-entropy of it with labels, their gradients, and the count
-// of hits: a warp to a row.
+// softmax over the last dimension and its logarithm, cross-entropy of it with labels, their gradients,
+// labels as unit vectors, and the count of hits: a warp to a row.
 #include "cuda/base/block.h"
 #include "cuda/base/kernels.h"
 #include "formulas/elementary.h"
@@ -88,6 +88,57 @@ Run op_softmaxGrad(Instruction& in) {
 
 namespace {
 
+__global__ void logSoftmax(int64_t rows, int64_t length, const float* x, float* y) {
+  for (int64_t row = globalWarp(); row < rows; row += globalWarps()) {
+    const int64_t at = row * length;
+    const Normaliser n = softmaxRow(x + at, y + at, length);
+    const float rest = static_cast<float>(log(n.total));
+    for (int64_t i = at + laneId(); i < at + length; i += kLanes) y[i] = (x[i] - n.top) - rest;
+  }
+}
+
+// dx = dy − e^y Σ dy
+__global__ void logSoftmaxGrad(int64_t rows, int64_t length, const float* y, const float* dy,
+                               float* dx) {
+  for (int64_t row = globalWarp(); row < rows; row += globalWarps()) {
+    const int64_t at = row * length;
+    double sum = 0;
+    for (int64_t i = at + laneId(); i < at + length; i += kLanes) sum += dy[i];
+    const float total = static_cast<float>(warpSum(sum));
+    for (int64_t i = at + laneId(); i < at + length; i += kLanes)
+      dx[i] = dy[i] - formulas::exp<float, uint32_t>(y[i]) * total;
+  }
+}
+
+}  // namespace
+
+Run op_logSoftmax(Instruction& in) {
+  const Operand x = in.inputs.at(0);
+  const Operand y = in.outputs.at(0);
+  const int64_t length = lastDim(y);
+  const int64_t rows = rowCount(y);
+  return [=](const Step& step) {
+    if (rows == 0) return;  // guard
+    LAUNCH(logSoftmax, blocksForWarps(rows), kThreads, 0, step.stream, rows, length, x.f32(step),
+           y.f32(step));
+  };
+}
+
+Run op_logSoftmaxGrad(Instruction& in) {
+  const Operand y = in.inputs.at(0);
+  const Operand dy = in.inputs.at(1);
+  const Operand dx = in.outputs.at(0);
+  const int64_t length = lastDim(dx);
+  const int64_t rows = rowCount(dx);
+  return [=](const Step& step) {
+    if (rows == 0) return;  // guard
+    LAUNCH(logSoftmaxGrad, blocksForWarps(rows), kThreads, 0, step.stream, rows, length,
+           y.f32(step), dy.f32(step), dx.f32(step));
+  };
+}
+
+namespace {
+
 // Labels of either type.
 struct Labels {
   const uint8_t* bytes;
@@ -98,6 +149,26 @@ struct Labels {
         words(bytes ? nullptr : labels.i32(step)) {}
   __device__ int64_t at(int64_t row) const { return bytes ? bytes[row] : words[row]; }
 };
+
+__global__ void oneHot(int64_t size, int64_t classes, Labels labels, float* y) {
+  for (int64_t at = globalThread(); at < size; at += globalThreads())
+    y[at] = labels.at(at / classes) == at % classes ? 1.0f : 0.0f;
+}
+
+}  // namespace
+
+// 1 at each row's label, 0 elsewhere.
+Run op_oneHot(Instruction& in) {
+  const Operand labels = in.inputs.at(0);
+  const Operand y = in.outputs.at(0);
+  return [=](const Step& step) {
+    if (y.size() == 0) return;  // guard
+    LAUNCH(oneHot, blocksFor(y.size()), kThreads, 0, step.stream, y.size(), lastDim(y),
+           Labels(labels, step), y.f32(step));
+  };
+}
+
+namespace {
 
 __global__ void crossEntropyRows(int64_t rows, int64_t classes, const float* logits, Labels labels,
                                  const float* weights, float* probabilities, double* losses) {

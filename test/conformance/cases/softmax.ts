@@ -1,4 +1,5 @@
 import { pushforward } from '../../../src/autodiff/gradients.ts';
+import { logSoftmax } from '../../../src/ops/log_softmax.ts';
 import { countCorrect, crossEntropy, softmax } from '../../../src/ops/softmax.ts';
 import { f32, i32, random, randomIntegers, u8 } from '../data.ts';
 import type { Case } from '../harness.ts';
@@ -54,6 +55,21 @@ const softmaxes = SIZES.map(
     gradient: [0],
     // e^(x − top) carries the rounding of x − top.
     tolerance: { rel: 3e-6, abs: 1e-12 },
+  }),
+);
+
+const logarithms = SIZES.map(
+  ([rows, classes]): Case => ({
+    op: 'logSoftmax',
+    name: `[${rows}, ${classes}]`,
+    inputs: [logits(rows, classes)],
+    build: ([x]) => [logSoftmax(x)],
+    oracle: ([x]) => [rowsOf(x, classes).flatMap((row) => [...row].map((v) => v - logSum(row)))],
+    gradient: [0],
+    // The largest is about 0, where the logits were up to 9.
+    tolerance: { rel: 1e-6, abs: 1e-6 },
+    // e^y carries the rounding of y.
+    gradientTolerance: { rel: 1e-5, abs: 1e-5 },
   }),
 );
 
@@ -169,6 +185,7 @@ export const cases: Case[] = [
   ...huge,
   ...common,
   ...softmaxes,
+  ...logarithms,
   ...entropies,
   ...weighted,
   ...counts,
@@ -180,6 +197,16 @@ export const cases: Case[] = [
     oracle: () => {
       const e = 1 / (1 + Math.exp(-1));
       return [[e, 1 - e, 0, 1 - e, e, 0, NaN, NaN, NaN, NaN, NaN, NaN]];
+    },
+  },
+  {
+    op: 'logSoftmax',
+    name: 'huge, infinite and NaN logits',
+    inputs: [f32([5, 2], [1e17, 1e17, MAX, 0, 1, -Infinity, Infinity, 1, NaN, 1])],
+    build: ([x]) => [logSoftmax(x)],
+    oracle: () => {
+      const half = -Math.LN2;
+      return [[half, half, 0, -MAX, 0, -Infinity, NaN, NaN, NaN, NaN]];
     },
   },
   ...[-1, 3].map(
