@@ -1,6 +1,6 @@
 import type { Dataset } from '#flatmin/data/dataset';
+import { tokenCrossEntropy } from '#flatmin/nn/cross-entropy';
 import { embedding, linear } from '#flatmin/nn/layers';
-import { tokenCrossEntropy } from '#flatmin/nn/loss';
 import { lstm } from '#flatmin/nn/recurrent';
 import { sequential } from '#flatmin/nn/sequential';
 import { sgd } from '#flatmin/optim/sgd';

@@ -33,6 +33,7 @@ export { type ErrorCode, FlatminError } from './errors.ts';
 export type { Value } from './graph/graph.ts';
 export type { Precision } from './graph/precision.ts';
 export type { Shape } from './graph/types.ts';
+export { type CrossEntropyOptions, crossEntropy, tokenCrossEntropy } from './nn/cross-entropy.ts';
 export { entityF1 } from './nn/entity-f1.ts';
 export { fanInUniform, type Init, ones, zeros } from './nn/init.ts';
 export {
@@ -43,7 +44,7 @@ export {
   type Scope,
 } from './nn/layer.ts';
 export * from './nn/layers.ts';
-export { crossEntropy, type Loss, squaredError, tokenCrossEntropy } from './nn/loss.ts';
+export { type Loss, squaredError } from './nn/loss.ts';
 export {
   accuracy,
   type CountedMetric,

@@ -1,6 +1,8 @@
+#include "cpu/nn/augment.cc"
 #include "cpu/nn/batch_norm.cc"
 #include "cpu/nn/dropout.cc"
 #include "cpu/nn/embedding.cc"
+#include "cpu/nn/layer_norm.cc"
 #include "cpu/nn/lstm.cc"
 #include "cpu/nn/lstm_grad.cc"
 #include "cpu/nn/rnn.cc"

@@ -1,6 +1,8 @@
+#include "cuda/nn/augment.cu"
 #include "cuda/nn/batch_norm.cu"
 #include "cuda/nn/dropout.cu"
 #include "cuda/nn/embedding.cu"
+#include "cuda/nn/layer_norm.cu"
 #include "cuda/nn/lstm.cu"
 #include "cuda/nn/rnn.cu"
 #include "cuda/nn/sample_labels.cu"

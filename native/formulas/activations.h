@@ -34,10 +34,12 @@ FLATMIN_FORMULA F scaledTail(F a) {
   return p * t;
 }
 
+// |x|, of NaN too, so that x is the only NaN in a product: which one of two comes out is the
+// compiler's choice.
 template <class F, class I>
 FLATMIN_FORMULA F sizeOf(F x) {
   const F a = bitCast<F, I>(bitCast<I, F>(x) & 0x7fffffffu);
-  return a > kFarOut ? F{} + kFarOut : a;
+  return a < kFarOut ? a : F{} + kFarOut;
 }
 
 // x Phi(x).
@@ -54,14 +56,20 @@ FLATMIN_FORMULA F geluSlope(F x) {
   constexpr float kDensity = 0.398942280401432678f;  // 1 / sqrt(2 pi)
   const F a = sizeOf<F, I>(x);
   const F below = bell<F, I>(a) * (scaledTail(a) - a * kDensity);
-  return x < 0.0f ? below : 1.0f - below;
+  const F slope = x < 0.0f ? below : 1.0f - below;
+  return x == x ? slope : x;
 }
 
-// x sigmoid(u) and its slope, u being a function of x with the given slope.
+// x s, s being the sigmoid of a function of x with the given slope, and its own slope.
+template <class F>
+FLATMIN_FORMULA F gated(F x, F s) {
+  return x == x ? x * s : x;
+}
 template <class F>
 FLATMIN_FORMULA F gatedSlope(F x, F s, F slope) {
   const F between = s + x * s * (1.0f - s) * slope;
-  return (s == 0.0f) | (s == 1.0f) ? s : between;
+  const F result = (s == 0.0f) | (s == 1.0f) ? s : between;
+  return x == x ? result : x;
 }
 
 constexpr float kCubic = 0.044715f, kTwiceRoot = 1.59576912160573071f;  // 2 sqrt(2 / pi)
@@ -72,7 +80,7 @@ FLATMIN_FORMULA F geluTanhGate(F x) {
 }
 template <class F, class I>
 FLATMIN_FORMULA F geluTanh(F x) {
-  return x * geluTanhGate<F, I>(x);
+  return gated<F>(x, geluTanhGate<F, I>(x));
 }
 template <class F, class I>
 FLATMIN_FORMULA F geluTanhSlope(F x) {
@@ -81,7 +89,7 @@ FLATMIN_FORMULA F geluTanhSlope(F x) {
 
 template <class F, class I>
 FLATMIN_FORMULA F silu(F x) {
-  return x * sigmoid<F, I>(x);
+  return gated<F>(x, sigmoid<F, I>(x));
 }
 template <class F, class I>
 FLATMIN_FORMULA F siluSlope(F x) {

@@ -2,6 +2,7 @@
 // operands walk alike are merged, so that most calls are a single row.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 

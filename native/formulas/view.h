@@ -2,6 +2,7 @@
 // stride of the tensor.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <vector>

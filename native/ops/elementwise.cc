@@ -1,7 +1,6 @@
 // Elements one by one: fill, functions of one and of two tensors, masks and draws.
-#include <algorithm>
-
 #include "formulas/broadcast.h"
+#include "ops/broadcast.h"
 #include "ops/signature.h"
 
 namespace flatmin {
@@ -24,28 +23,13 @@ void unaryGrad(const Signature& s) {
   s.output(0, y);
 }
 
-// Broadcast as in NumPy.
-template <int N>
-void broadcast(const Signature& s) {
-  s.takes(N, 1);
-  const std::vector<int64_t>* shapes[N];
-  size_t rank = 0;
-  for (size_t i = 0; i < N; ++i) {
-    s.inPlace(i, 0);
-    shapes[i] = &s.input(i, DType::f32).shape;
-    rank = std::max(rank, shapes[i]->size());
-  }
-  TensorType y = f32();
-  for (size_t back = rank; back >= 1; --back) {
-    int64_t common = 1;
-    for (const std::vector<int64_t>* shape : shapes) {
-      const int64_t size = back <= shape->size() ? (*shape)[shape->size() - back] : 1;
-      s.expect(size == 1 || common == 1 || size == common, "shapes that broadcast");
-      if (size != 1) common = size;
-    }
-    y.shape.push_back(common);
-  }
-  s.expect(formulas::Broadcast<N>(shapes, y.shape).fits, "to broadcast over few dimensions");
+void binary(const Signature& s) {
+  s.takes(2, 1);
+  s.inPlace(0, 0);
+  s.inPlace(1, 0);
+  const std::vector<int64_t>&a = s.input(0, DType::f32).shape, &b = s.input(1, DType::f32).shape;
+  const TensorType y = f32(broadcastShape(s, {&a, &b}));
+  s.expect(formulas::Broadcast<2>({&a, &b}, y.shape).fits, "to broadcast over few dimensions");
   s.output(0, y);
 }
 
@@ -92,21 +76,30 @@ void check_clip(const Signature& s) {
   s.numbers({"min", "max"});
 }
 
-void check_add(const Signature& s) { broadcast<2>(s); }
-void check_sub(const Signature& s) { broadcast<2>(s); }
-void check_mul(const Signature& s) { broadcast<2>(s); }
-void check_div(const Signature& s) { broadcast<2>(s); }
-void check_maximum(const Signature& s) { broadcast<2>(s); }
-void check_minimum(const Signature& s) { broadcast<2>(s); }
-void check_greaterEqual(const Signature& s) { broadcast<2>(s); }
-void check_less(const Signature& s) { broadcast<2>(s); }
+void check_add(const Signature& s) { binary(s); }
+void check_sub(const Signature& s) { binary(s); }
+void check_mul(const Signature& s) { binary(s); }
+void check_div(const Signature& s) { binary(s); }
+void check_maximum(const Signature& s) { binary(s); }
+void check_minimum(const Signature& s) { binary(s); }
+void check_greaterEqual(const Signature& s) { binary(s); }
+void check_less(const Signature& s) { binary(s); }
 
-void check_equal(const Signature& s) { broadcast<2>(s); }
-void check_notEqual(const Signature& s) { broadcast<2>(s); }
-void check_logicalAnd(const Signature& s) { broadcast<2>(s); }
-void check_logicalOr(const Signature& s) { broadcast<2>(s); }
-void check_pow(const Signature& s) { broadcast<2>(s); }
-void check_where(const Signature& s) { broadcast<3>(s); }
+void check_equal(const Signature& s) { binary(s); }
+void check_notEqual(const Signature& s) { binary(s); }
+void check_logicalAnd(const Signature& s) { binary(s); }
+void check_logicalOr(const Signature& s) { binary(s); }
+void check_pow(const Signature& s) { binary(s); }
+void check_where(const Signature& s) {
+  s.takes(3, 1);
+  for (size_t i = 0; i < 3; ++i) s.inPlace(i, 0);
+  const std::vector<int64_t>& condition = s.input(0, DType::f32).shape;
+  const std::vector<int64_t>&a = s.input(1, DType::f32).shape, &b = s.input(2, DType::f32).shape;
+  const TensorType y = f32(broadcastShape(s, {&condition, &a, &b}));
+  const formulas::Broadcast<3> walked({&condition, &a, &b}, y.shape);
+  s.expect(walked.fits, "to broadcast over few dimensions");
+  s.output(0, y);
+}
 
 void check_dropout(const Signature& s) {
   s.takes(1, 2);

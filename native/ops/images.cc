@@ -1,4 +1,6 @@
 // Images [n, channels, height, width].
+#include "formulas/broadcast.h"
+#include "ops/broadcast.h"
 #include "ops/windows.h"
 
 namespace flatmin {
@@ -77,9 +79,9 @@ void check_normalise(const Signature& s) {
   s.output(0, f32(x.shape));
   const size_t count = s.list("scale").size();
   s.list("shift", count);
-  s.expect(count == 1 ||
-               (x.shape.size() >= 2 && count > 0 && static_cast<int64_t>(count) == x.shape[1]),
-           "one scale and shift, or one a channel");
+  s.expect(
+      count == 1 || (x.shape.size() >= 2 && count > 0 && static_cast<int64_t>(count) == x.shape[1]),
+      "one scale and shift, or one a channel");
 }
 
 void check_conv2d(const Signature& s) {
@@ -164,6 +166,24 @@ void check_matmul(const Signature& s) {
   s.expect(a[transA ? 0 : 1] == b[transB ? 1 : 0], "equal inner dimensions");
   s.output(0, f32({a[transA ? 1 : 0], b[transB ? 0 : 1]}));
 }
+// Of the last two dimensions; those before are broadcast.
+void check_batchedMatmul(const Signature& s) {
+  s.takes(2, 1);
+  rounding(s);
+  std::vector<int64_t> a = s.input(0, DType::f32).shape, b = s.input(1, DType::f32).shape;
+  s.expect(a.size() >= 2 && b.size() >= 2, "matrices");
+  if (s.flag("transA")) std::swap(a[a.size() - 2], a[a.size() - 1]);
+  if (s.flag("transB")) std::swap(b[b.size() - 2], b[b.size() - 1]);
+  s.expect(a.back() == b[b.size() - 2], "equal inner dimensions");
+  const int64_t rows = a[a.size() - 2], columns = b.back();
+  a.resize(a.size() - 2);
+  b.resize(b.size() - 2);
+  TensorType y = f32(broadcastShape(s, {&a, &b}));
+  s.expect(formulas::Broadcast<2>({&a, &b}, y.shape).fits, "to broadcast over few dimensions");
+  y.shape.push_back(rows);
+  y.shape.push_back(columns);
+  s.output(0, y);
+}
 void check_blockMatmul(const Signature& s) {
   s.takes(1, SIZE_MAX, 1);
   const std::vector<int64_t>& x = s.input(0, f32({kAny, kAny})).shape;
@@ -179,6 +199,47 @@ void check_blockMatmul(const Signature& s) {
     covered += block[0];
   }
   s.expect(covered == whole, "blocks as long as x together");
+}
+
+void check_moveImages(const Signature& s) {
+  s.takes(1, 1);
+  const TensorType& x = s.input(0);
+  s.expect(x.dtype == DType::f32 || x.dtype == DType::u8, "images of f32 or u8");
+  s.expect(x.shape.size() == 4, "images [n, c, h, w]");
+  s.output(0, x);
+  s.integers("padding", 2, 0, (int64_t{1} << 30) - 1);
+  const double flip = s.number("flip");
+  s.expect(flip >= 0 && flip <= 1, "a probability");
+  if (x.dtype == DType::u8)
+    s.integer("value", 0, 255);
+  else
+    s.number("value");
+  s.flag("adjoint");
+  s.integer("stream", 0, 0xffffffff);
+  s.slots({"seedSlot", "stepSlot"});
+}
+
+void check_layerNorm(const Signature& s) {
+  s.takes(2, 3, 3);
+  const TensorType& x = s.input(0, f32({kAny, kAny}));
+  for (size_t i = 1; i < s.inputs(); ++i) s.input(i, f32({x.shape[1]}));
+  s.output(0, x);
+  s.output(1, f32({x.shape[0]}));
+  s.output(2, f32({x.shape[0]}));
+  s.number("eps");
+  s.flag("centred");
+}
+void check_layerNormGrad(const Signature& s) {
+  s.takes(5, 3);
+  const TensorType& x = s.input(0, f32({kAny, kAny}));
+  s.input(1, f32({x.shape[1]}));
+  s.input(2, f32({x.shape[0]}));
+  s.input(3, f32({x.shape[0]}));
+  s.input(4, x);
+  s.output(0, x);
+  s.output(1, f32({x.shape[1]}));
+  s.output(2, f32({x.shape[1]}));
+  s.flag("centred");
 }
 
 }  // namespace ops

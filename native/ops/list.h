@@ -70,6 +70,7 @@
   OP(scatterAdd) \
   OP(batchRows) \
   OP(normalise) \
+  OP(moveImages) \
   OP(dropout) \
   OP(dropoutGrad) \
   OP(sampleLabels) \
@@ -95,6 +96,7 @@
   OP(lpDirection) \
   OP(linear) \
   OP(matmul) \
+  OP(batchedMatmul) \
   OP(blockMatmul) \
   OP(conv2d) \
   OP(conv2dGradInput) \
@@ -105,6 +107,8 @@
   OP(avgPool2dGrad) \
   OP(batchNorm) \
   OP(batchNormGrad) \
+  OP(layerNorm) \
+  OP(layerNormGrad) \
   OP(trackStatistics) \
   OP(splitBlocks) \
   OP(joinBlocks) \

@@ -2,8 +2,9 @@ import { checkNames, checkOneOf, checkText, wrongArgument } from '../arguments.t
 import { type DeviceName, openStore } from '../backend/device.ts';
 import { FlatminError } from '../errors.ts';
 import type { Shape } from '../graph/types.ts';
+import { crossEntropy } from '../nn/cross-entropy.ts';
 import { describeModel, type Layer, parameterKey } from '../nn/layer.ts';
-import { crossEntropy, type Loss } from '../nn/loss.ts';
+import type { Loss } from '../nn/loss.ts';
 import { expectDims } from '../ops/define.ts';
 import { checkCriteria } from '../train/check-form.ts';
 import { type InputForm, type InputType, seenAs } from '../train/input-form.ts';

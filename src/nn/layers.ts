@@ -1,7 +1,8 @@
 import { checkBoolean, checkNames, show, wrongArgument } from '../arguments.ts';
 import { FlatminError } from '../errors.ts';
-import { sameShape, sizeOf } from '../graph/types.ts';
+import { type Shape, sameShape, sizeOf } from '../graph/types.ts';
 import { checkGelu } from '../ops/activations.ts';
+import { checkFlip, checkPadding } from '../ops/augment.ts';
 import { batchNorm as batchNormOp, normaliseBy, trackStatistics } from '../ops/batch_norm.ts';
 import { checkProbability } from '../ops/dropout.ts';
 import * as ops from '../ops/index.ts';
@@ -146,6 +147,56 @@ export function batchNorm(options: BatchNormOptions = {}): Layer {
   });
 }
 
+export interface LayerNormOptions {
+  /** ε beside the variance. Default 1e-5. */
+  eps?: number;
+  /** Default true. */
+  bias?: boolean;
+  /** How many of the last dimensions are normalised together. Default 1. */
+  dims?: number;
+}
+
+/**
+ * Layer normalisation (Ba et al. 2016) over the last dimensions, as PyTorch's LayerNorm:
+ * (x − mean)/√(variance + ε) · weight + bias, `weight` (1 at first) and `bias` (0) shaped as these dimensions.
+ */
+export function layerNorm(options: LayerNormOptions = {}): Layer {
+  checkNames<LayerNormOptions>('layerNorm', options, { eps: true, bias: true, dims: true });
+  const { eps = 1e-5, dims = 1 } = options;
+  const bias = checkBoolean('bias of layerNorm', options.bias ?? true);
+  expectNumber('layerNorm', 'eps', eps, 'above 0', eps > 0);
+  expectCount('layerNorm', 'dims', dims);
+  return named('layerNorm()', (x, scope) => {
+    const shape = lastDims('layerNorm', x.shape, dims);
+    const weight = scope.param('weight', shape, ones);
+    return ops.layerNorm(x, weight, bias ? scope.param('bias', shape, zeros) : undefined, eps);
+  });
+}
+
+function lastDims(layer: string, shape: Shape, dims: number): Shape {
+  if (shape.length > dims) return shape.slice(-dims);
+  throw new FlatminError(
+    'FLATMIN_SHAPE',
+    `${layer} expects rows before the ${dims} dimensions that it normalises, got [${shape.join(', ')}]`,
+  );
+}
+
+export interface RmsNormOptions extends Omit<LayerNormOptions, 'bias'> {
+  /** ε beside the mean square. Default 2⁻²³. */
+  eps?: number;
+}
+
+/** x/√(mean of x² + ε) · weight over the last dimensions (Zhang & Sennrich 2019), as PyTorch's RMSNorm; `weight` is 1 at first. */
+export function rmsNorm(options: RmsNormOptions = {}): Layer {
+  checkNames<RmsNormOptions>('rmsNorm', options, { eps: true, dims: true });
+  const { eps = 2 ** -23, dims = 1 } = options;
+  expectNumber('rmsNorm', 'eps', eps, 'above 0', eps > 0);
+  expectCount('rmsNorm', 'dims', dims);
+  return named('rmsNorm()', (x, scope) =>
+    ops.rmsNorm(x, scope.param('weight', lastDims('rmsNorm', x.shape, dims), ones), eps),
+  );
+}
+
 export const relu = (): Layer => named('relu()', (x) => ops.relu(x));
 export const tanh = (): Layer => named('tanh()', (x) => ops.tanh(x));
 export const sigmoid = (): Layer => named('sigmoid()', (x) => ops.sigmoid(x));
@@ -217,5 +268,36 @@ export function dropout(p: number): Layer {
   checkProbability(p);
   return named(`dropout(${p})`, (x, scope) =>
     scope.training ? ops.dropout(x, { p, stream: scope.stream() }) : x,
+  );
+}
+
+export interface CropOptions {
+  /** What lies around an image, as the layer sees images: after `normalise` black is no 0. Default 0. */
+  value?: number;
+}
+
+/**
+ * While training, crops as large as the images [n, c, h, w] are, each at a place of its own within `padding` pixels around
+ * its image: moved by up to `padding` down and across, a number or [vertical, horizontal]. In evaluation x itself. All
+ * passes of a step draw the same places.
+ */
+export function randomCrop2d(
+  padding: number | readonly [number, number],
+  options: CropOptions = {},
+): Layer {
+  checkNames<CropOptions>('randomCrop2d', options, { value: true });
+  const { value = 0 } = options;
+  const sides = checkPadding(padding);
+  expectNumber('randomCrop2d', 'value', value, '', true);
+  return named(`randomCrop2d(${sides.join(', ')})`, (x, scope) =>
+    scope.training ? ops.randomCrop2d(x, { padding: sides, value, stream: scope.stream() }) : x,
+  );
+}
+
+/** While training, each of the images [n, c, h, w] mirrored left to right with probability p; in evaluation x itself. */
+export function randomFlip(p = 0.5): Layer {
+  checkFlip(p);
+  return named(`randomFlip(${p})`, (x, scope) =>
+    scope.training ? ops.randomFlip(x, { p, stream: scope.stream() }) : x,
   );
 }

@@ -2,9 +2,7 @@ import { FlatminError } from '../errors.ts';
 import type { Value } from '../graph/graph.ts';
 import { type Shape, sameShape, showType, sizeOf } from '../graph/types.ts';
 import * as ops from '../ops/index.ts';
-import { sampleLabels } from '../ops/sample_labels.ts';
 import { sampleNormal } from '../ops/sample_normal.ts';
-import { rowWeights } from '../ops/sequence.ts';
 import { accuracy, type Metric } from './metric.ts';
 
 /** A scalar to minimise, a mean over the rows of a batch: Σ weight · loss of a row / Σ weight. */
@@ -23,6 +21,8 @@ export interface Loss {
   trace(output: Value, targets: Value, shares?: Value): Value;
   /** Targets drawn from the distribution that the output stands for: the true Fisher's labels. */
   sample(output: Value): Value;
+  /** −log-likelihood of such targets, where `trace` is not that of any: the true Fisher is of its gradients. */
+  likelihood?(output: Value, sampled: Value, shares?: Value): Value;
   /**
    * Vectors d shaped as the output, of which Σ ddᵀ is the Fisher of each row by the output, d times the row's share
    * (without `weights` 1/rows) as the gradients of a mean are: the exact Fisher's.
@@ -35,56 +35,6 @@ export interface Loss {
 /** What a loss is evaluated with beside itself: its own metrics, or the accuracy of classes. */
 export const metricsOf = (loss: Loss): readonly Metric[] =>
   loss.metrics ?? (loss.targets === 'values' ? [] : [accuracy(loss)]);
-
-/** Mean of −log softmax(logits)[label] over logits […, classes] and one label a row. */
-export const crossEntropy = (): Loss => ({
-  name: 'crossEntropy',
-  trace: (logits, labels, shares) => ops.crossEntropy(logits, labels, shares),
-  sample: (logits) => {
-    const { rows } = asRows(logits);
-    return ops.reshape(sampleLabels(ops.softmax(rows)), logits.shape.slice(0, -1));
-  },
-  // Label c has probability p_c and the gradient p − e_c.
-  fisherRoots: (logits, shares) => {
-    const { rows, share } = asRows(logits, shares);
-    const p = ops.softmax(rows);
-    return unitRows(rows).map((e) => {
-      const own = ops.sum(ops.mul(p, e), [1], { keepDims: true });
-      const root = ops.mul(ops.mul(ops.sqrt(own), share), ops.sub(p, e));
-      return ops.reshape(root, logits.shape);
-    });
-  },
-  // The covariance of a and b under p.
-  fisherProduct: (logits, a, b, shares) => {
-    const { rows, share } = asRows(logits, shares);
-    const p = ops.softmax(rows);
-    const centred = (x: Value) => {
-      const own = ops.reshape(x, rows.shape);
-      return ops.sub(own, ops.sum(ops.mul(p, own), [1], { keepDims: true }));
-    };
-    const products = ops.mul(p, ops.mul(centred(a), centred(b)));
-    return ops.sum(ops.mul(products, share));
-  },
-});
-
-/**
- * Cross-entropy of tokens: the mean of −log softmax(logits)[label] over the labels of a batch that are not −1, of logits
- * [batch, steps, classes] and labels i32 [batch, steps]. Label −1 is padding: such a step counts nowhere, in accuracy and
- * K-FAC's statistics neither. A batch of padding alone has loss 0.
- */
-export const tokenCrossEntropy = (): Loss => ({
-  ...crossEntropy(),
-  name: 'tokenCrossEntropy',
-  weights: (labels) => rowWeights(ops.reshape(labels, [-1])),
-});
-
-/** Logits […, classes] as rows, and the share of each as a column. */
-function asRows(logits: Value, shares?: Value): { rows: Value; share: Value } {
-  const rows = ops.reshape(logits, [-1, logits.shape[logits.shape.length - 1]]);
-  const [count] = rows.shape;
-  const share = shares ?? ops.fill(logits.graph, [count], 1 / count);
-  return { rows, share: ops.reshape(share, [count, 1]) };
-}
 
 /**
  * Mean over rows of ½‖f − y‖², summed over the outputs of a row: −log N(y; f, I) but for a constant. The gradient of a
@@ -111,7 +61,7 @@ export const squaredError = (): Loss => ({
 });
 
 /** For every output of a row: [rows, outputs] with 1 in its column and 0 elsewhere. */
-function unitRows({ graph, shape }: Value): Value[] {
+export function unitRows({ graph, shape }: Value): Value[] {
   const rows: Shape = [shape[0], sizeOf(shape.slice(1))];
   return Array.from({ length: rows[1] }, (_, k) => {
     const ones = Array.from({ length: rows[1] }, (_, c) => (c === k ? 1 : 0));

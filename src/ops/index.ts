@@ -1,6 +1,12 @@
 /** Functions over traced values, for layers and losses of one's own. */
 export { type GeluOptions, gelu, silu } from './activations.ts';
 export {
+  type RandomCropOptions,
+  type RandomFlipOptions,
+  randomCrop2d,
+  randomFlip,
+} from './augment.ts';
+export {
   add,
   div,
   equal,
@@ -27,6 +33,7 @@ export { affine, neg } from './elementwise.ts';
 export { embedding } from './embedding.ts';
 export { fill } from './fill.ts';
 export { gather, normalise } from './gather.ts';
+export { layerNorm, rmsNorm } from './layer_norm.ts';
 export { linear, matmul } from './linear.ts';
 export { logSoftmax } from './log_softmax.ts';
 export { type LstmWeights, lstm } from './lstm.ts';

@@ -4,6 +4,7 @@ import type { Operand } from '../graph/kernel.ts';
 import { fractionBitsOf } from '../graph/precision.ts';
 import { showType } from '../graph/types.ts';
 import { gemm } from '../linalg/gemm.ts';
+import { batchedMatmul } from './batched_matmul.ts';
 import { plus } from './binary.ts';
 import { defineOp, expectType, graphOf, shapeError } from './define.ts';
 import { sum } from './reduce.ts';
@@ -59,12 +60,21 @@ const matmulOp = defineOp<{ transA: number; transB: number }>({
     },
 });
 
-/** op(a) · op(b) of two matrices, op an optional transpose. */
+/**
+ * op(a) · op(b), op an optional transpose: of two matrices [m, k] and [k, n], or of the last two dimensions of
+ * […, m, k] and […, k, n], whose others are broadcast as in NumPy.
+ */
 export function matmul(a: Value, b: Value, options: MatmulOptions = {}): Value {
   const graph = graphOf('matmul', a, b);
   checkNames<MatmulOptions>('matmul', options, { transA: true, transB: true });
   const attrs = { transA: options.transA ? 1 : 0, transB: options.transB ? 1 : 0 };
-  return graph.add(matmulOp, [a, b], attrs)[0];
+  const ranks = [a.shape.length, b.shape.length];
+  if (Math.min(...ranks) < 2 || Math.max(...ranks) === 2)
+    return graph.add(matmulOp, [a, b], attrs)[0];
+  if (b.shape.length > 2 || attrs.transA) return batchedMatmul(a, b, attrs);
+  // One matrix for all rows.
+  const rows = graph.add(matmulOp, [reshape(a, [-1, a.shape[ranks[0] - 1]]), b], attrs)[0];
+  return reshape(rows, [...a.shape.slice(0, -1), rows.shape[1]]);
 }
 
 interface MatmulOptions {

@@ -143,8 +143,7 @@ function tracePass(
   const all = gradients(loss, [...params.map(({ value }) => value), ...tapped]);
   const backward: Record<Fisher, (wrt: readonly Value[]) => readonly (readonly Value[])[]> = {
     empirical: (wrt) => wrt.map((x) => present(all[params.length + tapped.indexOf(x)])),
-    true: (wrt) =>
-      gradients(objective.trace(output, objective.sample(output), shares), wrt).map(present),
+    true: (wrt) => gradients(likelihood(objective, { output, shares }), wrt).map(present),
     exact: (wrt) => exactGradients(objective, { output, targets, shares }, wrt),
   };
   return {
@@ -174,6 +173,14 @@ function tracePass(
       show(tapped, true);
     },
   };
+}
+
+/** −log-likelihood of targets drawn by the output. */
+function likelihood(objective: Loss, { output, shares }: Outcome): Value {
+  const sampled = objective.sample(output);
+  return (
+    objective.likelihood?.(output, sampled, shares) ?? objective.trace(output, sampled, shares)
+  );
 }
 
 const present = (x: Value | undefined): readonly Value[] => (x === undefined ? [] : [x]);

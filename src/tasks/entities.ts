@@ -12,8 +12,8 @@ import {
   tokensOf,
 } from '../data/tagging.ts';
 import { Vocabulary } from '../data/vocabulary.ts';
+import { tokenCrossEntropy } from '../nn/cross-entropy.ts';
 import { entityF1 } from '../nn/entity-f1.ts';
-import { tokenCrossEntropy } from '../nn/loss.ts';
 import { lstmTagger } from '../nn/models.ts';
 import { tagAnswers } from './answers.ts';
 import { firstOf } from './examples.ts';

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "cpu/base/simd.h"
+#include "cpu/base/dot.h"
 
 namespace flatmin {
 namespace FLATMIN_ISA {
@@ -26,6 +26,21 @@ static inline double sumRun(const float* x, int64_t n) {
     n -= count;
   }
   return total;
+}
+
+// Two sums over [0, n), in a fixed order. f(i, read, first, second) adds what stands at i, where
+// read(p) is what p points to, of one element or of a vector of them.
+template <class F>
+static inline void addSums(int64_t n, double* sums, F f) {
+  vd first[2] = {}, second[2] = {};
+  int64_t i = 0;
+  for (; i + 2 * kLanesF64 <= n; i += 2 * kLanesF64)
+    for (int k = 0; k < 2; ++k) f(i + k * kLanesF64, loadWide, first[k], second[k]);
+  const auto single = [](const float* p) { return static_cast<double>(*p); };
+  double rest[2] = {};
+  for (; i < n; ++i) f(i, single, rest[0], rest[1]);
+  sums[0] += sumLanes(first[0] + first[1]) + rest[0];
+  sums[1] += sumLanes(second[0] + second[1]) + rest[1];
 }
 
 }  // namespace FLATMIN_ISA

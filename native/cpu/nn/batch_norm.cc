@@ -3,10 +3,10 @@
 // double, those of a task's examples first, then the tasks' in order.
 #include <cmath>
 
-#include "cpu/base/dot.h"
 #include "cpu/base/kernels.h"
 #include "cpu/base/rows.h"
 #include "cpu/base/status.h"
+#include "cpu/base/sums.h"
 
 namespace flatmin {
 namespace FLATMIN_ISA {
@@ -25,21 +25,6 @@ struct Layout {
   // Values of a channel; 1 of none, so that means of nothing are 0.
   double count() const { return static_cast<double>(std::max<int64_t>(1, examples * plane)); }
 };
-
-// Two sums over [0, n), in a fixed order. f(i, read, first, second) adds what stands at i, where
-// read(p) is what p points to, of one element or of a vector of them.
-template <class F>
-void addSums(int64_t n, double* sums, F f) {
-  vd first[2] = {}, second[2] = {};
-  int64_t i = 0;
-  for (; i + 2 * kLanesF64 <= n; i += 2 * kLanesF64)
-    for (int k = 0; k < 2; ++k) f(i + k * kLanesF64, loadWide, first[k], second[k]);
-  const auto single = [](const float* p) { return static_cast<double>(*p); };
-  double rest[2] = {};
-  for (; i < n; ++i) f(i, single, rest[0], rest[1]);
-  sums[0] += sumLanes(first[0] + first[1]) + rest[0];
-  sums[1] += sumLanes(second[0] + second[1]) + rest[1];
-}
 
 // body(channel, first element) for every plane of a task's examples.
 template <class Body>
