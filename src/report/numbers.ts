@@ -3,8 +3,10 @@ export function shown(value: number): string {
   if (!Number.isFinite(value)) return Number.isNaN(value) ? 'NaN' : value > 0 ? '∞' : '−∞';
   if (value === 0) return '0';
   const size = Math.abs(value);
-  if (size >= 1e7 || size < 1e-4)
-    return value.toExponential(2).replace('-', '−').replace('e+', 'e');
+  if (size >= 1e7 || size < 1e-4) {
+    const text = Number(value.toPrecision(3)).toExponential();
+    return text.replaceAll('-', '−').replace('e+', 'e');
+  }
   if (Number.isInteger(value)) return value.toLocaleString('en').replace('-', '−');
   const digits = Math.max(0, Math.min(6, 3 - Math.floor(Math.log10(size))));
   return Number(value.toFixed(digits))

@@ -113,7 +113,7 @@ function comparisonSections(comparison: Comparison, measured: Measured): Section
     x: 'epoch',
     y,
     logY,
-    ...(y === 'test accuracy' && { target }),
+    ...(y === 'test accuracy' && { target, nearOne: true }),
     series: runs.map((run) => ({
       method: run.contender,
       run: runName(run),
@@ -132,6 +132,7 @@ function comparisonSections(comparison: Comparison, measured: Measured): Section
       x: 'training seconds',
       y: 'test accuracy',
       target,
+      nearOne: true,
       series: runs.map((run) => ({
         method: run.contender,
         run: runName(run),
