@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * Sweeps by which the tasks' settings are chosen: `node scripts/settings.mjs OUT [task …]` runs `flatmin sweep` over the grids
+ * Sweeps by which the tasks' settings are chosen: `node scripts/settings.mjs OUT [task[/method] …]` runs `flatmin sweep` over the grids
  * below, each in a folder of OUT in which it goes on when it is started again, and writes what came out to
  * docs/results/settings.json. Points are judged on validation rows alone. FLATMIN_DATA names the data.
  */
@@ -35,57 +35,67 @@ const GRIDS = {
   soap: { lr: [1e-3, 3e-3, 1e-2], weightDecay: [0, 0.01] },
 };
 
-const rates = (names, scale = 1) =>
-  Object.fromEntries(names.map((name) => [name, { lr: GRIDS[name].lr.map((x) => x * scale) }]));
+/** A few rates of each, for work that takes longer. */
+const rates = (names, count) =>
+  Object.fromEntries(names.map((name) => [name, { lr: GRIDS[name].lr.slice(0, count) }]));
 /** One point: what the study published. */
-const published = (names) => Object.fromEntries(names.map((name) => [name, {}]));
+const published = (...names) => Object.fromEntries(names.map((name) => [name, {}]));
 const others = (...names) => Object.keys(GRIDS).filter((name) => !names.includes(name));
 
-const TABLE = { grids: GRIDS, flags: ['--seeds', '3'] };
 const STUDIED = ['sgd', 'sam', 'lion', 'kfac', 'shampoo'];
+const TABLE = { grids: GRIDS, flags: ['--seeds', '3'] };
 
-/** By the names of their folders; a task may have several. */
 const PLANS = {
   titanic: TABLE,
   spambase: TABLE,
-  mushroom: TABLE,
+  mushroom: { ...TABLE, grids: { ...GRIDS, 'norm-descent': { lr: [3e-3, 1e-2] } } },
   digits: {
-    grids: { ...published(STUDIED), ...rates(others(...STUDIED)) },
-    flags: ['--examples', '20000', '--test-examples', '5000', '--epochs', '3'],
+    grids: { ...published(...STUDIED), ...rates(others(...STUDIED), 3) },
+    flags: ['--examples', '10000', '--test-examples', '2000', '--epochs', '2'],
   },
   entities: {
     grids: {
-      ...published(['sgd', 'sam', 'lion', 'kfac']),
-      ...rates(others('sgd', 'sam', 'lion', 'kfac', 'shampoo', 'soap')),
-      soap: { lr: [1e-3, 3e-3] },
-      shampoo: { lr: [0.01, 0.1], epsilon: [0.01] },
+      ...published('sgd', 'sam', 'lion', 'kfac'),
+      // Its usual blocks and roots would take minutes an epoch on an embedding.
+      shampoo: {
+        lr: [0.03, 0.1],
+        epsilon: [0.01],
+        graft: ['sgd'],
+        blockSize: [128],
+        statisticsEvery: [10],
+        rootsEvery: [100],
+      },
+      ...rates(others(...STUDIED), 3),
     },
-    flags: ['--examples', '4000', '--epochs', '2'],
+    flags: ['--examples', '2000', '--epochs', '2'],
   },
   images: {
     grids: {
-      ...published(['sgd', 'sam', 'lion', 'kfac']),
-      shampoo: { lr: [2] },
-      ...rates(others('sgd', 'sam', 'lion', 'kfac', 'shampoo')),
+      ...published('sgd', 'sam', 'lion', 'kfac'),
+      shampoo: { lr: [2, 0.05], graft: ['none', 'sgd'], weightDecay: [5e-4], rootsEvery: [50] },
+      ...rates(['adamw', 'nesterov', 'muon', 'soap'], 2),
+      ...rates(others(...STUDIED, 'adamw', 'nesterov', 'muon', 'soap'), 2),
     },
-    flags: ['--width', '16', '--examples', '5000', '--test-examples', '1000', '--epochs', '3'],
+    flags: ['--width', '16', '--examples', '2000', '--test-examples', '1000', '--epochs', '3'],
   },
 };
 
 const [out, ...chosen] = process.argv.slice(2);
 if (out === undefined) {
-  process.stderr.write('usage: node scripts/settings.mjs OUT [task …]\n');
+  process.stderr.write('usage: node scripts/settings.mjs OUT [task[/method] …]\n');
   process.exit(2);
 }
 const file = join(root, 'docs', 'results', 'settings.json');
 const kept = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {};
-for (const task of chosen.length > 0 ? chosen : Object.keys(PLANS)) {
+for (const name of chosen.length > 0 ? chosen : Object.keys(PLANS)) {
+  const [task, only] = name.split('/');
   const { grids, flags } = PLANS[task];
   for (const [method, grid] of Object.entries(grids)) {
+    if (only !== undefined && only !== method) continue;
     const folder = join(out, task, method);
     const own = Object.entries(grid).flatMap(([name, values]) => [
       '--grid',
-      `${name}=${values.map((x) => Number(x.toPrecision(6))).join(',')}`,
+      `${name}=${values.join(',')}`,
     ]);
     const args = ['sweep', task, '--optimizer', method, ...own, ...flags];
     const { status } = spawnSync(
@@ -100,6 +110,38 @@ for (const task of chosen.length > 0 ? chosen : Object.keys(PLANS)) {
     kept[task] = { ...kept[task], [method]: summary(args, folder) };
     writeFileSync(file, `${JSON.stringify(kept, null, 1)}\n`);
   }
+}
+
+process.stdout.write(
+  Object.entries(kept)
+    .map(([task, methods]) => tableOf(task, methods))
+    .join('\n'),
+);
+
+/** A task's methods as a table in Markdown. */
+function tableOf(task, methods) {
+  const figures = ['validation.accuracy', 'test.accuracy', 'test.f1'].filter((name) =>
+    Object.values(methods).some(({ best }) => best?.[name] !== undefined),
+  );
+  const header = ['method', 'points × seeds', 'best', ...figures, 'worst point', 'diverged'];
+  const rows = Object.entries(methods).map(
+    ([method, { points, trials, best, worst, diverged }]) => [
+      method,
+      `${points} × ${trials / points}`,
+      settingOf(best?.values),
+      ...figures.map((name) => best?.[name] ?? '–'),
+      points > 1 ? (worst?.['validation.accuracy'] ?? '–') : '–',
+      diverged,
+    ],
+  );
+  const lines = [header, header.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`);
+  return `## ${task}\n\n${lines.join('\n')}\n`;
+}
+
+function settingOf(values) {
+  if (values === undefined) return 'none';
+  const named = Object.entries(values).map(([name, value]) => `${name} ${value}`);
+  return named.length === 0 ? 'as published' : named.join(', ');
 }
 
 /** The best point by mean validation accuracy, the one of the lesser loss among equals, and how all did. */

@@ -54,7 +54,7 @@ export async function compare(
     runs.map(({ settings }) => settings),
   );
   process.stderr.write('\n');
-  process.stdout.write(`${resultTable(title, results, runs[0].settings.baseline)}\n`);
+  process.stdout.write(`${resultTable(title, results, runs[0].settings)}\n`);
 }
 
 /** A bar where it stands alone, on a terminal that can move: JSON lines on the same one would cut through it. */

@@ -1,19 +1,17 @@
-import type { Baseline } from '../tasks/baseline.ts';
 import type { Result } from './result.ts';
+import type { RunSettings } from './settings.ts';
 
 /** Results side by side, in columns of plain text; the last line is of the answer that needs no network. */
 export function resultTable(
   title: string,
   results: readonly Result[],
-  baseline?: Baseline,
+  { baseline, validation }: Pick<RunSettings, 'baseline' | 'validation'> = {},
 ): string {
   const target = results[0]?.target ?? '';
   const others = Object.keys(results[0]?.metrics ?? {}).filter((name) => name !== 'accuracy');
   const header = [
     ['', 'method'],
-    ['test', 'accuracy'],
-    ...others.map((name) => ['test', name]),
-    ['test', 'loss'],
+    ...['accuracy', ...others, 'loss'].map((name) => [validation ? 'held out' : 'test', name]),
     ['train', 'loss'],
     ['', 'seconds'],
     ['epochs', `to ${target}`],

@@ -6,6 +6,7 @@ import { loadTable, readRows, TABLES, type TableName } from '../data/tabular.ts'
 import { mlp } from '../nn/models.ts';
 import { classAnswers } from './answers.ts';
 import { firstExamples } from './examples.ts';
+import { TABLE_SETTINGS } from './table-settings.ts';
 import type { DataSource, Task } from './task.ts';
 
 const WIDTH = 64;
@@ -32,15 +33,16 @@ const savedSchema = z.object({
   }) satisfies z.ZodType<TransformJSON>,
 });
 
-function tableTask(name: TableName, own: Pick<Task, 'target' | 'settings'>): Task {
+function tableTask(name: TableName, target: number): Task {
   return {
-    ...own,
     name,
     network: 'MLP',
     dataset: name,
     batch: 32,
     epochs: 30,
     width: WIDTH,
+    target,
+    settings: TABLE_SETTINGS[name],
     isIn: (dir) => findFiles(dir, name, TABLES[name].file).length > 0,
     load: ({ dir, width = WIDTH, validation, examples, testExamples }: DataSource) => {
       const table = dir === undefined ? syntheticTable(name) : loadTable(dir, name);
@@ -81,6 +83,6 @@ function tableTask(name: TableName, own: Pick<Task, 'target' | 'settings'>): Tas
   };
 }
 
-export const titanic = tableTask('titanic', { target: 0.8, settings: {} });
-export const spambase = tableTask('spambase', { target: 0.93, settings: {} });
-export const mushroom = tableTask('mushroom', { target: 0.99, settings: {} });
+export const titanic = tableTask('titanic', 0.75);
+export const spambase = tableTask('spambase', 0.93);
+export const mushroom = tableTask('mushroom', 0.99);

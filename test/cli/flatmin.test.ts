@@ -154,6 +154,7 @@ describe('other tasks', () => {
   it('tell the F1 of entities, and are validated on data of their own', async () => {
     const args = ['--synthetic', '--examples', '40', '--test-examples', '20', '--epochs', '1'];
     const { stdout } = await flatmin('train', 'entities', ...args, '--width', '4', '--validation');
+    expect(stdout).toMatch(/^ +held out +held out +held out +train /m);
     expect(stdout).toMatch(/^method +accuracy +f1 +loss/m);
     expect(stdout).toMatch(/^always O +0\.\d{4} +0\.0000 +–/m);
   });
