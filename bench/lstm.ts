@@ -1,7 +1,7 @@
 import type { Dataset } from '#flatmin/data/dataset';
 import { tokenCrossEntropy } from '#flatmin/nn/cross-entropy';
-import { embedding, linear } from '#flatmin/nn/layers';
-import { lstm } from '#flatmin/nn/recurrent';
+import { embedding, linear } from '#flatmin/nn/layers/index';
+import { lstm } from '#flatmin/nn/layers/recurrent';
 import { sequential } from '#flatmin/nn/sequential';
 import { sgd } from '#flatmin/optim/sgd';
 import { Training } from '#flatmin/train/training';

@@ -1,6 +1,6 @@
 import type { Dataset } from '#flatmin/data/dataset';
 import { fit } from '#flatmin/doors/fit';
-import { dropout, linear, relu } from '#flatmin/nn/layers';
+import { dropout, linear, relu } from '#flatmin/nn/layers/index';
 import { mlp } from '#flatmin/nn/models';
 import { sequential } from '#flatmin/nn/sequential';
 import { sgd } from '#flatmin/optim/sgd';

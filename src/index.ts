@@ -43,7 +43,7 @@ export {
   type ParameterSpec,
   type Scope,
 } from './nn/layer.ts';
-export * from './nn/layers.ts';
+export * from './nn/layers/index.ts';
 export { type Loss, squaredError } from './nn/loss.ts';
 export {
   accuracy,
@@ -61,7 +61,6 @@ export {
   type Resnet18Options,
   resnet18,
 } from './nn/models.ts';
-export * from './nn/recurrent.ts';
 export { sequential } from './nn/sequential.ts';
 export * as ops from './ops/index.ts';
 export type { NonFinitePolicy } from './ops/status.ts';

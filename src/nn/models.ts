@@ -14,8 +14,8 @@ import {
   residual,
   sigmoid,
   tanh,
-} from './layers.ts';
-import { type LstmOptions, lstm } from './recurrent.ts';
+} from './layers/index.ts';
+import { type LstmOptions, lstm } from './layers/recurrent.ts';
 import { sequential } from './sequential.ts';
 
 /** LeNet-5 for images [n, 1, 32, 32]: three 5×5 convolutions (6, 16, 120), two max-pools, 84, `classes`; ReLU. */

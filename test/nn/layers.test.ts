@@ -9,7 +9,7 @@ import {
   linear,
   maxPool2d,
   relu,
-} from '../../src/nn/layers.ts';
+} from '../../src/nn/layers/index.ts';
 import { lenet5 } from '../../src/nn/models.ts';
 import { sequential } from '../../src/nn/sequential.ts';
 import { initialise } from '../../src/step/initialise.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { describeModel, type Layer, type ParameterSpec } from '../../src/nn/layer.ts';
-import { batchNorm, conv2d, globalAvgPool2d, linear, residual } from '../../src/nn/layers.ts';
+import { batchNorm, conv2d, globalAvgPool2d, linear, residual } from '../../src/nn/layers/index.ts';
 import { lstmTagger, mlp, resnet18 } from '../../src/nn/models.ts';
 import { sequential } from '../../src/nn/sequential.ts';
 

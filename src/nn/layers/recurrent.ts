@@ -1,10 +1,10 @@
-import { checkBoolean, checkNames, checkOneOf, checkWhole } from '../arguments.ts';
-import type { Value } from '../graph/graph.ts';
-import { checkProbability } from '../ops/dropout.ts';
-import * as ops from '../ops/index.ts';
-import { lastStep } from '../ops/sequence.ts';
-import { fanInUniform } from './init.ts';
-import type { Layer } from './layer.ts';
+import { checkBoolean, checkNames, checkOneOf, checkWhole } from '../../arguments.ts';
+import type { Value } from '../../graph/graph.ts';
+import { checkProbability } from '../../ops/dropout.ts';
+import * as ops from '../../ops/index.ts';
+import { lastStep } from '../../ops/sequence.ts';
+import { fanInUniform } from '../init.ts';
+import type { Layer } from '../layer.ts';
 
 export interface RecurrentOptions {
   /** Recurrences, each over the outputs of the one before it. Default 1. */
