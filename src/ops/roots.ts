@@ -228,6 +228,9 @@ export function kfacInverses(
   );
 }
 
+/** The largest i32: a count stops there. */
+const MOST_UPDATES = 2 ** 31 - 1;
+
 const countUpdateOp = defineOp({
   name: 'countUpdate',
   infer: ([status, counter, mass]) => {
@@ -241,7 +244,7 @@ const countUpdateOp = defineOp({
     ({ inputs: [status, counter, mass] }) =>
     () => {
       if (standsStill(status)) return;
-      const updates = Math.abs(counter.data[0]);
+      const updates = Math.min(Math.abs(counter.data[0]), MOST_UPDATES - 1);
       counter.data[0] = mass === undefined || mass.data[0] > 0 ? updates + 1 : -updates;
     },
 });

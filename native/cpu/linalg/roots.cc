@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <limits>
 
 #include "cpu/linalg/cholesky.h"
 #include "cpu/linalg/inverse_root.h"
@@ -199,8 +200,10 @@ Run op_countUpdate(Instruction& in) {
   const Operand mass = weighed ? in.inputs[2] : Operand{};
   return [=](const Step& step) {
     if (standsStill(status.i32(step))) return;
-    const int32_t updates = std::abs(*counter.i32(step));
-    *counter.i32(step) = !weighed || *mass.f32(step) > 0 ? updates + 1 : -updates;
+    constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
+    const int64_t updates = std::min(std::abs(int64_t{*counter.i32(step)}), kMost - 1);
+    const bool counts = !weighed || *mass.f32(step) > 0;
+    *counter.i32(step) = static_cast<int32_t>(counts ? updates + 1 : -updates);
   };
 }
 

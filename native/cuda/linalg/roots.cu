@@ -94,8 +94,10 @@ namespace {
 
 __global__ void countUpdate(const int32_t* status, const float* mass, int32_t* updates) {
   if (standsStill(status)) return;
-  const int32_t past = *updates < 0 ? -*updates : *updates;
-  *updates = !mass || *mass > 0 ? past + 1 : -past;
+  constexpr int64_t kMost = INT32_MAX;
+  const int64_t size = *updates < 0 ? -int64_t{*updates} : *updates;
+  const int64_t past = size < kMost ? size : kMost - 1;
+  *updates = static_cast<int32_t>(!mass || *mass > 0 ? past + 1 : -past);
 }
 
 }  // namespace

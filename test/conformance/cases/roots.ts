@@ -447,6 +447,10 @@ export const cases: Case[] = [
   counting(STOPPED, 7),
   counting(SKIPPED, 7),
   counting(GOING, 8, { before: -7 }),
+  ...[2 ** 31 - 1, -(2 ** 31 - 1), -(2 ** 31)].flatMap((before) => [
+    counting(GOING, 2 ** 31 - 1, { before }),
+    counting(GOING, -(2 ** 31 - 2), { before, mass: 0 }),
+  ]),
   counting(GOING, 1, { before: 0, mass: 1e-30 }),
   counting(GOING, 8, { before: -7, mass: 3 }),
   counting(GOING, -7, { mass: 0 }),
