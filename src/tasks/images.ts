@@ -29,6 +29,8 @@ export const images: Task = {
     sam: { lr: 0.03, weightDecay: 3e-4, rho: 0.1 },
     lion: { lr: 1e-4, weightDecay: 0.01 },
     kfac: { lr: 0.1, weightDecay: 1e-3 },
+    // By sweeps, docs/results/settings.md.
+    shampoo: { lr: 0.05, graft: 'none', weightDecay: 0.0005, rootsEvery: 50 },
   },
   isIn: (dir) => findFiles(dir, 'cifar10', 'data_batch_1.bin').length > 0,
   load: (source: DataSource) => ({
