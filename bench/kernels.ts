@@ -1,14 +1,17 @@
 /** What single kernels are traced from, and what they get done. */
-import { gradients } from '#flatmin/autodiff/gradients';
+import { gradients, pullback } from '#flatmin/autodiff/gradients';
 import type { Value } from '#flatmin/graph/graph';
 import { BYTES } from '#flatmin/graph/types';
 import { adamwOp } from '#flatmin/ops/adamw';
 import { assign } from '#flatmin/ops/assign';
 import { batchNorm } from '#flatmin/ops/batch_norm';
+import { concat } from '#flatmin/ops/concat';
 import { conv2d } from '#flatmin/ops/conv2d';
 import { matmul } from '#flatmin/ops/linear';
 import { lionOp } from '#flatmin/ops/lion';
+import { lstm } from '#flatmin/ops/lstm';
 import { maxPool2d } from '#flatmin/ops/pool';
+import { rnn } from '#flatmin/ops/rnn';
 import { globalNorm, samPerturb } from '#flatmin/ops/sam';
 import { sgdOp } from '#flatmin/ops/sgd';
 import { crossEntropy } from '#flatmin/ops/softmax';
@@ -102,6 +105,49 @@ export const softmaxCrossEntropy = (rows: number, classes: number): Kernel => ({
     return [loss, ...parts(gradients(loss, [logits]))];
   },
 });
+
+/** A recurrence of 128 units over sequences [batch, steps, 100], and its gradients. */
+export interface Sequences {
+  readonly batch: number;
+  readonly steps: number;
+  readonly op: 'rnn' | 'lstm';
+  readonly projection?: number;
+  readonly bidirectional?: boolean;
+}
+
+const [FEATURES, UNITS] = [100, 128];
+
+export const recurrence = ({ batch, steps, op, projection, bidirectional }: Sequences): Kernel => {
+  const gates = op === 'lstm' ? 4 : 1;
+  const width = projection ?? UNITS;
+  const directions = bidirectional ? [false, true] : [false];
+  const multiplications =
+    batch * steps * (gates * UNITS * (FEATURES + width) + (projection ?? 0) * UNITS);
+  return {
+    build: (t) => {
+      const weight = (rows: number, columns: number) =>
+        t.f32(
+          [rows, columns],
+          noise(rows * columns).map((v) => v / Math.sqrt(columns)),
+        );
+      const x = t.f32([batch, steps, FEATURES]);
+      const wrt = [x];
+      const outputs = directions.map((reverse) => {
+        const weights = {
+          input: weight(gates * UNITS, FEATURES),
+          recurrent: weight(gates * UNITS, width),
+          bias: t.f32([gates * UNITS]),
+          ...(projection !== undefined && { projection: weight(projection, UNITS) }),
+        };
+        wrt.push(...Object.values(weights));
+        return op === 'lstm' ? lstm(x, weights, { reverse }) : rnn(x, weights, { reverse });
+      });
+      const y = bidirectional ? concat(outputs, -1) : outputs[0];
+      return [y, ...parts(pullback(y, t.f32(y.shape), wrt))];
+    },
+    amount: flop(3 * 2 * directions.length * multiplications),
+  };
+};
 
 const slots = (t: Inputs) => ({
   lrSlot: t.graph.slot('lr', () => 1e-6).index,
