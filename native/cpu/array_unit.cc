@@ -6,5 +6,6 @@
 #include "cpu/array/reduce.cc"
 #include "cpu/array/sample_normal.cc"
 #include "cpu/array/strided.cc"
+#include "cpu/array/sum_rows.cc"
 #include "cpu/array/take_along_axis.cc"
 #include "cpu/array/unary.cc"

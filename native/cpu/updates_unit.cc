@@ -11,4 +11,5 @@
 #include "cpu/updates/norm_descent.cc"
 #include "cpu/updates/sam.cc"
 #include "cpu/updates/sgd.cc"
+#include "cpu/updates/sgd_rows.cc"
 #include "cpu/updates/status.cc"

@@ -6,5 +6,6 @@
 #include "cuda/array/reduce.cu"
 #include "cuda/array/sample_normal.cu"
 #include "cuda/array/strided.cu"
+#include "cuda/array/sum_rows.cu"
 #include "cuda/array/take_along_axis.cu"
 #include "cuda/array/unary.cu"

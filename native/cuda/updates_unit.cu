@@ -11,4 +11,5 @@
 #include "cuda/updates/norm_descent.cu"
 #include "cuda/updates/sam.cu"
 #include "cuda/updates/sgd.cu"
+#include "cuda/updates/sgd_rows.cu"
 #include "cuda/updates/status.cu"

@@ -68,6 +68,7 @@
   OP(lstmTangent) \
   OP(gather) \
   OP(scatterAdd) \
+  OP(sumRows) \
   OP(batchRows) \
   OP(normalise) \
   OP(moveImages) \
@@ -79,6 +80,7 @@
   OP(setDiagonal) \
   OP(checkFinite) \
   OP(sgd) \
+  OP(sgdRows) \
   OP(adamw) \
   OP(adagrad) \
   OP(lion) \

@@ -65,6 +65,14 @@ void check_scatterAdd(const Signature& s) {
   for (size_t d = 1; d < table.shape.size(); ++d) width *= table.shape[d];
   s.input(0, DType::f32, s.product({indices.size(), width}));
 }
+void check_sumRows(const Signature& s) {
+  s.takes(3, 2);
+  const int64_t count = s.input(1, DType::i32).size();
+  const int64_t width = s.input(2, f32({kAny, kAny})).shape[1];
+  s.input(0, DType::f32, s.product({count, width}));
+  s.output(0, f32({count, width}));
+  s.output(1, i32({count}));
+}
 void check_embedding(const Signature& s) {
   s.takes(2, 1);
   const TensorType& table = s.input(0, f32({kAny, kAny}));

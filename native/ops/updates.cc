@@ -65,6 +65,16 @@ void check_sgd(const Signature& s) {
   s.flags({"nesterov", "decoupled"});
   update(s, s.number("momentum") == 0 ? 0 : 1);
 }
+void check_sgdRows(const Signature& s) {
+  s.takes(4, 0);
+  s.status(0);
+  s.slots({"lrSlot"});
+  s.number("weightDecay");
+  s.flag("decoupled");
+  const TensorType& table = s.input(1, f32({kAny, kAny}));
+  const TensorType& sums = s.input(2, f32({kAny, table.shape[1]}));
+  s.input(3, i32({sums.shape[0]}));
+}
 void check_adamw(const Signature& s) {
   s.slots({"lrSlot", "stepSlot"});
   s.numbers({"beta1", "beta2", "eps", "weightDecay"});

@@ -42,7 +42,7 @@ const gatherOp = defineOp({
       copyRows(table, y, (r) => indices.data[r]),
 });
 
-const scatterAddOp = defineOp<{ shape: readonly number[] }>({
+export const scatterAddOp = defineOp<{ shape: readonly number[] }>({
   name: 'scatterAdd',
   infer: ([dy], { shape }) => [{ dtype: dy.dtype, shape }],
   kernel: ({ inputs: [dy, indices], outputs: [dtable], attrs: { shape } }) => {

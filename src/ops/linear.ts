@@ -77,6 +77,13 @@ export function matmul(a: Value, b: Value, options: MatmulOptions = {}): Value {
   return reshape(rows, [...a.shape.slice(0, -1), rows.shape[1]]);
 }
 
+/** The factors of a product aᵀb, as the gradient of a weight is that of its rows' gradients and inputs. */
+export function transposedFactors({ node }: Value): readonly [a: Value, b: Value] | undefined {
+  if (node === undefined || node.op !== (matmulOp as unknown)) return undefined;
+  const [a, b] = node.inputs;
+  return node.attrs.transA === 1 && node.attrs.transB === 0 ? [a, b] : undefined;
+}
+
 interface MatmulOptions {
   readonly transA?: boolean;
   readonly transB?: boolean;

@@ -2,9 +2,13 @@ import type { Value } from '../graph/graph.ts';
 import { identity, ones } from '../nn/init.ts';
 import { mul } from '../ops/binary.ts';
 import { blocksTimes, timesBlocks } from '../ops/block_matmul.ts';
+import { concat } from '../ops/concat.ts';
+import { embedding } from '../ops/embedding.ts';
+import { fill } from '../ops/fill.ts';
 import type { Factor } from '../ops/kfac.ts';
 import { inEigenbasis, kfacEigen } from '../ops/kfac_eigen.ts';
 import { isDiagonal, type Pair } from '../ops/kfac_layers.ts';
+import { matmul } from '../ops/linear.ts';
 import { reshape } from '../ops/reshape.ts';
 import { kfacInverses } from '../ops/roots.ts';
 import type { OptimizerTrace } from '../step/context.ts';
@@ -18,6 +22,26 @@ export interface LayerFactors {
   readonly g: readonly Factor[];
 }
 
+/** What is known of V: where in its table its rows stand, or that it is dyᵀ[x | 1], the 1 for a bias. */
+export type Made =
+  | { readonly at: Value }
+  | { readonly dy: Value; readonly x: Value; readonly hasBias: boolean };
+
+/** U by dy G⁻¹ and [x | 1]A⁻¹, where that takes fewer multiplications than V whole; `undefined` elsewhere. */
+function throughRows(
+  { dy, x, hasBias }: { dy: Value; x: Value; hasBias: boolean },
+  a: readonly Value[],
+  g: readonly Value[],
+): Value | undefined {
+  const [rows, m] = dy.shape;
+  const n = x.shape[1] + Number(hasBias);
+  const sizeOf = (blocks: readonly Value[]) => blocks.reduce((sum, { size }) => sum + size, 0);
+  const whole = n * sizeOf(g) + m * sizeOf(a);
+  if (rows * (sizeOf(g) + sizeOf(a) + m * n) >= whole) return undefined;
+  const inputs = hasBias ? concat([x, fill(x.graph, [rows, 1], 1)], 1) : x;
+  return matmul(timesBlocks(dy, g), timesBlocks(inputs, a), { transA: true });
+}
+
 /**
  * A way to damp and invert A ⊗ G: traces what has to be refreshed with the factors, and returns what makes U of the
  * gradient V of a layer. Until a refresh was good U is V.
@@ -26,7 +50,7 @@ type Form = (
   t: OptimizerTrace,
   layers: readonly LayerFactors[],
   scalars: { damping: Value; updates: Value },
-) => (v: Value, layer: number) => Value;
+) => (v: Value, layer: number, made?: Made) => Value;
 
 /** U = (G + √λd/π I)⁻¹ V (A + π√λd I)⁻¹, of an embedding its transpose. */
 const inverse: Form = (t, layers, { damping, updates }) => {
@@ -37,10 +61,15 @@ const inverse: Form = (t, layers, { damping, updates }) => {
     g: withUnits(t, 'gInverse', name, g),
   }));
   kfacInverses(t.status, { failures, updates }, pairs, damping);
-  return (v, i) => {
+  return (v, i, made) => {
     const [a, g] = [resultsOf(pairs[i].a), resultsOf(pairs[i].g)];
-    if (isDiagonal(a[0])) return mul(timesBlocks(v, g), reshape(a[0], [-1, 1]));
-    return timesBlocks(blocksTimes(g, v), a);
+    if (isDiagonal(a[0])) {
+      const column = reshape(a[0], [-1, 1]);
+      const own = made !== undefined && 'at' in made ? embedding(column, made.at) : column;
+      return mul(timesBlocks(v, g), own);
+    }
+    const short = made !== undefined && 'dy' in made ? throughRows(made, a, g) : undefined;
+    return short ?? timesBlocks(blocksTimes(g, v), a);
   };
 };
 

@@ -5,6 +5,7 @@ import { add, mul, sub } from '../ops/binary.ts';
 import { fill } from '../ops/fill.ts';
 import { kfacSplit } from '../ops/kfac.ts';
 import { kfacModel } from '../ops/kfac_model.ts';
+import type { TableRows } from '../ops/table_rows.ts';
 import type { OptimizerTrace, Pass } from '../step/context.ts';
 
 /** Of one layer: the gradient V with its weight decay, and U, V by the inverse of the damped factors. */
@@ -13,6 +14,8 @@ export interface LayerStep {
   readonly tap: Tap;
   readonly v: Value;
   readonly u: Value;
+  /** Of a table of which U and V are some rows: which ones. */
+  readonly rows?: TableRows | undefined;
 }
 
 /**

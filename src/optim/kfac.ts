@@ -13,8 +13,10 @@ import {
   kfacSplit,
   klClip,
 } from '../ops/kfac.ts';
+import { transposedFactors } from '../ops/linear.ts';
 import { countUpdate } from '../ops/roots.ts';
 import { sgdOp } from '../ops/sgd.ts';
+import { gradientRows, sgdRows, type TableRows } from '../ops/table_rows.ts';
 import { BoundOptimizer } from '../step/bound.ts';
 import type { OptimizerTrace, Pass } from '../step/context.ts';
 import { type LayerBatch, observationOf } from '../step/observation.ts';
@@ -35,8 +37,13 @@ const schema = z
      * are in layers that K-FAC covers, and leaves `klClip` and `momentum` no place. State: a copy of the parameters.
      */
     lr: rateOrModel,
-    /** λ, part of the gradient before preconditioning. Default 0. */
+    /**
+     * λ, part of the gradient before preconditioning: in an embedding all rows then take part in every step, and not those of
+     * the batch alone. Default 0.
+     */
     weightDecay: nonNegative.default(0),
+    /** θ ← θ − ηλθ apart from the preconditioned gradient instead (Zhang et al. 2019). Default false. */
+    decoupled: z.boolean().default(false),
     /**
      * Damping λd: `inverse` splits it between the two factors, `eigen` adds it to their product. Default 1e-3; with
      * `lr: 'model'`, where no clip holds back a model of a mini-batch that promises too much, 1.
@@ -84,6 +91,9 @@ const schema = z
   .refine(({ lr, klClip, momentum }) => lr !== 'model' || (klClip ?? momentum) === undefined, {
     error:
       "lr 'model' takes the place of klClip and momentum: leave them out, or give a learning rate",
+  })
+  .refine(({ lr, decoupled, adaptDamping }) => !decoupled || (lr !== 'model' && !adaptDamping), {
+    error: "decoupled does not go with lr 'model' and adaptDamping, whose model has λ in it",
   })
   .transform(({ lr, damping, klClip = 1e-3, momentum = 0, ...options }) =>
     lr === 'model'
@@ -162,10 +172,19 @@ export const kfac = defineOptimizer('kfac', schema, trace, {
 function trace(t: OptimizerTrace, options: z.output<typeof schema>): void {
   const { graph, status } = t;
   const pass = t.gradient();
-  t.checkFinite(pass.grads);
   const indexOf = new Map(t.params.map(({ value }, i) => [value, i]));
-
-  const { weightDecay } = options;
+  const weightDecay = options.decoupled ? 0 : options.weightDecay;
+  // V is then the gradient alone, of which it is known what it was made of.
+  const byRows =
+    options.lr !== 'model' &&
+    options.momentum === 0 &&
+    options.form === 'inverse' &&
+    weightDecay === 0 &&
+    !options.adaptDamping;
+  const tables = t.params.map(({ value }, i) =>
+    byRows ? gradientRows(value, pass.grads[i]) : undefined,
+  );
+  t.checkFinite(pass.grads.map((grad, i) => tables[i]?.sums ?? grad));
   const damping = options.adaptDamping
     ? t.state('damping', { dtype: 'f32', shape: [] }, { kind: 'constant', value: options.damping })
     : fill(graph, [], options.damping);
@@ -196,15 +215,28 @@ function trace(t: OptimizerTrace, options: z.output<typeof schema>): void {
 
   const withGrad = (value: Value) => ({ value, grad: pass.grads[indexOf.get(value) as number] });
   const steps = layers.map(({ name, tap }, i) => {
+    const rows = tap.kind === 'embedding' ? tables[indexOf.get(tap.weight) as number] : undefined;
     const bias = tap.bias && withGrad(tap.bias);
-    const v = kfacJoin(withGrad(tap.weight), bias, weightDecay);
-    return { name, tap, v, u: precondition(v, i) };
+    const v = rows?.sums ?? kfacJoin(withGrad(tap.weight), bias, weightDecay);
+    const factors = byRows ? transposedFactors(withGrad(tap.weight).grad) : undefined;
+    const whole = factors && { dy: factors[0], x: factors[1], hasBias: bias !== undefined };
+    return { name, tap, v, u: precondition(v, i, rows ?? whole), rows };
   });
   const promised =
     options.lr === 'model'
       ? stepByModel(t, pass, steps, { damping, weightDecay })
-      : stepByRate(t, pass, steps, options);
+      : stepByRate(t, pass, steps, { ...options, tables });
   if (options.adaptDamping) adapt(t, pass, { before, damping, weightDecay, promised });
+}
+
+interface RateOptions {
+  readonly lr: Rate;
+  readonly klClip: number;
+  readonly momentum: number;
+  readonly weightDecay: number;
+  readonly decoupled: boolean;
+  /** Of each parameter the rows of its gradient, where these alone are not 0. */
+  readonly tables: readonly (TableRows | undefined)[];
 }
 
 /** θ ← θ − ηv of v ← μv + νU with the KL clip ν; parameters outside the layers by SGD. */
@@ -212,43 +244,50 @@ function stepByRate(
   t: OptimizerTrace,
   pass: Pass,
   steps: readonly LayerStep[],
-  options: { lr: Rate; klClip: number; momentum: number; weightDecay: number },
+  { lr, klClip: kappa, momentum, weightDecay, decoupled, tables }: RateOptions,
 ): undefined {
   const { graph, status } = t;
-  const { momentum, weightDecay } = options;
-  const lrSlot = rateSlot(graph, options.lr).index;
+  const lrSlot = rateSlot(graph, lr).index;
   const directions = new Map<Value, Value>();
   if (steps.length > 0) {
-    const nu = klClip(steps, options.klClip, lrSlot);
-    for (const { tap, u } of steps) {
-      const { weight, bias } = kfacSplit(u, nu, tap.weight.shape);
+    const nu = klClip(steps, kappa, lrSlot);
+    for (const { tap, u, rows } of steps) {
+      const { weight, bias } = kfacSplit(u, nu, rows === undefined ? tap.weight.shape : u.shape);
       directions.set(tap.weight, weight);
       if (tap.bias !== undefined) directions.set(tap.bias, bias);
     }
   }
-  const all = t.params.map(({ name, value }, i) => ({ name, value, grad: pass.grads[i] }));
+  const all = t.params.map(({ name, value }, i) => {
+    const direction = directions.get(value);
+    const rows = tables[i];
+    return {
+      name,
+      value,
+      rows,
+      preconditioned: direction !== undefined,
+      direction: direction ?? rows?.sums ?? pass.grads[i],
+    };
+  });
   for (const preconditioned of [true, false]) {
-    const chosen = all.filter(({ value }) => directions.has(value) === preconditioned);
-    if (chosen.length === 0) continue;
-    graph.add(
-      sgdOp,
-      [
-        status,
-        ...chosen.flatMap(({ name, value, grad }) => [
-          value,
-          directions.get(value) ?? grad,
-          ...(momentum === 0 ? [] : [t.state(`momentum/${name}`, value.type)]),
-        ]),
-      ],
-      {
-        lrSlot,
-        momentum,
-        nesterov: 0,
-        // V has its weight decay already.
-        weightDecay: preconditioned ? 0 : weightDecay,
-        decoupled: 0,
-      },
-    );
+    const chosen = all.filter((one) => one.preconditioned === preconditioned);
+    // V has its weight decay already, but for a decoupled one.
+    const common = {
+      lrSlot,
+      weightDecay: preconditioned && !decoupled ? 0 : weightDecay,
+      decoupled: Number(decoupled),
+    };
+    const whole = chosen.filter(({ rows }) => rows === undefined);
+    if (whole.length > 0) {
+      const inputs = whole.flatMap(({ name, value, direction }) => [
+        value,
+        direction,
+        ...(momentum === 0 ? [] : [t.state(`momentum/${name}`, value.type)]),
+      ]);
+      graph.add(sgdOp, [status, ...inputs], { ...common, momentum, nesterov: 0 });
+    }
+    for (const { value, rows, direction } of chosen) {
+      if (rows !== undefined) sgdRows(status, value, { ...rows, sums: direction }, common);
+    }
   }
 }
 

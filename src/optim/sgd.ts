@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { sgdOp } from '../ops/sgd.ts';
+import { gradientRows, sgdRows } from '../ops/table_rows.ts';
 import type { OptimizerTrace } from '../step/context.ts';
 import { defineOptimizer, rateSlot } from './optimizer.ts';
 import { decay, nonNegative, rate } from './options.ts';
@@ -35,25 +36,22 @@ export const sgd = defineOptimizer('sgd', schema, trace, {
 
 function trace(t: OptimizerTrace, options: z.output<typeof schema>): void {
   const { grads } = t.gradient();
-  t.checkFinite(grads);
-  const velocity = (name: string, shape: readonly number[]) =>
-    options.momentum === 0 ? [] : [t.state(`momentum/${name}`, { dtype: 'f32', shape })];
+  const { momentum, weightDecay } = options;
+  const all = t.params.map(({ name, value }, i) => {
+    const rows = momentum === 0 ? gradientRows(value, grads[i]) : undefined;
+    const kept = momentum === 0 ? [] : [t.state(`momentum/${name}`, value.type)];
+    return { value, rows, grad: rows?.sums ?? grads[i], kept };
+  });
+  t.checkFinite(all.map(({ grad }) => grad));
+  const lrSlot = rateSlot(t.graph, options.lr).index;
+  const common = { lrSlot, weightDecay, decoupled: Number(options.decoupled) };
+  const whole = all.filter(({ rows }) => rows === undefined);
   t.graph.add(
     sgdOp,
-    [
-      t.status,
-      ...t.params.flatMap(({ name, value }, i) => [
-        value,
-        grads[i],
-        ...velocity(name, value.shape),
-      ]),
-    ],
-    {
-      lrSlot: rateSlot(t.graph, options.lr).index,
-      momentum: options.momentum,
-      nesterov: Number(options.nesterov),
-      weightDecay: options.weightDecay,
-      decoupled: Number(options.decoupled),
-    },
+    [t.status, ...whole.flatMap(({ value, grad, kept }) => [value, grad, ...kept])],
+    { ...common, momentum, nesterov: Number(options.nesterov) },
   );
+  for (const { value, rows } of all) {
+    if (rows !== undefined) sgdRows(t.status, value, rows, common);
+  }
 }

@@ -3,13 +3,17 @@ import type { Value } from '../graph/graph.ts';
 import { sizeOf } from '../graph/types.ts';
 import { packedSize } from '../linalg/packed.ts';
 import { identity } from '../nn/init.ts';
+import { mul } from '../ops/binary.ts';
 import { joinBlocks, splitBlocks } from '../ops/blocks.ts';
+import { embedding } from '../ops/embedding.ts';
+import { scatterAdd } from '../ops/gather.ts';
 import { graft } from '../ops/graft.ts';
 import { type Mode, modeApply, modeGram } from '../ops/modes.ts';
 import { reshape } from '../ops/reshape.ts';
 import { countUpdate, inverseRoots } from '../ops/roots.ts';
 import { sgdOp } from '../ops/sgd.ts';
 import { SQUARES } from '../ops/status.ts';
+import { gradientRows, sgdRows, type TableRows } from '../ops/table_rows.ts';
 import type { OptimizerTrace, Parameter } from '../step/context.ts';
 import { graftedMethod } from './graft.ts';
 import { defineOptimizer, rateSlot } from './optimizer.ts';
@@ -45,6 +49,12 @@ const schema = z.strictObject({
   mergeDims: z.boolean().default(true),
   /** Tensors are cut into blocks of at most this along every dimension, each preconditioned alone. Default 1024. */
   blockSize: count.default(1024),
+  /**
+   * Of matrices with more rows than this and no more columns than `blockSize` L is its diagonal alone, the sums of squares of
+   * the rows, and R is that of the whole matrix, as the paper proposes for large dimensions: for the tables of embeddings,
+   * whose rows outside a batch then take no part in its step, unless with momentum. Default: of none.
+   */
+  diagonalAbove: count.optional(),
   /** Vectors: a full statistic ggᵀ, or its diagonal g². Default `full`. */
   vectors: z.enum(['full', 'diagonal']).default('full'),
   /** p of every root A^(−1/p), any number above 0, instead of 2 × the tensor's order, the default. */
@@ -71,7 +81,7 @@ type Options = z.output<typeof schema>;
  * a tensor of order k has one statistic a dimension with the exponent −1/(2k).
  * A root that fails keeps the last one and counts; three in a row are `FLATMIN_NUMERICS`. Until the first, nothing is
  * preconditioned. State: (m(3m + 1) + n(3n + 1))/2 numbers for an m×n matrix, or for each of its blocks;
- * with `rootMethod: 'warm'` m² + n² more.
+ * with `rootMethod: 'warm'` m² + n² more. With the diagonal of L 2m numbers are in place of m(3m + 1)/2.
  */
 export const shampoo = defineOptimizer('shampoo', schema, trace, {
   title: 'Shampoo',
@@ -86,10 +96,18 @@ export const shampoo = defineOptimizer('shampoo', schema, trace, {
 
 function trace(t: OptimizerTrace, options: Options): void {
   const { graph, params } = t;
-  const { grads } = t.gradient();
+  const pass = t.gradient();
+  const byRows = options.momentum === 0 && ['none', 'sgd'].includes(options.graft);
+  const tables = params.map(({ value }, i) =>
+    byRows && isTall(value, options) ? gradientRows(value, pass.grads[i]) : undefined,
+  );
+  const grads = pass.grads.map((grad, i) => tables[i]?.sums ?? grad);
   t.checkFinite(grads);
-
-  const tensors = params.map((parameter, i) => preconditioned(t, parameter, grads[i], options));
+  const tensors = params.map((parameter, i) =>
+    isTall(parameter.value, options)
+      ? tall(t, parameter, { grad: grads[i], rows: tables[i] }, options)
+      : preconditioned(t, parameter, grads[i], options),
+  );
   traceStatistics(t, tensors, options);
 
   const { startStep, weightDecay, momentum, nesterov } = options;
@@ -98,11 +116,15 @@ function trace(t: OptimizerTrace, options: Options): void {
     momentum === 0 ? [] : [t.state(`momentum/${name}`, value.type)],
   );
   const descend = (directions: readonly Value[]): void => {
-    graph.add(
-      sgdOp,
-      [t.status, ...params.flatMap(({ value }, i) => [value, directions[i], ...velocities[i]])],
-      { lrSlot, momentum, nesterov: Number(nesterov), weightDecay, decoupled: 1 },
+    const common = { lrSlot, weightDecay, decoupled: 1 };
+    const whole = params.flatMap(({ value }, i) =>
+      tables[i] === undefined ? [value, directions[i], ...velocities[i]] : [],
     );
+    graph.add(sgdOp, [t.status, ...whole], { ...common, momentum, nesterov: Number(nesterov) });
+    tables.forEach((rows, i) => {
+      if (rows === undefined) return;
+      sgdRows(t.status, params[i].value, { ...rows, sums: directions[i] }, common);
+    });
   };
   const adaptive =
     options.graft === 'none' || options.graft === 'sgd'
@@ -116,7 +138,7 @@ function trace(t: OptimizerTrace, options: Options): void {
     else descend(steps());
   };
   const withRoots = () => {
-    const directions = tensors.map(direction);
+    const directions = tensors.map(({ direction }) => direction());
     descend(options.graft === 'none' ? directions : graft(directions, steps()));
   };
   if (startStep === 1) {
@@ -127,37 +149,37 @@ function trace(t: OptimizerTrace, options: Options): void {
   graph.inSection({ name: 'preconditioned', due: (step) => step >= startStep }, withRoots);
 }
 
-/** Blocks of one shape. */
-interface Group {
-  readonly blocks: Value;
-  readonly modes: readonly { mode: Mode; statistics: Value; roots: Value; bases?: Value }[];
+/** Statistics of one kind, and their roots. */
+interface Statistic {
+  readonly mode: Mode;
+  /** What they are of, traced where they are due. */
+  readonly of: () => Value;
+  readonly statistics: Value;
+  readonly roots: Value;
+  readonly bases: Value | undefined;
 }
 
 interface Preconditioned {
   readonly index: number;
-  readonly grad: Value;
-  readonly dims: readonly number[];
-  readonly size: number;
-  /** None for a tensor without elements. */
-  readonly groups: readonly Group[];
+  /** Of the tensor seen as matrices: p is twice that. */
+  readonly order: number;
+  readonly statistics: readonly Statistic[];
+  /** The gradient with each dimension multiplied by its root. */
+  direction(): Value;
 }
 
-function preconditioned(
-  t: OptimizerTrace,
-  { name, value, index }: Parameter,
-  grad: Value,
-  options: Options,
-): Preconditioned {
-  const dims = preconditionedDims(value.shape, options.mergeDims);
-  const size = dims.length === 1 && options.vectors === 'diagonal' ? 1 : options.blockSize;
-  if (value.size === 0) return { index, grad, dims, size, groups: [] };
+/** Makes the statistics of a tensor, numbered in their order. */
+function statisticsOf(t: OptimizerTrace, { name }: Parameter, options: Options) {
   const start = options.beta === 1 ? options.epsilon : 0;
   let made = 0;
-  const matrices = ({ count, dim }: Mode) => {
+  return (mode: Mode, of: () => Value): Statistic => {
+    const { count, dim } = mode;
     const key = `${made++}/${name}`;
     const packed = { dtype: 'f32' as const, shape: [count, packedSize(dim)] };
     const whole = { dtype: 'f32' as const, shape: [count, dim, dim] };
     return {
+      mode,
+      of,
       statistics: t.state(`statistic${key}`, packed, {
         kind: 'diagonal',
         value: start,
@@ -167,11 +189,62 @@ function preconditioned(
       bases: options.rootMethod === 'warm' ? t.state(`basis${key}`, whole) : undefined,
     };
   };
-  const groups = splitBlocks(grad, dims, size).map((blocks) => ({
-    blocks,
-    modes: modesOf(blocks.shape).map((mode) => ({ mode, ...matrices(mode) })),
-  }));
-  return { index, grad, dims, size, groups };
+}
+
+/** Cut into blocks. */
+function preconditioned(
+  t: OptimizerTrace,
+  parameter: Parameter,
+  grad: Value,
+  options: Options,
+): Preconditioned {
+  const { value, index } = parameter;
+  const dims = preconditionedDims(value.shape, options.mergeDims);
+  const size = dims.length === 1 && options.vectors === 'diagonal' ? 1 : options.blockSize;
+  const make = statisticsOf(t, parameter, options);
+  const groups =
+    value.size === 0
+      ? []
+      : splitBlocks(grad, dims, size).map((blocks) => ({
+          blocks,
+          modes: modesOf(blocks.shape).map((mode) => make(mode, () => blocks)),
+        }));
+  const direction = () => {
+    if (groups.length === 0) return grad;
+    const blocks = groups.map(({ blocks, modes }) =>
+      modes.reduce((g, { roots, mode }) => modeApply(roots, g, mode), blocks),
+    );
+    return reshape(joinBlocks(blocks, dims, size), grad.shape);
+  };
+  return { index, order: dims.length, statistics: groups.flatMap(({ modes }) => modes), direction };
+}
+
+/** Whether a matrix has the diagonal of L alone. */
+const isTall = (
+  { shape, size }: Value,
+  { diagonalAbove = Infinity, blockSize }: Options,
+): boolean => shape.length === 2 && shape[0] > diagonalAbove && shape[1] <= blockSize && size > 0;
+
+/** A matrix with the diagonal of L alone, by its gradient or by the rows of it that are not 0. */
+function tall(
+  t: OptimizerTrace,
+  parameter: Parameter,
+  { grad, rows }: { grad: Value; rows: TableRows | undefined },
+  options: Options,
+): Preconditioned {
+  const { value, index } = parameter;
+  const [count, width] = value.shape;
+  const make = statisticsOf(t, parameter, options);
+  const ofRows = make({ count, outer: 1, dim: 1, inner: width }, () =>
+    rows === undefined ? grad : scatterAdd(rows.sums, rows.at, value.shape),
+  );
+  const ofColumns = make({ count: 1, outer: grad.shape[0], dim: width, inner: 1 }, () => grad);
+  const direction = () => {
+    const scales = reshape(ofRows.roots, [-1, 1]);
+    const own = rows === undefined ? scales : embedding(scales, rows.at);
+    return mul(modeApply(ofColumns.roots, grad, ofColumns.mode), own);
+  };
+  return { index, order: 2, statistics: [ofRows, ofColumns], direction };
 }
 
 /** The sections that keep statistics and roots. */
@@ -186,23 +259,19 @@ function traceStatistics(
   const fresh = refreshes(options.statisticsEvery);
   graph.inSection({ name: 'statistics', due: fresh.due }, () => {
     const weights = { decay: beta, scale: beta === 1 ? 1 : 1 - beta };
-    for (const { blocks, modes } of tensors.flatMap(({ groups }) => groups)) {
-      for (const { mode, statistics } of modes) {
-        modeGram(status, statistics, blocks, mode, weights);
-      }
+    for (const { mode, of, statistics } of tensors.flatMap((tensor) => tensor.statistics)) {
+      modeGram(status, statistics, of(), mode, weights);
     }
     countUpdate(status, updates);
   });
-  const requests = tensors.flatMap(({ index, dims, groups }) =>
-    groups
-      .flatMap(({ modes }) => modes)
-      .map(({ statistics, roots, bases }) => ({
-        statistics,
-        roots,
-        bases,
-        p: options.exponentOverride ?? 2 * dims.length,
-        tensor: index,
-      })),
+  const requests = tensors.flatMap(({ index, order, statistics: own }) =>
+    own.map(({ statistics, roots, bases }) => ({
+      statistics,
+      roots,
+      bases,
+      p: options.exponentOverride ?? 2 * order,
+      tensor: index,
+    })),
   );
   const matrices = requests.reduce((sum, { roots }) => sum + roots.shape[0], 0);
   const failures = t.state('failures', { dtype: 'i32', shape: [matrices] });
@@ -215,13 +284,4 @@ function traceStatistics(
       beta,
     });
   });
-}
-
-/** The gradient with each block's dimensions multiplied by their roots. */
-function direction({ grad, dims, size, groups }: Preconditioned): Value {
-  if (groups.length === 0) return grad;
-  const blocks = groups.map(({ blocks, modes }) =>
-    modes.reduce((g, { roots, mode }) => modeApply(roots, g, mode), blocks),
-  );
-  return reshape(joinBlocks(blocks, dims, size), grad.shape);
 }

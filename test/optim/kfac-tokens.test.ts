@@ -22,7 +22,8 @@ import type { Rows } from './oracles/matrix.ts';
 import type { Tensors64 } from './oracles/oracle.ts';
 import { layersOf, tagger } from './oracles/tagger.ts';
 
-const [VOCABULARY, DIM, HIDDEN, CLASSES, STEPS, SEED] = [6, 3, 4, 3, 5, 11];
+// More words than a batch has tokens, so that only their rows of the table move.
+const [VOCABULARY, DIM, HIDDEN, CLASSES, STEPS, SEED] = [24, 3, 4, 3, 5, 11];
 const LENGTHS = [5, 2, 1, 4];
 
 /** The recurrent layer. */
@@ -138,6 +139,7 @@ function batchOf(params: Tensors64, t: number, drawn: boolean) {
 const VARIANTS: Omit<KfacOptions, 'lr'>[] = [
   { damping: 0.02, klClip: 1e-3, statisticsEvery: 1, inversesEvery: 1 },
   { damping: 0.05, statisticsEvery: 2, inversesEvery: 3, weightDecay: 0.05, momentum: 0.5 },
+  { damping: 0.05, weightDecay: 0.05, decoupled: true, statisticsEvery: 2, inversesEvery: 2 },
   { form: 'eigen', damping: 0.05, statisticsEvery: 2, inversesEvery: 2, fisher: 'empirical' },
   { damping: 0.05, blockSize: 2, statisticsEvery: 1, inversesEvery: 1 },
   { form: 'eigen', damping: 0.05, blockSize: 2, inversesEvery: 2, fisher: 'empirical' },

@@ -186,9 +186,10 @@ void recur(const B& b, const Group<R>& group, const float* z, const float* packe
       own[r] = z + group.at(r, t) * b.rows;
       before[r] = t > 0 ? y + group.at(r, t - 1) * b.width : y;
     }
-    forBlocks(b, packed, own, before, t > 0, [&](const vf(&sums)[kBlockVectors], int r, int64_t block) {
-      if (t < group.length[r]) unit(sums, r, t, block);
-    });
+    forBlocks(b, packed, own, before, t > 0,
+              [&](const vf(&sums)[kBlockVectors], int r, int64_t block) {
+                if (t < group.length[r]) unit(sums, r, t, block);
+              });
     after(t);
   }
 }

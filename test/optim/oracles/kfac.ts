@@ -129,7 +129,8 @@ const FORMS = {
  * network's feedback at most doubles what has gathered (its curvature times Σ lr is below 1).
  */
 export function kfacOracle({
-  weightDecay = 0,
+  weightDecay: decay = 0,
+  decoupled = false,
   damping = 1e-3,
   klClip = 1e-3,
   momentum = 0,
@@ -139,6 +140,7 @@ export function kfacOracle({
   adaptDamping: adapts = false,
   blockSize = 1152,
 } = {}) {
+  const weightDecay = decoupled ? 0 : decay;
   const states = new Map<string, State>();
   let updates = 0;
   let inverted = 0;
@@ -156,7 +158,7 @@ export function kfacOracle({
     const invert =
       t === 1 || (t - inverted >= wait && collect) || (adapts && t - inverted >= inversesEvery);
     if (invert) inverted = t;
-    const decay = Math.min(1 - 1 / updates, 0.95);
+    const kept = Math.min(1 - 1 / updates, 0.95);
 
     const steps = names.map((name, i) => {
       const whole = factors(of(batch.fisher, i));
@@ -179,8 +181,8 @@ export function kfacOracle({
         states.set(name, state);
       }
       if (collect) {
-        state.a = combine(state.a, decay, fresh.a, 1 - decay);
-        state.g = combine(state.g, decay, fresh.g, 1 - decay);
+        state.a = combine(state.a, kept, fresh.a, 1 - kept);
+        state.g = combine(state.g, kept, fresh.g, 1 - kept);
       }
       if (invert) {
         Object.assign(state, FORMS[form as keyof typeof FORMS](state.a, state.g, damping));
@@ -220,7 +222,8 @@ export function kfacOracle({
     clips.push(nu);
     for (const { name, state, u } of steps) {
       state.velocity = combine(state.velocity, momentum, u, nu);
-      writeMatrix(params, name, combine(matrixOf(params, name), 1, state.velocity, -lr));
+      const shrunk = 1 - (decoupled ? lr * decay : 0);
+      writeMatrix(params, name, combine(matrixOf(params, name), shrunk, state.velocity, -lr));
       const length = Math.hypot(...u.flat());
       error += (2 * lr * nu * length * state.condition * 8 * ROUNDING) / (1 - momentum);
     }

@@ -24,6 +24,8 @@ interface Block {
   readonly statistics: Rows[];
   readonly roots: Rows[];
   conditions: number[];
+  /** Of the first statistic only the diagonal is kept, each element by itself. */
+  readonly tall: boolean;
 }
 
 interface State {
@@ -87,6 +89,7 @@ export function shampooOracle({
   graft = 'none' as Graft,
   mergeDims = true,
   blockSize = 1024,
+  diagonalAbove = Infinity,
   vectors = 'full',
   exponentOverride = undefined as number | undefined,
   ridge = 1e-6,
@@ -99,6 +102,9 @@ export function shampooOracle({
   let updates = 0;
   let lastStatistics = 0;
 
+  const isTall = (shape: readonly number[]): boolean =>
+    shape.length === 2 && shape[0] > diagonalAbove && shape[1] <= blockSize;
+
   const create = ({ shape, data }: Tensor64): State => {
     const order = shape.length === 0 ? [1] : [...shape];
     const merged = order.length < 3 ? order : [order[0], order.slice(1).reduce((n, d) => n * d)];
@@ -106,8 +112,9 @@ export function shampooOracle({
     const size = dims.length === 1 && vectors === 'diagonal' ? 1 : blockSize;
     return {
       order: dims.length,
-      blocks: blocksOf(dims, size).map((block) => ({
+      blocks: blocksOf(dims, isTall(shape) ? Infinity : size).map((block) => ({
         ...block,
+        tall: isTall(shape),
         statistics: block.dims.map((d) => identity(d, beta === 1 ? epsilon : 0)),
         roots: block.dims.map((d) => identity(d)),
         conditions: block.dims.map(() => 1),
@@ -126,6 +133,11 @@ export function shampooOracle({
         beta === 1
           ? statistic
           : combine(statistic, 1 / (1 - beta ** updates), identity(statistic.length), epsilon);
+      if (block.tall && k === 0) {
+        const values = corrected.map((row, i) => row[i] * (1 + ridge));
+        block.roots[k] = values.map((v, i) => values.map((_, j) => (i === j ? v ** exponent : 0)));
+        return;
+      }
       const largest = Math.max(...jacobi(corrected).values);
       const damped = combine(corrected, 1, identity(statistic.length), ridge * largest);
       const { matrix, condition } = powerOf(damped, exponent);
@@ -171,7 +183,11 @@ export function shampooOracle({
         block.statistics.forEach((statistic, k) => {
           if (!collect) return;
           const part = unfold(own, block.dims, k);
-          const gram = multiply(part, transpose(part));
+          const products = multiply(part, transpose(part));
+          const gram =
+            block.tall && k === 0
+              ? products.map((row, i) => row.map((x, j) => (i === j ? x : 0)))
+              : products;
           block.statistics[k] = combine(statistic, beta, gram, beta === 1 ? 1 : 1 - beta);
         });
         if (renew) refresh(block, exponent);
@@ -220,6 +236,7 @@ export const cases: readonly Method[] = [
   of('shampoo newton', { rootMethod: 'newton' }),
   of('shampoo warm', { rootMethod: 'warm' }),
   of('shampoo averaged', { beta: 0.9, momentum: 0.5, nesterov: true }),
+  of('shampoo diagonal', { diagonalAbove: 2 }),
   of('shampoo blocks', { blockSize: 3, mergeDims: false, vectors: 'diagonal' }),
   ...(['sgd', 'adagrad', 'rmsprop', 'adam'] as const).map((graft) =>
     of(`shampoo grafted ${graft}`, { graft, startStep: 4 }),
