@@ -10,5 +10,10 @@ enum StatusWord { kStop = 0, kSkip, kTensor, kStep, kSkipped, kRootFailures };
 
 static inline bool standsStill(const int32_t* status) { return status[kStop] || status[kSkip]; }
 
+// A count that stays where int32 ends.
+static inline void countUp(int32_t& count) {
+  if (count < INT32_MAX) count += 1;
+}
+
 }  // namespace FLATMIN_ISA
 }  // namespace flatmin

@@ -252,7 +252,7 @@ Run op_soapBases(Instruction& in) {
     for (size_t i = 0; i < modes.size() && !words[kStop]; ++i) {
       if (results[i] == MatrixStatus::ok) continue;
       if (results[i] != MatrixStatus::notFinite) {
-        words[kRootFailures] += 1;
+        countUp(words[kRootFailures]);
         continue;
       }
       words[kStop] = 3;

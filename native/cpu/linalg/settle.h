@@ -16,8 +16,8 @@ inline void settle(int32_t* words, int32_t& failures, MatrixStatus result, doubl
     failures = 0;
     return;
   }
-  failures += 1;
-  words[kRootFailures] += 1;
+  countUp(failures);
+  countUp(words[kRootFailures]);
   if (result != MatrixStatus::notFinite && failures < kPatience) return;
   if (words[kStop]) return;
   words[kStop] = result == MatrixStatus::notFinite ? 3 : 2;

@@ -54,7 +54,7 @@ Run op_checkFinite(Instruction& in) {
     words[kStep] = static_cast<int32_t>(step.row[stepSlot]);
     if (skip) {
       words[kSkip] = 1;
-      words[kSkipped] += 1;
+      countUp(words[kSkipped]);
     } else {
       const Operand& bad = tensors[static_cast<size_t>(first)];
       const bool isLoss = first >= static_cast<int64_t>(tensors.size()) - losses;

@@ -275,7 +275,7 @@ __global__ void permuteSquares(BasisTask task, char* const* table, const int* re
 __global__ void settleBases(const BasisTask* tasks, int64_t count, const int* results,
                             const double* step, int32_t* status) {
   for (int64_t k = 0; k < count && !status[kStop]; ++k) {
-    if (results[k] == kNotConverged) status[kRootFailures] += 1;
+    if (results[k] == kNotConverged) countUp(status[kRootFailures]);
     if (results[k] != kNotFinite) continue;
     status[kStop] = 3;
     status[kTensor] = tasks[k].tensor;

@@ -16,8 +16,8 @@ __device__ inline void settle(int32_t* status, int32_t& failures, int32_t outcom
     failures = 0;
     return;
   }
-  failures += 1;
-  status[kRootFailures] += 1;
+  countUp(failures);
+  countUp(status[kRootFailures]);
   const bool notFinite = outcome == kMatrixNotFinite;
   if (status[kStop] || (!notFinite && failures < kPatience)) return;
   status[kStop] = notFinite ? 3 : 2;

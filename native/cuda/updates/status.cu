@@ -41,7 +41,7 @@ __global__ void endCheck(bool skip, int firstLoss, const double* step, const int
   status[kStep] = static_cast<int32_t>(*step);
   if (skip) {
     status[kSkip] = 1;
-    status[kSkipped] += 1;
+    countUp(status[kSkipped]);
   } else {
     status[kStop] = tensor >= firstLoss ? 5 : *first % 2 == 1 ? 4 : 1;
   }
