@@ -104,7 +104,13 @@ const TUNED: readonly Contender[] = [
   },
 ];
 
-/** By the selection on record in docs/results/five-methods. */
+/** Of Shampoo, where a vocabulary is a dimension. */
+const WORDS = { blockSize: 128, diagonalAbove: 1000, statisticsEvery: 20, rootsEvery: 200 };
+
+/**
+ * By comparison and contender: what the selection on record in docs/results/five-methods found, and what suits a task of
+ * large tables and batches of two sentences.
+ */
 const FOUND: Readonly<Record<string, Readonly<Record<string, Settings>>>> = {
   digits: {
     sgd: { lr: 0.161, weightDecay: 0.0001 },
@@ -115,6 +121,11 @@ const FOUND: Readonly<Record<string, Readonly<Record<string, Settings>>>> = {
     kfac: { damping: 0.000938, klClip: 0.000681, lr: 0.173, weightDecay: 0.0001 },
     shampoo: { epsilon: 0.000674, lr: 0.13, weightDecay: 0.0003 },
     'grafted shampoo': { lr: 0.0312, weightDecay: 0.0001 },
+  },
+  entities: {
+    kfac: { decoupled: true },
+    shampoo: WORDS,
+    'grafted shampoo': { ...WORDS, lr: 0.1, momentum: 0, nesterov: false },
   },
 };
 
