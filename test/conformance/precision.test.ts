@@ -159,10 +159,11 @@ describe('a step', () => {
   it('rounds of K-FAC the backward pass of drawn labels, and neither statistics nor inverses', () => {
     const step = stepOf(kfac({ lr: 0.1 }), 'bf16');
     expect([...new Set(roundedOps(step))].sort()).toEqual(PRODUCTS);
-    // Of the five layers: forward once, backward twice, and K-FAC's own products with two inverses each.
+    // Of the five layers: forward once, backward twice, and K-FAC's own products with two inverses each; of the two linear
+    // ones these go by the rows of the batch, and a third makes the update of them.
     const products = step.filter(({ op }) => PRODUCTS.includes(op));
     expect(products.filter((i) => !isRounded(i)).map(({ op }) => op)).toEqual(
-      Array(10).fill('matmul'),
+      Array(12).fill('matmul'),
     );
   });
 
