@@ -12,7 +12,7 @@ import {
   statSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import { FlatminError } from './errors.ts';
+import { type ErrorCode, FlatminError } from './errors.ts';
 
 /** Paths that a user names may be anything: what cannot be read or written here is an error, never a wait. */
 
@@ -33,12 +33,20 @@ export const readPlainFile = (path: string): Buffer =>
   withPlainFile(path, (file) => readFileSync(file));
 
 /** What `read` makes of a file; `FLATMIN_DATA` says why it cannot be read. */
-export function reading<T>(path: string, read: (path: string) => T): T {
+export const reading = <T>(path: string, read: (path: string) => T): T =>
+  attempt('FLATMIN_DATA', `Cannot read ${path}`, () => read(path));
+
+/** What `write` does to a file or a folder; `FLATMIN_IO` says why it cannot. */
+export const writing = <T>(path: string, write: (path: string) => T): T =>
+  attempt('FLATMIN_IO', `Cannot write ${path}`, () => write(path));
+
+/** Errors of flatmin's own stay what they are. */
+function attempt<T>(code: ErrorCode, what: string, action: () => T): T {
   try {
-    return read(path);
+    return action();
   } catch (cause) {
-    const { message } = cause as Error;
-    throw new FlatminError('FLATMIN_DATA', `Cannot read ${path}: ${message}`, { cause });
+    if (cause instanceof FlatminError) throw cause;
+    throw new FlatminError(code, `${what}: ${(cause as Error).message}`, { cause });
   }
 }
 

@@ -1,7 +1,7 @@
 import { appendFileSync, existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FlatminError } from '../errors.ts';
-import { makeFolder, readPlainFile, replaceFile } from '../files.ts';
+import { makeFolder, reading, readPlainFile, replaceFile, writing } from '../files.ts';
 import { takeLock } from '../lock.ts';
 import { firstFault, toJson } from '../train/json-numbers.ts';
 import { eventSchema, isKept, type KeptEvent, type Sink } from './run-events.ts';
@@ -30,7 +30,7 @@ export class RunFolder {
    * Returns what lets them in again; `FLATMIN_BUSY` names the process that was there first.
    */
   lock(): () => void {
-    return this.#attempt('FLATMIN_IO', 'write', this.#lock, () => {
+    return writing(this.#lock, () => {
       makeFolder(this.#path);
       const release = takeLock(this.#lock);
       for (const name of readdirSync(this.#path)) {
@@ -52,7 +52,7 @@ export class RunFolder {
   /** The events of an earlier run, without a last line that was cut off; none where there was no run. */
   events(): KeptEvent[] {
     if (!existsSync(this.metrics)) return [];
-    const lines = this.#attempt('FLATMIN_DATA', 'read', this.metrics, () =>
+    const lines = reading(this.metrics, () =>
       readPlainFile(this.metrics).toString('utf8').split('\n').slice(0, -1),
     );
     return lines.map((line, i) => {
@@ -95,24 +95,14 @@ export class RunFolder {
   }
 
   #begin(path: string, content: string | Uint8Array): void {
-    this.#attempt('FLATMIN_IO', 'write', path, () => {
+    writing(path, () => {
       makeFolder(this.#path);
       replaceFile(path, (file) => writeFileSync(file, content));
     });
   }
 
   #append(path: string, content: string | Uint8Array): void {
-    this.#attempt('FLATMIN_IO', 'write', path, () => appendFileSync(path, content));
-  }
-
-  #attempt<T>(code: 'FLATMIN_DATA' | 'FLATMIN_IO', verb: string, path: string, action: () => T): T {
-    try {
-      return action();
-    } catch (cause) {
-      if (cause instanceof FlatminError) throw cause;
-      const { message } = cause as Error;
-      throw new FlatminError(code, `Cannot ${verb} ${path}: ${message}`, { cause });
-    }
+    writing(path, () => appendFileSync(path, content));
   }
 }
 

@@ -1,4 +1,6 @@
+import { groupBy } from '../group.ts';
 import type { Cell, CurveSeries, Report, Section } from '../report/report.ts';
+import { deviation, mean } from '../statistics.ts';
 import { METHOD_NAMES } from '../tasks/methods.ts';
 import { toJson } from '../train/json-numbers.ts';
 import type { KeptRun } from './read-runs.ts';
@@ -193,7 +195,7 @@ const secondsAnEpoch = ({ epochs }: KeptRun): number[] =>
 function bar(method: string, values: readonly number[]) {
   if (values.length === 0) return [];
   const [low, high] = [Math.min(...values), Math.max(...values)];
-  return [{ method, value: meanOf(values), ...(values.length > 1 && { low, high }) }];
+  return [{ method, value: mean(values), ...(values.length > 1 && { low, high }) }];
 }
 
 function toTarget(heading: string, runs: readonly Labelled[], target: number): Section[] {
@@ -244,7 +246,7 @@ function methodTable(
       own.length,
       ...measured.flatMap((name) => {
         const values = own.flatMap((run) => lastOf(run, name) ?? []);
-        return [meanOrNull(values), ...(repeated ? [deviationOf(values)] : [])];
+        return [meanOrNull(values), ...(repeated ? [deviationOrNull(values)] : [])];
       }),
       meanOrNull(own.flatMap(secondsAnEpoch)),
     ]),
@@ -317,23 +319,10 @@ function flagsOf(name: string, value: unknown): string[] {
   return [`--set ${name}=${value}`];
 }
 
-function groupBy<T>(all: readonly T[], keyOf: (each: T) => string): Map<string, T[]> {
-  const groups = new Map<string, T[]>();
-  for (const each of all) groups.set(keyOf(each), [...(groups.get(keyOf(each)) ?? []), each]);
-  return groups;
-}
+const meanOrNull = (values: readonly number[]) => (values.length === 0 ? null : mean(values));
 
-const meanOf = (values: readonly number[]): number =>
-  values.reduce((sum, value) => sum + value, 0) / values.length;
-
-const meanOrNull = (values: readonly number[]) => (values.length === 0 ? null : meanOf(values));
-
-const deviationOf = (values: readonly number[]): number | null =>
-  values.length < 2
-    ? null
-    : Math.sqrt(
-        values.reduce((sum, x) => sum + (x - meanOf(values)) ** 2, 0) / (values.length - 1),
-      );
+const deviationOrNull = (values: readonly number[]) =>
+  values.length < 2 ? null : deviation(values);
 
 const count = (n: number): string => n.toLocaleString('en');
 

@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import type { DeviceName } from '../backend/device.ts';
 import { FlatminError } from '../errors.ts';
+import { VERDICTS } from '../report/report.ts';
 import { writeReport } from '../report/write.ts';
 import { reportOf } from '../study/report-of.ts';
 import { measuredOf, runStudy, type StudyProgress } from '../study/run-study.ts';
 import type { Study } from '../study/study.ts';
 import { StudyFolder } from '../study/study-folder.ts';
-import { DECISIONS } from '../study/verdict.ts';
 import { howToGoOn } from './go-on.ts';
 import { interruptible } from './interrupt.ts';
 import { findData } from './problem.ts';
@@ -59,7 +59,7 @@ export async function runStudyCommand(study: Study, options: StudyCommandOptions
     const report = reportOf(study, measured, folder, { size, command });
     const { page } = await writeReport(report, folder.report);
     const decided = study.claims.map(({ judge }) => judge(measured).decision);
-    const counts = DECISIONS.map(
+    const counts = VERDICTS.map(
       (decision) => `${decided.filter((one) => one === decision).length} ${decision}`,
     );
     process.stdout.write(`${study.title}: ${counts.join(', ')}\n${page}\n`);

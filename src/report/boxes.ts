@@ -1,4 +1,5 @@
-import { mean, quantile, rounded, shown, thinned, unique } from './numbers.ts';
+import { mean } from '../statistics.ts';
+import { quantile, rounded, shown, thinned, unique } from './numbers.ts';
 import { looks, type Names, type Plot, SHOWN } from './plot.ts';
 import type { Boxes } from './report.ts';
 

@@ -1,4 +1,5 @@
-import { mean, rounded, shown, unique } from './numbers.ts';
+import { mean } from '../statistics.ts';
+import { rounded, shown, unique } from './numbers.ts';
 import { looks, type Names, type Plot, SHOWN, ZOOM } from './plot.ts';
 import type { CurveSeries, Curves } from './report.ts';
 

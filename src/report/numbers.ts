@@ -17,9 +17,6 @@ export function shown(value: number): string {
 /** Six digits, enough for any picture, keep the page small. */
 export const rounded = (value: number): number => Number(value.toPrecision(6));
 
-export const mean = (values: readonly number[]): number =>
-  values.reduce((sum, value) => sum + value, 0) / values.length;
-
 /** By linear interpolation between the ordered values. */
 export function quantile(ordered: readonly number[], share: number): number {
   const place = share * (ordered.length - 1);

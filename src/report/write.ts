@@ -1,7 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { FlatminError } from '../errors.ts';
-import { makeFolder, replaceFile } from '../files.ts';
+import { makeFolder, replaceFile, writing } from '../files.ts';
 import { draw, isFigure } from './draw.ts';
 import { type Part, page } from './page.ts';
 import { picture } from './picture.ts';
@@ -34,7 +33,7 @@ export async function writeReport(
   const pictures: string[] = [];
   let noPng: string | undefined;
   const put = (file: string, content: string | Uint8Array) => write(join(folder, file), content);
-  attempt(folder, () => {
+  writing(folder, () => {
     for (const name of ['', ...(drawn ? ['plots'] : []), 'tables']) makeFolder(join(folder, name));
   });
   put('report.html', page(report, parts, names));
@@ -76,14 +75,4 @@ function partsOf({ sections }: Report, names: Names): Part[] {
 }
 
 const write = (path: string, content: string | Uint8Array): void =>
-  attempt(path, () => replaceFile(path, (file) => writeFileSync(file, content)));
-
-function attempt(path: string, action: () => void): void {
-  try {
-    action();
-  } catch (cause) {
-    throw new FlatminError('FLATMIN_IO', `Cannot write ${path}: ${(cause as Error).message}`, {
-      cause,
-    });
-  }
-}
+  writing(path, () => replaceFile(path, (file) => writeFileSync(file, content)));

@@ -1,7 +1,7 @@
 import { groupBy } from '../group.ts';
+import { deviation, mean, median } from '../statistics.ts';
 import type { Point as Setting } from '../sweep/space.ts';
 import type { Finished } from '../sweep/trial.ts';
-import { deviation, mean, median } from './statistics.ts';
 import { type Point, reaching } from './target.ts';
 import type { Sample } from './verdict.ts';
 

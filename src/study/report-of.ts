@@ -1,7 +1,8 @@
 import type { Bar, Report, Section, Provenance as Source } from '../report/report.ts';
+import { deviation, mean, median } from '../statistics.ts';
 import type { Finished } from '../sweep/trial.ts';
+import { bootstrap, type Estimate, ratioOf } from './bootstrap.ts';
 import { leastOf, type Measured, type Run } from './measured.ts';
-import { bootstrap, deviation, type Estimate, mean, median, ratioOf } from './statistics.ts';
 import type { Comparison, Contender, Grid, Size, Study } from './study.ts';
 import type { KeptRun, StudyFolder, SweptWhere } from './study-folder.ts';
 import { performanceProfile } from './target.ts';

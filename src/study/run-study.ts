@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type DeviceName, openStore } from '../backend/device.ts';
 import { FlatminError } from '../errors.ts';
 import type { Options } from '../optim/variants.ts';
+import { mean } from '../statistics.ts';
 import { pointsOf } from '../sweep/space.ts';
 import { type SweepOptions, sweep } from '../sweep/sweep.ts';
 import type { Task } from '../tasks/task.ts';
@@ -11,7 +12,6 @@ import { settingsAt, type TaskTrials, type TrialEnvironment } from '../tasks/tri
 import { contend, settingsOf } from './contend.ts';
 import { highestOf, Measured } from './measured.ts';
 import { provenanceOf } from './provenance.ts';
-import { mean } from './statistics.ts';
 import type { Comparison, Contender, Extent, Grid, Size, Study } from './study.ts';
 import type { KeptRun, StudyFolder } from './study-folder.ts';
 
@@ -81,11 +81,7 @@ export function measuredOf(study: Study, folder: StudyFolder): Measured {
 }
 
 /** A contender as it is run: its settings with what a selection chose. */
-export const asChosen = (
-  { name }: Comparison,
-  contender: Contender,
-  folder: StudyFolder,
-): Contender => ({
+const asChosen = ({ name }: Comparison, contender: Contender, folder: StudyFolder): Contender => ({
   ...contender,
   settings: { ...contender.settings, ...folder.chosen[name]?.[contender.name] },
 });

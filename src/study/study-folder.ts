@@ -2,10 +2,9 @@ import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { FlatminError } from '../errors.ts';
-import { makeFolder, readPlainFile, replaceFile } from '../files.ts';
+import { makeFolder, readText, replaceFile, writing } from '../files.ts';
 import { takeLock } from '../lock.ts';
 import type { Options } from '../optim/variants.ts';
-import { attempt } from '../sweep/attempt.ts';
 import { Journal } from '../sweep/journal.ts';
 import { define, SweepFolder } from '../sweep/sweep-folder.ts';
 import { anyNumber, toJson } from '../train/json-numbers.ts';
@@ -98,7 +97,7 @@ export class StudyFolder {
 
   /** Keeps other processes out; returns what lets them in again. */
   lock(): () => void {
-    return attempt('write', this.#path, () => {
+    return writing(this.#path, () => {
       makeFolder(this.#path);
       return takeLock(join(this.#path, 'study.lock'));
     });
@@ -121,7 +120,7 @@ export class StudyFolder {
 
   get chosen(): Choices {
     if (!existsSync(this.#chosen)) return {};
-    const text = attempt('read', this.#chosen, () => readPlainFile(this.#chosen).toString('utf8'));
+    const text = readText(this.#chosen);
     const refuse = () =>
       new FlatminError('FLATMIN_DATA', `${this.#chosen} holds no chosen settings; help: remove it`);
     let json: unknown;
@@ -138,7 +137,7 @@ export class StudyFolder {
   choose(comparison: string, contender: string, settings: Options): void {
     const { chosen } = this;
     const all = { ...chosen, [comparison]: { ...chosen[comparison], [contender]: settings } };
-    attempt('write', this.#chosen, () =>
+    writing(this.#chosen, () =>
       replaceFile(this.#chosen, (file) =>
         writeFileSync(file, `${JSON.stringify(JSON.parse(toJson(all)), null, 2)}\n`),
       ),
@@ -153,7 +152,7 @@ export class StudyFolder {
 
   /** Of runs that are finished checkpoints are of no more use. */
   removeCheckpoints(): void {
-    attempt('write', this.#path, () => {
+    writing(this.#path, () => {
       for (const name of readdirSync(this.#path)) {
         if (name.startsWith(UNDER_WAY)) rmSync(join(this.#path, name), { force: true });
       }

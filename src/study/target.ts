@@ -1,4 +1,4 @@
-import { mean } from './statistics.ts';
+import { mean } from '../statistics.ts';
 
 /** An evaluation along a run. */
 export interface Point {

@@ -1,7 +1,6 @@
-import { differenceOf, type Estimate, mean, ratioOf } from './statistics.ts';
-
-export const DECISIONS = ['borne out', 'not borne out', 'not decided by these runs'] as const;
-export type Decision = (typeof DECISIONS)[number];
+import type { Verdict as Decision } from '../report/report.ts';
+import { mean } from '../statistics.ts';
+import { differenceOf, type Estimate, ratioOf } from './bootstrap.ts';
 
 /** What runs say of a claim, with the figures that say so. */
 export interface Verdict {

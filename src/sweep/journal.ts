@@ -1,9 +1,8 @@
 import { appendFileSync, existsSync, truncateSync } from 'node:fs';
 import type { z } from 'zod';
 import { FlatminError } from '../errors.ts';
-import { readPlainFile } from '../files.ts';
+import { readData, writing } from '../files.ts';
 import { firstFault, toJson } from '../train/json-numbers.ts';
-import { attempt } from './attempt.ts';
 
 export interface JournalOptions<T> {
   /** What a line is, as "trial". */
@@ -27,9 +26,9 @@ export class Journal<T> {
   read(): T[] {
     const { what, schema, keyOf } = this.#options;
     if (!existsSync(this.path)) return [];
-    const bytes = attempt('read', this.path, () => readPlainFile(this.path));
+    const bytes = readData(this.path);
     const whole = bytes.lastIndexOf('\n') + 1;
-    if (whole < bytes.length) attempt('write', this.path, () => truncateSync(this.path, whole));
+    if (whole < bytes.length) writing(this.path, () => truncateSync(this.path, whole));
     const lines = bytes.subarray(0, whole).toString('utf8').split('\n').slice(0, -1);
     const seen = new Set<string>();
     return lines.map((line, i) => {
@@ -54,6 +53,6 @@ export class Journal<T> {
   }
 
   append(line: T): void {
-    attempt('write', this.path, () => appendFileSync(this.path, `${toJson(line)}\n`));
+    writing(this.path, () => appendFileSync(this.path, `${toJson(line)}\n`));
   }
 }

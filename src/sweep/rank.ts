@@ -1,5 +1,6 @@
 import { checkNames, checkOneOf, checkText } from '../arguments.ts';
 import { groupBy } from '../group.ts';
+import { deviation, mean } from '../statistics.ts';
 import type { Point } from './space.ts';
 import type { Finished } from './trial.ts';
 
@@ -42,7 +43,8 @@ export function rank(trials: readonly Finished[], { by, best }: Choice): Ranked[
     return {
       point,
       values: own[0].values,
-      ...meanOf(measured),
+      mean: mean(measured),
+      deviation: deviation(measured),
       done: done.length,
       tried: own.length,
     };
@@ -56,11 +58,4 @@ export function rank(trials: readonly Finished[], { by, best }: Choice): Ranked[
   return ranked.sort(
     (a, b) => whole(a) - whole(b) || compare(order(a), order(b)) || a.point - b.point,
   );
-}
-
-export function meanOf(values: readonly number[]): { mean: number; deviation: number } {
-  const n = values.length;
-  const mean = values.reduce((sum, x) => sum + x, 0) / n;
-  const squares = values.reduce((sum, x) => sum + (x - mean) ** 2, 0);
-  return { mean, deviation: n < 2 ? Number.NaN : Math.sqrt(squares / (n - 1)) };
 }

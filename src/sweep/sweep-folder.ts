@@ -2,11 +2,10 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { FlatminError } from '../errors.ts';
-import { makeFolder, readPlainFile, replaceFile } from '../files.ts';
+import { makeFolder, readText, replaceFile, writing } from '../files.ts';
 import { takeLock } from '../lock.ts';
 import { differences } from '../train/differences.ts';
 import { anyNumber } from '../train/json-numbers.ts';
-import { attempt } from './attempt.ts';
 import { csvOf } from './csv.ts';
 import { Journal } from './journal.ts';
 import type { Finished } from './trial.ts';
@@ -41,7 +40,7 @@ export class SweepFolder {
 
   /** Keeps other processes out, in a new folder if need be; returns what lets them in again. */
   lock(): () => void {
-    return attempt('write', this.path, () => {
+    return writing(this.path, () => {
       makeFolder(this.path);
       return takeLock(join(this.path, 'sweep.lock'));
     });
@@ -58,7 +57,7 @@ export class SweepFolder {
   }
 
   writeTable(trials: readonly Finished[]): void {
-    attempt('write', this.#table, () =>
+    writing(this.#table, () =>
       replaceFile(this.#table, (file) => writeFileSync(file, csvOf(trials))),
     );
   }
@@ -66,7 +65,7 @@ export class SweepFolder {
 
 function readJson(path: string): unknown {
   if (!existsSync(path)) return undefined;
-  const text = attempt('read', path, () => readPlainFile(path).toString('utf8'));
+  const text = readText(path);
   try {
     return JSON.parse(text);
   } catch (cause) {
@@ -85,7 +84,7 @@ export function define(
   const before = readJson(path);
   if (before === undefined) {
     const text = `${JSON.stringify(definition, null, 2)}\n`;
-    attempt('write', path, () => replaceFile(path, (file) => writeFileSync(file, text)));
+    writing(path, () => replaceFile(path, (file) => writeFileSync(file, text)));
     return;
   }
   if (!resume) {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { median } from '../statistics.ts';
 import { anyNumber } from './json-numbers.ts';
 
 /** Examples whose losses are the level that a training begins at. */
@@ -47,16 +48,10 @@ export class Divergence {
   look(factor: number): boolean {
     const { state } = this;
     if (state.since < 2 * STEPS) return false;
-    const before = Number.isNaN(state.seen) ? medianOf(state.recent.slice(0, STEPS)) : state.seen;
+    const before = Number.isNaN(state.seen) ? median(state.recent.slice(0, STEPS)) : state.seen;
     state.since = 0;
-    state.seen = medianOf(state.recent.slice(-STEPS));
-    const level = medianOf(state.first);
+    state.seen = median(state.recent.slice(-STEPS));
+    const level = median(state.first);
     return level > 0 && state.seen > factor * level && state.seen > before / 2;
   }
-}
-
-function medianOf(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }

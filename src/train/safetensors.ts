@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { writeSync } from 'node:fs';
 import { newNumbers } from '../backend/backend.ts';
 import { FlatminError } from '../errors.ts';
-import { readData, replaceFile } from '../files.ts';
+import { readData, replaceFile, writing } from '../files.ts';
 import type { Numbers } from '../graph/kernel.ts';
 import type { DType, Shape } from '../graph/types.ts';
 import { type Header, parseHeader, TO_NAME } from './safetensors-header.ts';
@@ -41,7 +41,7 @@ export function writeSafetensors(
   });
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(header.length));
-  try {
+  writing(path, () =>
     replaceFile(path, (file) => {
       const hash = createHash('sha256');
       for (const bytes of [
@@ -54,12 +54,8 @@ export function writeSafetensors(
       }
       // Last, so that a file without its end is none.
       writeSync(file, hash.digest('hex'), 8 + header.indexOf(CHECKSUM) + CHECKSUM.length);
-    });
-  } catch (error) {
-    throw new FlatminError('FLATMIN_IO', `Cannot write ${path}: ${(error as Error).message}`, {
-      cause: error,
-    });
-  }
+    }),
+  );
 }
 
 /** The header as JSON and one to eight blanks, which make it a multiple of 8 bytes. */

@@ -1,9 +1,9 @@
 /** Made-up worlds, in which every claim of every study comes out in each of the three ways. */
 import { describe, expect, it } from 'vitest';
+import { VERDICTS } from '../../src/report/report.ts';
 import { Measured, type Run } from '../../src/study/measured.ts';
 import { STUDIES } from '../../src/study/studies/index.ts';
 import type { Study } from '../../src/study/study.ts';
-import { DECISIONS } from '../../src/study/verdict.ts';
 import { pointsOf, type Range, type Space } from '../../src/sweep/space.ts';
 import type { Finished } from '../../src/sweep/trial.ts';
 
@@ -101,14 +101,14 @@ describe.each(STUDIES)('claims of $name', (study) => {
   it('are each borne out in some world, not in others, and undecided in yet others', () => {
     const seen = new Map(study.claims.map(({ text }) => [text, new Set<string>()]));
     for (let number = 0; number < WORLDS; number++) {
-      const open = study.claims.filter(({ text }) => seen.get(text)?.size !== DECISIONS.length);
+      const open = study.claims.filter(({ text }) => seen.get(text)?.size !== VERDICTS.length);
       if (open.length === 0) break;
       const measured = world(study, number);
       for (const { text, judge } of open) seen.get(text)?.add(judge(measured).decision);
     }
     const missing = [...seen].map(([text, decisions]) => [
       text,
-      DECISIONS.filter((decision) => !decisions.has(decision)),
+      VERDICTS.filter((decision) => !decisions.has(decision)),
     ]);
     expect(missing.filter(([, decisions]) => decisions.length > 0)).toEqual([]);
   }, 120_000);

@@ -1,12 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import {
-  bootstrap,
-  deviation,
-  differenceOf,
-  mean,
-  median,
-  ratioOf,
-} from '../../src/study/statistics.ts';
+import { deviation, mean, median } from '../../src/statistics.ts';
+import { bootstrap, differenceOf, ratioOf } from '../../src/study/bootstrap.ts';
 import { normal } from '../random/normal.ts';
 
 const never = Number.POSITIVE_INFINITY;
