@@ -6,8 +6,10 @@ import { baselineOf } from '../../src/tasks/baseline.ts';
 import { entities } from '../../src/tasks/entities.ts';
 
 const data = process.env.FLATMIN_DATA ?? '';
+const there = existsSync(join(data, 'wikineural'));
+const why = there ? '' : ', skipped: FLATMIN_DATA names no folder with wikineural';
 
-describe.skipIf(!existsSync(join(data, 'wikineural')))('entities', () => {
+describe.skipIf(!there)(`entities${why}`, () => {
   it('are those of WikiNEuRal, which stands in for CoNLL-2003', () => {
     const problem = entities.load({ dir: data, validation: true });
     const { train, test } = problem.data;

@@ -5,8 +5,10 @@ import { baselineOf } from '../../src/tasks/baseline.ts';
 import { mushroom, spambase, titanic } from '../../src/tasks/tables.ts';
 
 const dir = process.env.FLATMIN_DATA ?? '';
+const there = existsSync(join(dir, 'tabular'));
+const why = there ? '' : ', skipped: FLATMIN_DATA names no folder with tabular';
 
-describe.skipIf(!existsSync(join(dir, 'tabular')))('tables', () => {
+describe.skipIf(!there)(`tables${why}`, () => {
   it.each([
     [titanic, 571, 143, 13, 89 / 143],
     [spambase, 3680, 921, 57, undefined],
