@@ -64,7 +64,7 @@ it.skipIf(missing).each(CASES)(`%s${skipped}`, async (_, layers, data, options, 
   // AdamW's first steps are as large for gradients that are little but rounding.
   for (const part of ['data', 'losses'] as const) {
     js[part].forEach((x, i) => {
-      expect(Math.abs(cuda[part][i] - x)).toBeLessThan(1e-3 * Math.max(1, Math.abs(x)));
+      expect(Math.abs(cuda[part][i] - x)).toBeLessThan(1e-5 * Math.max(1, Math.abs(x)));
     });
   }
 });

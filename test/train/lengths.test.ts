@@ -79,7 +79,7 @@ describe.each(present)('sequences of several lengths on %s', (device) => {
     const last = b.model.parameters();
     for (const [name, { data }] of Object.entries(a.model.parameters())) {
       data.forEach((x, i) => {
-        expect(Math.abs(x - last[name].data[i]), name).toBeLessThan(1e-3);
+        expect(Math.abs(x - last[name].data[i]), name).toBeLessThan(1e-5);
       });
     }
     expect(a.history[2].trainLoss).toBeLessThan(a.history[0].trainLoss);
