@@ -99,7 +99,7 @@ describe.each(devices)('on $title', ({ device, missing }) => {
       expect(short.last).toBeLessThan(0.2);
       for (const [name, { data }] of Object.entries(short.parameters)) {
         data.forEach((x, i) => {
-          expect(Math.abs(x - long.parameters[name].data[i]), name).toBeLessThan(1e-4);
+          expect(Math.abs(x - long.parameters[name].data[i]), name).toBeLessThan(1e-6);
         });
       }
     });
