@@ -63,6 +63,8 @@ export async function runStudyCommand(study: Study, options: StudyCommandOptions
       (decision) => `${decided.filter((one) => one === decision).length} ${decision}`,
     );
     process.stdout.write(`${study.title}: ${counts.join(', ')}\n${page}\n`);
+    if (quick)
+      process.stderr.write('A quick run is too small to decide what the study is about.\n');
   } finally {
     release();
   }
