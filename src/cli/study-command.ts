@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander';
 import { DEVICES } from '../backend/device.ts';
 import { STUDIES } from '../study/studies/index.ts';
 import type { Study } from '../study/study.ts';
+import { CLOCK_NAMES } from '../train/clock.ts';
 import { device, folder, oneOf, wholeFrom } from './arguments.ts';
 import { runStudyCommand, type StudyCommandOptions } from './study.ts';
 
@@ -26,6 +27,14 @@ export function studyCommand(program: Command): void {
     )
     .option('--device <name>', `one of: ${DEVICES.join(', ')}, cuda:1, …`, device, 'auto')
     .option('--threads <n>', 'CPU threads of a timed run (default: every core)', wholeFrom(1))
+    .addOption(
+      new Option(
+        '--clock <name>',
+        'what seconds of a timed run are counted by; the processor’s, with one thread, beside other work',
+      )
+        .choices(CLOCK_NAMES)
+        .default('wall'),
+    )
     .option(
       '--jobs <n>',
       'trials of a selection or grid at a time (default: every core)',

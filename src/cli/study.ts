@@ -7,6 +7,7 @@ import { reportOf } from '../study/report-of.ts';
 import { measuredOf, runStudy, type StudyProgress } from '../study/run-study.ts';
 import type { Study } from '../study/study.ts';
 import { StudyFolder } from '../study/study-folder.ts';
+import type { ClockName } from '../train/clock.ts';
 import { howToGoOn } from './go-on.ts';
 import { interruptible } from './interrupt.ts';
 import { findData } from './problem.ts';
@@ -22,6 +23,7 @@ export interface StudyCommandOptions {
   readonly synthetic?: boolean;
   readonly device: DeviceName;
   readonly threads?: number;
+  readonly clock?: ClockName;
   readonly jobs?: number;
   readonly out?: string;
   readonly resume?: boolean;
@@ -30,7 +32,7 @@ export interface StudyCommandOptions {
 
 /** Runs a study, as far as it is not in its folder yet, and writes its report: verdicts on stdout, progress on stderr. */
 export async function runStudyCommand(study: Study, options: StudyCommandOptions): Promise<void> {
-  const { quick, select = false, only, seeds, device, threads, jobs } = options;
+  const { quick, select = false, only, seeds, device, threads, clock, jobs } = options;
   const { out = join('studies', study.name), resume = false } = options;
   checkParts(study, only);
   const folder = new StudyFolder(out);
@@ -42,7 +44,8 @@ export async function runStudyCommand(study: Study, options: StudyCommandOptions
         const progress = linesOf(process.stderr);
         try {
           await runStudy(study, folder, {
-            ...{ size, only, seeds, select, device, threads, jobs, resume, signal, progress },
+            ...{ size, only, seeds, select, device, threads, clock, jobs },
+            ...{ resume, signal, progress },
             dirOf: (task) => findData(task, options),
           });
         } catch (error) {
@@ -83,7 +86,7 @@ function checkParts({ name, comparisons, grids }: Study, only: readonly string[]
 /** The command as anybody can give it, wherever the data are. */
 function commandOf(
   study: Study,
-  { quick, select, only, seeds, synthetic }: StudyCommandOptions,
+  { quick, select, only, seeds, threads, clock = 'wall', synthetic }: StudyCommandOptions,
 ): string {
   return [
     ...['flatmin', 'study', study.name],
@@ -91,6 +94,8 @@ function commandOf(
     ...(select ? ['--select'] : []),
     ...(only === undefined ? [] : ['--only', quoted(only.join(','))]),
     ...(seeds === undefined ? [] : ['--seeds', `${seeds}`]),
+    ...(threads === undefined ? [] : ['--threads', `${threads}`]),
+    ...(clock === 'wall' ? [] : ['--clock', clock]),
     ...(synthetic ? ['--synthetic'] : ['--data', '"$FLATMIN_DATA"']),
   ].join(' ');
 }

@@ -6,6 +6,7 @@ import { makeOptimizer, variantOf } from '../tasks/methods.ts';
 import { scheduled } from '../tasks/schedules.ts';
 import type { Problem, Task } from '../tasks/task.ts';
 import type { EpochMetrics, StepEvaluation } from '../train/checkpoint.ts';
+import type { ClockName } from '../train/clock.ts';
 import type { StepReport } from '../train/training.ts';
 import type { Run } from './measured.ts';
 import type { Comparison, Contender, Extent } from './study.ts';
@@ -15,6 +16,7 @@ export interface ContendOptions {
   readonly problem: Problem;
   readonly device: DeviceName;
   readonly threads: number | undefined;
+  readonly clock: ClockName;
   readonly signal: AbortSignal;
   /** File of the checkpoint, from which it goes on. */
   readonly checkpoint: string;
@@ -34,7 +36,7 @@ export async function contend(
   contender: Contender,
   { epochs, evaluateEvery }: Extent,
   seed: number,
-  { task, problem, device, threads, signal, checkpoint, onStep }: ContendOptions,
+  { task, problem, device, threads, clock, signal, checkpoint, onStep }: ContendOptions,
 ): Promise<Run> {
   const settings = settingsOf(contender);
   const lr = scheduled(comparison.schedule, settings.lr as number | 'model', epochs);
@@ -66,6 +68,7 @@ export async function contend(
       seed,
       device,
       threads,
+      clock,
       signal,
       checkpoint,
       resume: true,

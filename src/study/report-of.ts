@@ -51,10 +51,10 @@ function sources(
 ): Source[] {
   const found = new Map<string, Source>();
   for (const { provenance } of [...runs, ...swept]) {
-    const { machine, threads, backend, flatmin, commit, date } = provenance;
+    const { machine, threads, clock, backend, flatmin, commit, date } = provenance;
     const source = {
       command,
-      machine: `${machine}, ${threads === 1 ? '1 thread' : `${threads} threads`}, ${backend}`,
+      machine: `${machine}, ${threads === 1 ? '1 thread' : `${threads} threads`}, ${backend}${clock === 'wall' ? '' : ', seconds of the processor'}`,
       commit: commit ?? `flatmin ${flatmin}`,
       date: date.slice(0, 10),
     };

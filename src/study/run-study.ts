@@ -9,6 +9,7 @@ import { type SweepOptions, sweep } from '../sweep/sweep.ts';
 import type { Task } from '../tasks/task.ts';
 import { TASKS } from '../tasks/tasks.ts';
 import { settingsAt, type TaskTrials, type TrialEnvironment } from '../tasks/trials.ts';
+import type { ClockName } from '../train/clock.ts';
 import { contend, settingsOf } from './contend.ts';
 import { highestOf, Measured } from './measured.ts';
 import { provenanceOf } from './provenance.ts';
@@ -28,6 +29,8 @@ export interface StudyOptions {
   readonly device: DeviceName;
   /** Of a run that is timed; trials of sweeps have one. */
   readonly threads?: number;
+  /** What seconds of a timed run are counted by. Default `wall`. */
+  readonly clock?: ClockName;
   /** Trials of sweeps at a time. */
   readonly jobs?: number;
   readonly resume: boolean;
@@ -228,7 +231,7 @@ async function runComparison(
   const { examples, testExamples, width } = extent;
   const dir = dirOf(comparison, options);
   const problem = task.load({ dir, examples, testExamples, width });
-  const { device, threads = availableParallelism(), signal } = options;
+  const { device, threads = availableParallelism(), clock = 'wall', signal } = options;
   const { backend } = openStore({ device });
   for (const { contender, seed } of left) {
     const checkpoint = folder.checkpoint(comparison.name, contender.name, seed);
@@ -238,6 +241,7 @@ async function runComparison(
       problem,
       device,
       threads,
+      clock,
       signal,
       checkpoint,
     });
@@ -245,7 +249,7 @@ async function runComparison(
       ...rounded(run),
       settings: settingsOf(contender),
       data: train.name,
-      provenance: provenanceOf(backend, threads),
+      provenance: provenanceOf(backend, threads, clock),
     };
     folder.runs.append(kept);
     options.progress.finished(`${contender.name}, seed ${seed}`);

@@ -7,6 +7,7 @@ import { takeLock } from '../lock.ts';
 import type { Options } from '../optim/variants.ts';
 import { Journal } from '../sweep/journal.ts';
 import { define, SweepFolder } from '../sweep/sweep-folder.ts';
+import { CLOCK_NAMES } from '../train/clock.ts';
 import { anyNumber, toJson } from '../train/json-numbers.ts';
 import type { Run } from './measured.ts';
 import type { Size } from './study.ts';
@@ -18,6 +19,7 @@ export const provenanceSchema = z.object({
   date: z.string(),
   machine: z.string(),
   threads: z.int().positive(),
+  clock: z.enum(CLOCK_NAMES).default('wall'),
   backend: z.string(),
   flatmin: z.string(),
   /** Of the checkout that it ran from; null outside of one. */

@@ -123,9 +123,20 @@ const FOUND: Readonly<Record<string, Readonly<Record<string, Settings>>>> = {
     'grafted shampoo': { lr: 0.0312, weightDecay: 0.0001 },
   },
   entities: {
-    kfac: { decoupled: true },
-    shampoo: WORDS,
-    'grafted shampoo': { ...WORDS, lr: 0.1, momentum: 0, nesterov: false },
+    sgd: { lr: 0.881, weightDecay: 0.0001 },
+    nesterov: { lr: 0.257, weightDecay: 0.0001 },
+    adamw: { lr: 0.00404, weightDecay: 0.01 },
+    sam: { lr: 0.881, rho: 0.173, weightDecay: 0.0001 },
+    lion: { lr: 0.000536, weightDecay: 0.01 },
+    kfac: {
+      ...{ damping: 0.00011, klClip: 0.000893, lr: 0.0792, weightDecay: 0.0001 },
+      decoupled: true,
+    },
+    shampoo: { ...WORDS, epsilon: 1.57e-5, lr: 0.607, weightDecay: 0.0003 },
+    'grafted shampoo': {
+      ...{ ...WORDS, lr: 0.257, momentum: 0, nesterov: false },
+      weightDecay: 0.0001,
+    },
   },
 };
 
