@@ -37,7 +37,7 @@ export function studyCommand(program: Command): void {
     )
     .option(
       '--jobs <n>',
-      'trials of a selection or grid at a time (default: every core)',
+      'trials of a selection or grid, or parts of an experiment, at a time (default: every core)',
       wholeFrom(1),
     )
     .option('--out <dir>', 'folder for the study (default: studies/<study>)', folder)

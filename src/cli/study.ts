@@ -4,9 +4,10 @@ import { FlatminError } from '../errors.ts';
 import { VERDICTS } from '../report/report.ts';
 import { writeReport } from '../report/write.ts';
 import { reportOf } from '../study/report-of.ts';
-import { measuredOf, runStudy, type StudyProgress } from '../study/run-study.ts';
+import { measuredOf, runStudy } from '../study/run-study.ts';
 import type { Study } from '../study/study.ts';
 import { StudyFolder } from '../study/study-folder.ts';
+import type { StudyProgress } from '../study/study-options.ts';
 import type { ClockName } from '../train/clock.ts';
 import { howToGoOn } from './go-on.ts';
 import { interruptible } from './interrupt.ts';
@@ -73,8 +74,11 @@ export async function runStudyCommand(study: Study, options: StudyCommandOptions
   }
 }
 
-function checkParts({ name, comparisons, grids }: Study, only: readonly string[] = []): void {
-  const parts = [...comparisons, ...grids].map((part) => part.name);
+function checkParts(
+  { name, comparisons, grids, experiments = [] }: Study,
+  only: readonly string[] = [],
+): void {
+  const parts = [...comparisons, ...grids, ...experiments].map((part) => part.name);
   const unknown = only.find((part) => !parts.includes(part));
   if (unknown === undefined) return;
   throw new FlatminError(

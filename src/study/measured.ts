@@ -1,7 +1,10 @@
 import { groupBy } from '../group.ts';
 import { deviation, mean, median } from '../statistics.ts';
-import type { Point as Setting } from '../sweep/space.ts';
+import type { Point as Values } from '../sweep/space.ts';
 import type { Finished } from '../sweep/trial.ts';
+import type { Experiment } from './experiment.ts';
+import type { Entries, Part, Setting } from './part.ts';
+import { Parts } from './parts.ts';
 import { type Point, reaching } from './target.ts';
 import type { Sample } from './verdict.ts';
 
@@ -34,16 +37,33 @@ export class Measured {
   readonly runs: readonly Run[];
   readonly #grids: Readonly<Record<string, readonly Finished[]>>;
   readonly #targets: Readonly<Record<string, number>>;
+  readonly #parts: Readonly<Record<string, readonly Part[]>>;
 
-  /** `targets` by comparison. */
+  /** `targets` by comparison, `parts` by experiment. */
   constructor(
     runs: readonly Run[],
     targets: Readonly<Record<string, number>>,
     grids: Readonly<Record<string, readonly Finished[]>> = {},
+    parts: Readonly<Record<string, readonly Part[]>> = {},
   ) {
     this.runs = runs;
     this.#grids = grids;
     this.#targets = targets;
+    this.#parts = parts;
+  }
+
+  /** What an experiment has yielded, in the order of its settings and seeds. */
+  parts<S extends Setting, E extends Entries>({ name, sizes }: Experiment<S, E>): Parts<S, E> {
+    const all = (this.#parts[name] ?? []) as readonly Part<S, E>[];
+    const settings = [...sizes.quick.settings, ...sizes.full.settings].map((s) =>
+      JSON.stringify(s),
+    );
+    const place = ({ setting, seed }: Part) => [settings.indexOf(JSON.stringify(setting)), seed];
+    const ordered = all.toSorted((a, b) => {
+      const [[i, k], [j, l]] = [place(a), place(b)];
+      return i - j || k - l;
+    });
+    return new Parts(name, ordered);
   }
 
   grid(name: string): MeasuredGrid {
@@ -154,7 +174,7 @@ export class MeasuredGrid {
   }
 
   /** Test accuracy by seed at the point whose mean accuracy on `set` is the highest; `kept` leaves points out. */
-  best(set: 'validation' | 'test', kept: (values: Setting) => boolean = () => true): Sample {
+  best(set: 'validation' | 'test', kept: (values: Values) => boolean = () => true): Sample {
     const means = this.#points
       .filter(([{ values }]) => kept(values))
       .map((trials) => ({ trials, mean: mean(trials.map((trial) => accuracy(trial, set))) }));
@@ -190,7 +210,7 @@ export class MeasuredGrid {
   }
 
   /** Mean test accuracy by values of some of the dimensions. */
-  means(names: readonly string[]): { values: Setting; mean: number }[] {
+  means(names: readonly string[]): { values: Values; mean: number }[] {
     const chosen = ({ values }: Finished) =>
       Object.fromEntries(names.map((name) => [name, values[name]]));
     const cells = groupBy(this.#points.flat(), (trial) => JSON.stringify(chosen(trial)));

@@ -3,7 +3,8 @@ import { deviation, mean, median } from '../statistics.ts';
 import type { Finished } from '../sweep/trial.ts';
 import { bootstrap, type Estimate, ratioOf } from './bootstrap.ts';
 import { leastOf, type Measured, type Run } from './measured.ts';
-import type { Comparison, Contender, Grid, Size, Study } from './study.ts';
+import type { Size } from './size.ts';
+import type { Comparison, Contender, Grid, Study } from './study.ts';
 import type { KeptRun, StudyFolder, SweptWhere } from './study-folder.ts';
 import { performanceProfile } from './target.ts';
 import type { Sample } from './verdict.ts';
@@ -38,6 +39,7 @@ export function reportOf(
         ...comparisonSections(comparison, measured),
         ...selectionSections(comparison, folder),
       ]),
+      ...experimentSections(study, measured),
       ...gridded.flatMap((grid) => gridSections(grid, measured, folder.trials('grids', grid.name))),
     ],
   };
@@ -95,6 +97,37 @@ function profile(comparisons: readonly Comparison[], measured: Measured): Sectio
       points,
     })),
   };
+}
+
+/** Each experiment that has parts, and what they took. */
+function experimentSections({ experiments = [] }: Study, measured: Measured): Section[] {
+  const held = experiments
+    .map((experiment) => ({ experiment, parts: measured.parts(experiment) }))
+    .filter(({ parts }) => parts.all.length > 0);
+  if (held.length === 0) return [];
+  return [
+    ...held.flatMap(({ experiment, parts }): Section[] => [
+      { kind: 'text', heading: experiment.title, paragraphs: [experiment.about] },
+      ...experiment.sections(parts),
+    ]),
+    {
+      kind: 'table',
+      heading: 'What the experiments took',
+      caption: 'Seconds of all parts together, each in a process of its own.',
+      columns: [
+        { name: 'experiment' },
+        { name: 'settings', numeric: true },
+        { name: 'parts', numeric: true },
+        { name: 'seconds', numeric: true },
+      ],
+      rows: held.map(({ experiment, parts }) => [
+        experiment.title,
+        parts.bySetting().length,
+        parts.all.length,
+        parts.all.reduce((sum, { seconds }) => sum + seconds, 0),
+      ]),
+    },
+  ];
 }
 
 const runName = ({ comparison, contender, seed }: Run): string =>

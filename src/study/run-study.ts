@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { type DeviceName, openStore } from '../backend/device.ts';
+import { openStore } from '../backend/device.ts';
 import { FlatminError } from '../errors.ts';
 import type { Options } from '../optim/variants.ts';
 import { mean } from '../statistics.ts';
@@ -9,40 +9,14 @@ import { type SweepOptions, sweep } from '../sweep/sweep.ts';
 import type { Task } from '../tasks/task.ts';
 import { TASKS } from '../tasks/tasks.ts';
 import { settingsAt, type TaskTrials, type TrialEnvironment } from '../tasks/trials.ts';
-import type { ClockName } from '../train/clock.ts';
 import { contend, settingsOf } from './contend.ts';
 import { highestOf, Measured } from './measured.ts';
 import { provenanceOf } from './provenance.ts';
-import type { Comparison, Contender, Extent, Grid, Size, Study } from './study.ts';
+import { rounded } from './rounded.ts';
+import { runExperiment } from './run-experiment.ts';
+import type { Comparison, Contender, Extent, Grid, Study } from './study.ts';
 import type { KeptRun, StudyFolder } from './study-folder.ts';
-
-export interface StudyOptions {
-  readonly size: Size;
-  /** Names of the comparisons and grids to be run; default all. */
-  readonly only?: readonly string[];
-  /** Seeds instead of the study's own. */
-  readonly seeds?: number;
-  /** Tune the contenders first. */
-  readonly select: boolean;
-  /** The folder of a task's data. */
-  readonly dirOf: (task: Task) => string | undefined;
-  readonly device: DeviceName;
-  /** Of a run that is timed; trials of sweeps have one. */
-  readonly threads?: number;
-  /** What seconds of a timed run are counted by. Default `wall`. */
-  readonly clock?: ClockName;
-  /** Trials of sweeps at a time. */
-  readonly jobs?: number;
-  readonly resume: boolean;
-  readonly signal: AbortSignal;
-  readonly progress: StudyProgress;
-}
-
-export interface StudyProgress {
-  /** A part begins: so many runs or trials, of which so many are finished. */
-  begin(part: string, done: number, of: number): void;
-  finished(what: string): void;
-}
+import type { StudyOptions } from './study-options.ts';
 
 /** Points of a contender's selection are drawn by the same seed for all, and its runs by others. */
 const SELECTION_SEED = 1;
@@ -50,7 +24,10 @@ const CHOICE = { by: 'validation.accuracy', best: 'max' } as const;
 /** How far below the tuned baselines a target lies that is taken from them. */
 const MARGIN = 0.01;
 
-/** Runs all of a study that is not yet in its folder. Grids and selections first, on all cores; then timed runs, one by one. */
+/**
+ * Runs all of a study that is not yet in its folder. Experiments, grids and selections first, on all cores; then timed
+ * runs, one by one.
+ */
 export async function runStudy(
   study: Study,
   folder: StudyFolder,
@@ -58,6 +35,11 @@ export async function runStudy(
 ): Promise<void> {
   folder.define(study.name, options.size, options.resume);
   const wanted = ({ name }: { readonly name: string }) => options.only?.includes(name) ?? true;
+  for (const experiment of (study.experiments ?? []).filter(wanted)) {
+    const { task } = experiment;
+    const dir = task === undefined ? undefined : options.dirOf(taskOf(task));
+    await runExperiment(study, experiment, folder, dir, options);
+  }
   for (const grid of study.grids.filter(wanted)) await runGrid(grid, folder, options);
   const comparisons = study.comparisons.filter(wanted);
   if (options.select) {
@@ -80,7 +62,15 @@ export function measuredOf(study: Study, folder: StudyFolder): Measured {
   const grids = study.grids.flatMap(({ name }) =>
     [name, usualOf(name)].map((part) => [part, folder.trials('grids', part)] as const),
   );
-  return new Measured(runs, Object.fromEntries(targets), Object.fromEntries(grids));
+  const parts = (study.experiments ?? []).map(
+    ({ name }) => [name, folder.parts(name).read()] as const,
+  );
+  return new Measured(
+    runs,
+    Object.fromEntries(targets),
+    Object.fromEntries(grids),
+    Object.fromEntries(parts),
+  );
 }
 
 /** A contender as it is run: its settings with what a selection chose. */
@@ -278,14 +268,4 @@ function taskOf(name: string): Task {
   const task = TASKS.find((known) => known.name === name);
   if (task !== undefined) return task;
   throw new FlatminError('FLATMIN_ARGUMENT', `There is no task ${name}`);
-}
-
-const DIGITS = 6;
-
-/** Six digits are more than what runs differ by. */
-function rounded<T>(value: T): T {
-  if (typeof value === 'number') return Number(value.toPrecision(DIGITS)) as T;
-  if (Array.isArray(value)) return value.map(rounded) as T;
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, x]) => [key, rounded(x)])) as T;
 }

@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { FlatminError } from '../errors.ts';
 import { makeFolder, readText, replaceFile, writing } from '../files.ts';
@@ -10,7 +10,8 @@ import { define, SweepFolder } from '../sweep/sweep-folder.ts';
 import { CLOCK_NAMES } from '../train/clock.ts';
 import { anyNumber, toJson } from '../train/json-numbers.ts';
 import type { Run } from './measured.ts';
-import type { Size } from './study.ts';
+import { type Entry, type Part, partKey } from './part.ts';
+import type { Size } from './size.ts';
 
 const metrics = z.record(z.string(), anyNumber);
 
@@ -58,9 +59,18 @@ export interface KeptRun extends Run {
   readonly provenance: Provenance;
 }
 
+const entry: z.ZodType<Entry> = z.lazy(() => z.union([anyNumber, z.array(entry)]));
+
+const partSchema = z.object({
+  setting: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+  seed: z.int().nonnegative(),
+  entries: z.record(z.string(), entry),
+  seconds: z.number(),
+}) satisfies z.ZodType<Part>;
+
 const sourceSchema = z.object({ part: z.string(), provenance: provenanceSchema });
 
-/** Where trials of a grid or a selection were run. */
+/** Where trials of a grid or a selection, or parts of an experiment, were run. */
 export type SweptWhere = Readonly<z.output<typeof sourceSchema>>;
 
 const choicesSchema = z.record(z.string(), z.record(z.string(), z.record(z.string(), z.unknown())));
@@ -69,13 +79,13 @@ const choicesSchema = z.record(z.string(), z.record(z.string(), z.record(z.strin
 export type Choices = Readonly<Record<string, Readonly<Record<string, Options>>>>;
 
 /**
- * A study's files: study.json says which it is and of what size, runs.jsonl has a line for every finished run, grids and
- * selection are sweeps, sources.jsonl where they ran, chosen.json is what the selection chose, and a checkpoint of the run
- * under way.
+ * A study's files: study.json says which it is and of what size, runs.jsonl has a line for every finished run, a file
+ * in experiments one for every finished part, grids and selection are sweeps, sources.jsonl where they ran, chosen.json is
+ * what the selection chose, and a checkpoint of the run under way.
  */
 export class StudyFolder {
   readonly runs: Journal<KeptRun>;
-  /** A line whenever trials of a part were begun. */
+  /** A line whenever trials, or parts of an experiment, were begun. */
   readonly sources: Journal<SweptWhere>;
   readonly report: string;
   readonly #path: string;
@@ -113,6 +123,13 @@ export class StudyFolder {
   /** The folder of a sweep within the study. */
   sweep(...names: readonly string[]): string {
     return join(this.#path, ...names.map(fileName));
+  }
+
+  /** Parts of an experiment that have ended. */
+  parts(experiment: string): Journal<Part> {
+    const path = join(this.#path, 'experiments', `${fileName(experiment)}.jsonl`);
+    writing(path, () => makeFolder(dirname(path)));
+    return new Journal<Part>(path, { what: 'part', schema: partSchema, keyOf: partKey });
   }
 
   /** Trials of such a sweep that have ended. */

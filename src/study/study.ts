@@ -2,14 +2,12 @@ import type { Options } from '../optim/variants.ts';
 import type { Space } from '../sweep/space.ts';
 import type { MethodName } from '../tasks/methods.ts';
 import type { ScheduleName } from '../tasks/schedules.ts';
+import type { Experiment } from './experiment.ts';
 import type { Measured } from './measured.ts';
+import type { Size } from './size.ts';
 import type { Verdict } from './verdict.ts';
 
-/** `quick` ends within a minute or two; `full` is the size in which claims are judged. */
-export const SIZES = ['quick', 'full'] as const;
-export type Size = (typeof SIZES)[number];
-
-/** A study as data: what is trained, by what, and what was claimed of it. */
+/** A study as data: what is trained or computed, by what, and what was claimed of it. */
 export interface Study {
   readonly name: string;
   readonly title: string;
@@ -17,6 +15,7 @@ export interface Study {
   readonly about: readonly string[];
   readonly comparisons: readonly Comparison[];
   readonly grids: readonly Grid[];
+  readonly experiments?: readonly Experiment[];
   readonly claims: readonly Claim[];
 }
 

@@ -5,7 +5,7 @@ import type { Measures, Runner, Trial } from './trial.ts';
 export type LocalWork = (trial: Trial) => Measures | Promise<Measures>;
 
 /** Runs trials in this process. */
-export const localRunner = (work: LocalWork, jobs: number): Runner => ({
+export const localRunner = (work: (trial: Trial) => unknown, jobs: number): Runner => ({
   jobs,
   run: (trial) => outcomeOf(work, trial),
   close: () => {},

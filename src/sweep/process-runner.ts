@@ -22,7 +22,7 @@ export type Order = (ModuleWork & { readonly module: string }) | Trial;
 
 /** From a process: an outcome, or why the work could not be begun. */
 export type Answer =
-  | { readonly outcome: Outcome }
+  | { readonly outcome: Outcome<unknown> }
   | { readonly unable: string; readonly code: ErrorCode | undefined };
 
 const WORKER = fileURLToPath(new URL('./worker.js', import.meta.url));
@@ -59,7 +59,7 @@ export function processRunner(work: ModuleWork, jobs: number): Runner {
   };
 }
 
-function answerOf(worker: ChildProcess, trial: Trial): Promise<Outcome> {
+function answerOf(worker: ChildProcess, trial: Trial): Promise<Outcome<unknown>> {
   return new Promise((resolve, reject) => {
     const settle = (act: () => void) => {
       worker.off('message', onMessage);

@@ -4,9 +4,10 @@ import { FlatminError } from '../errors.ts';
 import { type LocalWork, localRunner } from './local-runner.ts';
 import { type ModuleWork, processRunner } from './process-runner.ts';
 import { type Choice, checkChoice, type Ranked, rank } from './rank.ts';
+import { runAll } from './run-all.ts';
 import { type Draws, pointsOf, type Space } from './space.ts';
 import { SweepFolder } from './sweep-folder.ts';
-import { type Finished, keyOf, type Runner, type Trial, TrialLost } from './trial.ts';
+import { type Finished, keyOf, type Measures, type Outcome } from './trial.ts';
 
 export interface SweepOptions extends Draws {
   /** What is varied, by name: lists of values, or ranges of numbers. */
@@ -61,10 +62,11 @@ export async function sweep(work: LocalWork | ModuleWork, options: SweepOptions)
     if (left.length > 0) {
       const runner =
         typeof work === 'function' ? localRunner(work, jobs) : processRunner(work, jobs);
-      await runAll(left, runner, signal, (trial) => {
-        finished.set(keyOf(trial), trial);
-        folder?.trials.append(trial);
-        onTrial?.(trial, { done: finished.size, of: trials.length });
+      await runAll(left, runner, { what: 'sweep', signal }, (trial, outcome) => {
+        const ended: Finished = { ...trial, ...checked(outcome) };
+        finished.set(keyOf(trial), ended);
+        folder?.trials.append(ended);
+        onTrial?.(ended, { done: finished.size, of: trials.length });
       });
     }
     const all = trials.flatMap((trial) => finished.get(keyOf(trial)) ?? []);
@@ -75,51 +77,14 @@ export async function sweep(work: LocalWork | ModuleWork, options: SweepOptions)
   }
 }
 
-/** Gives trials to a runner, `jobs` at a time, until there are none left. */
-async function runAll(
-  trials: readonly Trial[],
-  runner: Runner,
-  signal: AbortSignal | undefined,
-  onFinished: (trial: Finished) => void,
-): Promise<void> {
-  const queue = trials.values();
-  let fault: { error: unknown } | undefined;
-  const stopped = () => signal?.aborted || fault !== undefined;
-  const lane = async () => {
-    for (const trial of queue) {
-      if (stopped()) return;
-      try {
-        const outcome = await runTwice(runner, trial);
-        if (!stopped()) onFinished({ ...trial, ...outcome });
-      } catch (error) {
-        fault ??= { error };
-        runner.close();
-      }
-    }
-  };
-  const close = () => runner.close();
-  signal?.addEventListener('abort', close);
-  try {
-    await Promise.all(Array.from({ length: runner.jobs }, lane));
-  } finally {
-    signal?.removeEventListener('abort', close);
-    close();
+/** A trial whose function returned something else has failed. */
+function checked({ measures, ...outcome }: Outcome<unknown>): Outcome {
+  const fits = typeof measures === 'object' && measures !== null && !Array.isArray(measures);
+  if (fits && Object.values(measures).every((x) => typeof x === 'number')) {
+    return { ...outcome, measures: measures as Measures };
   }
-  if (signal?.aborted) throw new FlatminError('FLATMIN_ABORTED', 'The sweep was stopped');
-  if (fault !== undefined) throw fault.error;
-}
-
-/** Once more where a trial was lost with its process, which may have been another's fault. */
-async function runTwice(runner: Runner, trial: Trial) {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await runner.run(trial);
-    } catch (error) {
-      if (!(error instanceof TrialLost)) throw error;
-      if (attempt < 2) continue;
-      return { status: 'failed', measures: {}, seconds: 0, reason: error.message } as const;
-    }
-  }
+  const reason = wrongArgument('What a trial measured', 'an object of numbers', measures).message;
+  return { status: 'failed', measures: {}, seconds: outcome.seconds, reason };
 }
 
 /** What a folder must be of for a sweep to go on in it. */

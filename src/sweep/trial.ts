@@ -15,21 +15,22 @@ export type Measures = Readonly<Record<string, number>>;
  * What came of a trial: `done` with what it measured; `diverged` where its numbers were no longer finite or its loss had
  * grown beyond hope; `failed` by an error, or by the death of its process twice.
  */
-export interface Outcome {
+export interface Outcome<M = Measures> {
   readonly status: 'done' | 'diverged' | 'failed';
-  readonly measures: Measures;
+  readonly measures: M;
   readonly seconds: number;
   /** Why it failed or diverged. */
   readonly reason?: string;
 }
 
-export interface Finished extends Trial, Outcome {}
+export interface Finished<M = Measures> extends Trial, Outcome<M> {}
 
 /** Runs a trial to its end. Throws `TrialLost` where it ended with the process that ran it. */
 export interface Runner {
   /** Trials that it runs at a time. */
   readonly jobs: number;
-  run(trial: Trial): Promise<Outcome>;
+  /** What it measured is not checked yet. */
+  run(trial: Trial): Promise<Outcome<unknown>>;
   /** Ends whatever is still under way. */
   close(): void;
 }

@@ -1,7 +1,9 @@
 /** Made-up worlds, in which every claim of every study comes out in each of the three ways. */
 import { describe, expect, it } from 'vitest';
 import { VERDICTS } from '../../src/report/report.ts';
+import type { Experiment } from '../../src/study/experiment.ts';
 import { Measured, type Run } from '../../src/study/measured.ts';
+import type { Part } from '../../src/study/part.ts';
 import { STUDIES } from '../../src/study/studies/index.ts';
 import type { Study } from '../../src/study/study.ts';
 import { pointsOf, type Range, type Space } from '../../src/sweep/space.ts';
@@ -94,7 +96,31 @@ function world(study: Study, number: number): Measured {
       [`${grid.name} default`, trials([grid.usual], published + one([-0.1, -0.003, 0, 0.05]))],
     ];
   });
-  return new Measured(runs, targets, Object.fromEntries(grids));
+  const experiments = (study.experiments ?? []).map((experiment): [string, Part[]] => [
+    experiment.name,
+    madeUpParts(experiment, next),
+  ]);
+  return new Measured(runs, targets, Object.fromEntries(grids), Object.fromEntries(experiments));
+}
+
+/** Seeds of a setting draw nearly the same numbers, some of them 0 or 1; so do settings in some worlds. */
+function madeUpParts({ sizes, madeUp }: Experiment, next: () => number): Part[] {
+  const noise = [0, 0.02, 0.6][Math.floor(3 * next())];
+  const [wanders, alike] = [next() < 0.5, next() < 0.3];
+  const level = () => (next() < 0.2 ? Math.round(next()) : next());
+  let levels: number[] = [];
+  return sizes.full.settings.flatMap((setting) => {
+    if (!alike) levels = [];
+    return Array.from({ length: SEEDS }, (_, seed): Part => {
+      let drawn = 0;
+      const chance = () => {
+        levels[drawn] ??= level();
+        const value = levels[drawn++] + noise * (next() - (wanders ? 0.5 : 0));
+        return Math.min(1, Math.max(0, value));
+      };
+      return { setting, seed, entries: madeUp(setting, chance), seconds: 1 };
+    });
+  });
 }
 
 describe.each(STUDIES)('claims of $name', (study) => {

@@ -2,10 +2,12 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Experiment } from '../../src/study/experiment.ts';
 import { reportOf } from '../../src/study/report-of.ts';
-import { measuredOf, runStudy, type StudyOptions } from '../../src/study/run-study.ts';
+import { measuredOf, runStudy } from '../../src/study/run-study.ts';
 import type { Extent, Study } from '../../src/study/study.ts';
 import { StudyFolder } from '../../src/study/study-folder.ts';
+import type { StudyOptions } from '../../src/study/study-options.ts';
 import { above } from '../../src/study/verdict.ts';
 
 let dir: string;
@@ -49,6 +51,46 @@ const study: Study = {
       published: 'nowhere',
       source: 'nobody',
       judge: (m) => above(m.final('tables', 'adamw'), m.final('tables', 'wild')),
+    },
+  ],
+};
+
+const squares: Experiment<{ readonly power: number }, { value: number; series: number[] }> = {
+  name: 'squares',
+  title: 'Powers of the seed',
+  about: 'Of two powers.',
+  sizes: {
+    quick: { settings: [{ power: 2 }, { power: 3 }], seeds: 3 },
+    full: { settings: [], seeds: 0 },
+  },
+  run: ({ power }, { seed }) => ({ value: seed ** power / 3, series: [seed, Number.NaN] }),
+  sections: (parts) => [
+    {
+      kind: 'table',
+      heading: 'Powers',
+      columns: [{ name: 'mean', numeric: true }],
+      rows: parts.bySetting().map((own) => [own.parts.mean(({ value }) => value)]),
+    },
+  ],
+  madeUp: (_, chance) => ({ value: chance(), series: [] }),
+};
+
+const computed: Study = {
+  ...study,
+  comparisons: [],
+  experiments: [squares],
+  claims: [
+    {
+      text: 'Cubes are above squares',
+      published: 'everywhere',
+      source: 'nobody',
+      judge: (m) => {
+        const of = (power: number) => m.parts(squares).where({ power });
+        return above(
+          of(3).sample('cubes', ({ value }) => value),
+          of(2).sample('squares', ({ value }) => value),
+        );
+      },
     },
   ],
 };
@@ -151,5 +193,68 @@ describe('a study', () => {
     await expect(
       runStudy(study, folder, optionsOf(nothing(), { resume: true, size: 'full' })),
     ).rejects.toThrow(/is of a study with size "quick", not "full"/);
+  });
+});
+
+describe('an experiment', () => {
+  it('yields a part for every setting and seed, goes on after a stop, and is in the report', async () => {
+    const folder = new StudyFolder(join(dir, 'experiment'));
+    const release = folder.lock();
+    const stop = new AbortController();
+    const told = nothing();
+    const finished = (what: string) => {
+      told.finished.push(what);
+      if (told.finished.length === 2) stop.abort();
+    };
+    const options = optionsOf(told, { inProcess: true, jobs: 1 });
+    const stopping = { ...options, signal: stop.signal, progress: { begin: () => {}, finished } };
+    await expect(runStudy(computed, folder, stopping)).rejects.toThrow('The study was stopped');
+    await runStudy(computed, folder, { ...options, resume: true });
+    release();
+    expect(told.begun).toEqual(['squares 2/6']);
+    expect(new Set(told.finished).size).toBe(6);
+    expect(told.finished[0]).toBe('{"power":2}, seed 0');
+    const measured = measuredOf(computed, folder);
+    const [, second] = measured.parts(squares).all;
+    expect(second).toMatchObject({ setting: { power: 2 }, seed: 1, entries: { value: 0.333333 } });
+    expect(second.entries.series).toEqual([1, Number.NaN]);
+    expect(
+      measured
+        .parts(squares)
+        .where({ power: 3 })
+        .sample('x', ({ value }) => value),
+    ).toEqual({
+      name: 'x',
+      values: [0, 0.333333, 2.66667],
+    });
+    const { sections } = reportOf(computed, measured, folder, { size: 'quick', command: 'x' });
+    expect(sections.slice(2).map(({ heading }) => heading)).toEqual([
+      'Powers of the seed',
+      'Powers',
+      'What the experiments took',
+    ]);
+    expect(sections[1]).toMatchObject({ claims: [{ verdict: 'not decided by these runs' }] });
+  });
+
+  it('ends the study by what a part throws, or yields that is no number, and keeps nothing of it', async () => {
+    const folder = new StudyFolder(join(dir, 'failing'));
+    const release = folder.lock();
+    const options = optionsOf(nothing(), { inProcess: true, resume: true });
+    const broken = (run: Experiment['run']): Study => ({
+      ...computed,
+      experiments: [{ ...(squares as unknown as Experiment), run }],
+    });
+    const thrown = broken(() => {
+      throw new Error('no luck');
+    });
+    await expect(runStudy(thrown, folder, options)).rejects.toThrow(
+      'squares, {"power":2}, seed 0: no luck',
+    );
+    const wrong = broken(() => ({ value: 'much' }) as never);
+    await expect(runStudy(wrong, folder, options)).rejects.toThrow(
+      /What a part of squares yields must be an object of numbers and arrays of them/,
+    );
+    release();
+    expect(folder.parts('squares').read()).toEqual([]);
   });
 });
