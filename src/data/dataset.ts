@@ -16,6 +16,11 @@ interface Examples {
    * the least that holds its longest row. For models that work at any length. Default the whole alone.
    */
   lengths?: readonly number[];
+  /**
+   * What each example weighs in losses and gradients, numbers ≥ 0; of tokens or other labels of one example each weighs so
+   * much. Means are over what examples weigh together, and metrics count all examples alike. Default 1 each.
+   */
+  weights?: Float32Array;
   /** The network sees x · scale[c] + shift[c] for an input x of channel c. */
   normalise?: { scale: number[]; shift: number[] };
 }

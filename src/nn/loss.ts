@@ -17,7 +17,7 @@ export interface Loss {
   weights?(targets: Value): Value;
   /** What evaluation tells beside the loss. Default accuracy, nothing where targets are `values`. */
   readonly metrics?: readonly Metric[];
-  /** [] from the model's output, the targets of the batch, and, with `weights`, each row's share of their sum. */
+  /** [] from the model's output, the targets of the batch, and, with `weights` here or in the dataset, each row's share of their sum. */
   trace(output: Value, targets: Value, shares?: Value): Value;
   /** Targets drawn from the distribution that the output stands for: the true Fisher's labels. */
   sample(output: Value): Value;
@@ -44,21 +44,35 @@ export const metricsOf = (loss: Loss): readonly Metric[] =>
 export const squaredError = (): Loss => ({
   name: 'squaredError',
   targets: 'values',
-  trace: (output, targets) => {
+  trace: (output, targets, shares) => {
     if (targets.dtype !== 'f32' || !sameShape(output.shape, targets.shape)) {
       throw new FlatminError(
         'FLATMIN_SHAPE',
         `squaredError expects targets ${showType(output.type)}, as the output, got ${showType(targets.type)}. Help: give the dataset targets: { data, shape }.`,
       );
     }
-    const total = ops.sum(ops.square(ops.sub(output, targets)));
-    return ops.affine(total, 0.5 / output.shape[0]);
+    return weightedSum(ops.square(ops.sub(output, targets)), shares, 0.5);
   },
   sample: (output) => sampleNormal(output),
-  fisherRoots: (output) =>
-    unitRows(output).map((e) => ops.reshape(ops.affine(e, 1 / output.shape[0]), output.shape)),
-  fisherProduct: (output, a, b) => ops.affine(ops.sum(ops.mul(a, b)), 1 / output.shape[0]),
+  fisherRoots: (output, shares) =>
+    unitRows(output).map((e) =>
+      ops.reshape(
+        shares === undefined ? ops.affine(e, 1 / output.shape[0]) : byRow(e, shares),
+        output.shape,
+      ),
+    ),
+  fisherProduct: (_, a, b, shares) => weightedSum(ops.mul(a, b), shares),
 });
+
+/** `factor` · Σ over rows [rows, …] of each one's share of them, by default 1/rows. */
+const weightedSum = (x: Value, shares: Value | undefined, factor = 1): Value =>
+  shares === undefined
+    ? ops.affine(ops.sum(x), factor / x.shape[0])
+    : ops.affine(ops.sum(byRow(x, shares)), factor);
+
+/** [rows, …] times a number a row. */
+const byRow = (x: Value, numbers: Value): Value =>
+  ops.mul(x, ops.reshape(numbers, [x.shape[0], ...x.shape.slice(1).map(() => 1)]));
 
 /** For every output of a row: [rows, outputs] with 1 in its column and 0 elsewhere. */
 export function unitRows({ graph, shape }: Value): Value[] {

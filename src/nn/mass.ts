@@ -10,13 +10,33 @@ export interface Mass {
   readonly shares: Value | undefined;
 }
 
-/** Traces the mass of a batch of `examples` with these targets. */
-export function massOf(loss: Loss, targets: Value, examples: number): Mass {
-  const weights = loss.weights?.(targets);
-  if (weights === undefined) return { sum: examples, shares: undefined };
-  const sum = ops.sum(weights);
-  return { sum, shares: shareOf(weights, sum) };
+/** What a batch is judged by. */
+export interface Judged {
+  readonly targets: Value;
+  /** Of the dataset, one an example. */
+  readonly weights?: Value;
 }
+
+/** Traces the mass of a batch of so many examples. */
+export function massOf(loss: Loss, { targets, weights }: Judged, examples: number): Mass {
+  const own = loss.weights?.(targets);
+  const all =
+    weights === undefined ? own : eachRow(weights, own ?? onesFor(loss, targets, examples));
+  if (all === undefined) return { sum: examples, shares: undefined };
+  const sum = ops.sum(all);
+  return { sum, shares: shareOf(all, sum) };
+}
+
+/** What rows of a loss weigh, [rows], times what their examples do, of which each has as many rows. */
+const eachRow = (examples: Value, rows: Value): Value =>
+  ops.reshape(
+    ops.mul(ops.reshape(examples, [-1, 1]), ops.reshape(rows, [examples.size, -1])),
+    [-1],
+  );
+
+/** 1 for each row of a loss: an example where targets are numbers, else a label. */
+const onesFor = ({ targets: kind }: Loss, { graph, size }: Value, examples: number): Value =>
+  ops.fill(graph, [kind === 'values' ? examples : size], 1);
 
 /** part / whole, 0 where the whole is 0. */
 export const shareOf = (part: Value, whole: Value): Value =>

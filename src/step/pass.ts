@@ -3,7 +3,7 @@ import { FlatminError } from '../errors.ts';
 import type { Graph, Tap, Value } from '../graph/graph.ts';
 import { type Afterwards, type Layer, Scope } from '../nn/layer.ts';
 import type { Loss } from '../nn/loss.ts';
-import { massOf, shareOf } from '../nn/mass.ts';
+import { type Judged, massOf, shareOf } from '../nn/mass.ts';
 import { add, mul, sub } from '../ops/binary.ts';
 import { affine } from '../ops/elementwise.ts';
 import type { Fisher, Forward, Parameter, Pass, TapGradients } from './context.ts';
@@ -24,9 +24,8 @@ export interface Part {
   readonly trace: (graph: Graph) => Batch;
 }
 
-interface Batch {
+interface Batch extends Judged {
   readonly inputs: Value;
-  readonly targets: Value;
 }
 
 /** A micro-batch with each row's share of it, and its own of the step's batch. */
@@ -55,8 +54,8 @@ export function passes(
 ): Passes {
   // A whole batch serves every pass; micro-batches are gathered anew, so that only one is in memory.
   const whole = parts.length === 1 ? parts[0].trace(graph) : undefined;
-  // Of the targets alone, so that it is known before the first pass.
-  const masses = parts.map((part) => massOf(loss, (whole ?? part.trace(graph)).targets, part.rows));
+  // Of targets and weights alone, so that it is known before the first pass.
+  const masses = parts.map((part) => massOf(loss, whole ?? part.trace(graph), part.rows));
   const mass = masses.map(({ sum }) => sum).reduce(plus);
   // Each part is added before the next is traced.
   const total = <T>(one: (batch: Weighed, scope: Scope) => T, add: (a: T, b: T) => T): T => {

@@ -44,7 +44,7 @@ function requireSome(count: number, most: number, name: string): void {
 /** `count` examples from `begin` on, of which there are `most`. */
 function rows(dataset: Dataset, begin: number, count: number, most: number): Dataset {
   requireSome(count, most, dataset.name);
-  const { inputs, labels, labelShape = [] } = dataset;
+  const { inputs, labels, labelShape = [], weights } = dataset;
   const cut = <A extends { subarray(begin: number, end: number): A }>(data: A, width: number): A =>
     data.subarray(begin * width, (begin + count) * width);
   return {
@@ -54,6 +54,7 @@ function rows(dataset: Dataset, begin: number, count: number, most: number): Dat
       data: cut(inputs.data as Uint8Array, sizeOf(inputs.shape)) as typeof inputs.data,
     },
     labels: cut(labels as Uint8Array, sizeOf(labelShape)) as typeof labels,
+    ...(weights && { weights: cut(weights, 1) }),
     count,
   };
 }

@@ -44,12 +44,15 @@ export function checkForm(data: TrainingData): void {
 /** Throws unless `given` has the arrays of a dataset. */
 export function checkExamples(name: string, given: unknown): void {
   checkObject(`${name} data`, given);
-  const { inputs, targets, labels, labelShape, lengths, classes, count } = given as Record<
+  const { inputs, targets, labels, labelShape, lengths, weights, classes, count } = given as Record<
     string,
     unknown
   >;
   checkWhole(`${name} data: count`, count, 0);
   checkArrays(`${name} data: inputs`, inputs, [isUint8Array, isFloat32Array, isInt32Array]);
+  if (weights !== undefined && !isFloat32Array(weights)) {
+    throw wrongArgument(`${name} data: weights`, 'a Float32Array, one number an example', weights);
+  }
   if (lengths !== undefined) {
     if (!Array.isArray(lengths) || lengths.length === 0) {
       throw wrongArgument(`${name} data: lengths`, 'a list of numbers of steps', lengths);

@@ -7,7 +7,7 @@ import type { Numbers } from '../graph/kernel.ts';
 import { sizeOf, type TensorType } from '../graph/types.ts';
 import { type Layer, Scope } from '../nn/layer.ts';
 import type { Loss } from '../nn/loss.ts';
-import { massOf } from '../nn/mass.ts';
+import { type Judged, massOf } from '../nn/mass.ts';
 import { isCounted, type Metric, type Outputs } from '../nn/metric.ts';
 import { assign } from '../ops/assign.ts';
 import { fill } from '../ops/fill.ts';
@@ -45,12 +45,12 @@ export const OUTPUTS = 'outputs';
 export function traceBatch(
   model: Layer,
   { loss, metrics }: Criteria,
-  { inputs, targets }: { inputs: Value; targets: Value },
+  { inputs, targets, weights }: Judged & { readonly inputs: Value },
   scope: Scope,
 ): Traced {
   const { graph } = inputs;
   const output = model(inputs, scope);
-  const mass = massOf(loss, targets, inputs.shape[0]);
+  const mass = massOf(loss, { targets, weights }, inputs.shape[0]);
   const sums = metrics.map((metric) => (isCounted(metric) ? [] : metric.sums(output, targets)));
   const weight = typeof mass.sum === 'number' ? fill(graph, [], mass.sum) : mass.sum;
   const counted = metrics.some(isCounted);

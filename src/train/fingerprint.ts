@@ -5,13 +5,14 @@ import type { Numbers } from '../graph/kernel.ts';
 import { showType } from '../graph/types.ts';
 import { type Layer, Scope } from '../nn/layer.ts';
 import type { Loss } from '../nn/loss.ts';
+import { massOf } from '../nn/mass.ts';
 import { statusBlock } from '../ops/status.ts';
 import type { Part } from '../step/pass.ts';
 import { targetsOf } from './source.ts';
 
 /** What a dataset holds: its numbers by their SHA-256. */
 export function describeData(dataset: AnyDataset): object {
-  const { count, inputs, normalise, lengths } = dataset;
+  const { count, inputs, normalise, lengths, weights } = dataset;
   const targets = targetsOf(dataset);
   return {
     count,
@@ -19,6 +20,7 @@ export function describeData(dataset: AnyDataset): object {
     targets: `${targets.shape.join('×')} ${digest(targets.data)}`,
     normalise,
     lengths,
+    ...(weights && { weights: digest(weights) }),
   };
 }
 
@@ -26,9 +28,9 @@ export function describeData(dataset: AnyDataset): object {
 export function describeOps(model: Layer, loss: Loss, batch: Part['trace']): string[] {
   const graph = new Graph();
   const scope = new Scope(graph, true);
-  const { inputs, targets } = batch(graph);
+  const { inputs, ...judged } = batch(graph);
   const output = model(inputs, scope);
-  loss.trace(output, targets, loss.weights?.(targets));
+  loss.trace(output, judged.targets, massOf(loss, judged, inputs.shape[0]).shares);
   for (const trace of scope.afterwards()) trace(statusBlock(graph));
   return describeNodes(graph.nodes);
 }

@@ -23,7 +23,7 @@ export class DatasetSource {
   readonly dataset: AnyDataset;
   /** Of sequences that may be cut. */
   readonly lengths: Lengths | undefined;
-  readonly #keys: { inputs: string; targets: string; order: string; pieces: string };
+  readonly #keys: Readonly<Record<Field | 'order' | 'pieces', string>>;
   readonly #store: Store;
   readonly #name: string;
 
@@ -36,10 +36,11 @@ export class DatasetSource {
     this.#keys = {
       inputs: `data/${name}/inputs`,
       targets: `data/${name}/targets`,
+      weights: `data/${name}/weights`,
       order: `data/${name}/order`,
       pieces: `data/${name}/pieces`,
     };
-    for (const field of ['inputs', 'targets'] as const) {
+    for (const field of fieldsOf(dataset)) {
       const { type, data } = this.#stored(field);
       store.declare(this.#keys[field], type);
       store.write(this.#keys[field], data());
@@ -55,10 +56,10 @@ export class DatasetSource {
     return formOf(this.dataset);
   }
 
-  /** How inputs or targets lie in the store. */
-  #stored(field: 'inputs' | 'targets'): { type: TensorType; data: () => Numbers } {
+  /** How a field lies in the store. */
+  #stored(field: Field): { type: TensorType; data: () => Numbers } {
     const { count } = this.dataset;
-    const { data, shape } = field === 'inputs' ? this.dataset.inputs : targetsOf(this.dataset);
+    const { data, shape } = columnOf(this.dataset, field);
     if (this.lengths === undefined || !this.#cut(field)) {
       return { type: { dtype: dtypeOf(data), shape: [count, ...shape] }, data: () => data };
     }
@@ -70,8 +71,8 @@ export class DatasetSource {
   }
 
   /** Whether it has a number for each step of a sequence that may be cut. */
-  #cut(field: 'inputs' | 'targets'): boolean {
-    if (this.lengths === undefined) return false;
+  #cut(field: Field): boolean {
+    if (this.lengths === undefined || field === 'weights') return false;
     return (
       field === 'inputs' || sameShape(targetsOf(this.dataset).shape, this.dataset.inputs.shape)
     );
@@ -108,8 +109,11 @@ export class DatasetSource {
   }
 
   /** Traces a batch that begins `offset` after the moment's; sequences of the longest length unless it has its own. */
-  trace(graph: Graph, { offset: from, rows, steps }: Batch): { inputs: Value; targets: Value } {
-    const batchOf = (field: 'inputs' | 'targets'): Value => {
+  trace(
+    graph: Graph,
+    { offset: from, rows, steps }: Batch,
+  ): Readonly<{ inputs: Value; targets: Value; weights?: Value }> {
+    const batchOf = (field: Field): Value => {
       const stored = graph.stored(this.#keys[field], this.#stored(field).type);
       if (this.lengths === undefined || !this.#cut(field)) {
         const offset = graph.slot('offset', (moment) => moment.offset + from);
@@ -121,7 +125,11 @@ export class DatasetSource {
       const pieces = graph.stored(this.#keys.pieces, this.#piecesType(this.lengths));
       return reshape(batchRows(stored, pieces, offset, rows * each), [rows, each * piece]);
     };
-    return { inputs: seen(batchOf('inputs'), this.dataset), targets: batchOf('targets') };
+    return {
+      inputs: seen(batchOf('inputs'), this.dataset),
+      targets: batchOf('targets'),
+      ...(this.dataset.weights && { weights: batchOf('weights') }),
+    };
   }
 
   /** The targets of a batch of rows in this order, as its program has them. */
@@ -147,6 +155,20 @@ export function takeRows(
   return own;
 }
 
+/** What a dataset has a row of for each example. */
+export type Field = 'inputs' | 'targets' | 'weights';
+
+/** Those that it has. */
+export const fieldsOf = ({ weights }: AnyDataset): readonly Field[] =>
+  weights === undefined ? ['inputs', 'targets'] : ['inputs', 'targets', 'weights'];
+
+/** The rows of a field, and the shape of one. */
+export function columnOf(dataset: AnyDataset, field: Field): { data: Numbers; shape: Shape } {
+  if (field === 'inputs') return dataset.inputs;
+  if (field === 'targets') return targetsOf(dataset);
+  return { data: dataset.weights as Float32Array, shape: [] };
+}
+
 /** Numbers to predict, or labels, and their shape in one example. */
 export const targetsOf = (dataset: AnyDataset): { data: Numbers; shape: Shape } =>
   'targets' in dataset
@@ -155,7 +177,7 @@ export const targetsOf = (dataset: AnyDataset): { data: Numbers; shape: Shape } 
 
 /** Throws `FLATMIN_DATA` unless there are as many inputs and targets as examples, and labels that the loss takes. */
 export function checkDataset(name: string, dataset: AnyDataset, loss: Loss): void {
-  const { inputs, count } = dataset;
+  const { inputs, count, weights } = dataset;
   const width = sizeOf(inputs.shape);
   const targets = targetsOf(dataset);
   const what = 'targets' in dataset ? 'targets' : 'labels';
@@ -166,6 +188,7 @@ export function checkDataset(name: string, dataset: AnyDataset, loss: Loss): voi
       `${name} data: ${count} examples of [${inputs.shape.join(', ')}] need ${count * width} inputs and ${wanted} ${what}, got ${inputs.data.length} and ${targets.data.length}`,
     );
   }
+  if (weights !== undefined) checkWeights(name, weights, count);
   if ('targets' in dataset) return;
   const { labels, classes } = dataset;
   const least = leastLabel(loss);
@@ -177,4 +200,13 @@ export function checkDataset(name: string, dataset: AnyDataset, loss: Loss): voi
       `${name} data: label ${labels[bad]} of example ${example} is outside ${least} … ${classes - 1}`,
     );
   }
+}
+
+function checkWeights(name: string, weights: Float32Array, count: number): void {
+  const bad = weights.findIndex((weight) => !(weight >= 0 && Number.isFinite(weight)));
+  if (weights.length === count && bad === -1) return;
+  throw new FlatminError(
+    'FLATMIN_DATA',
+    `${name} data: weights must be ${count} finite numbers of at least 0, got ${bad === -1 ? `${weights.length} numbers` : `${weights[bad]} for example ${bad}`}`,
+  );
 }

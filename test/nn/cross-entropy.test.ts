@@ -56,7 +56,7 @@ function traced(
       op: 'crossEntropy',
       name: loss.name,
       inputs: [f32([ROWS, CLASSES], logits), i32([ROWS], labels)],
-      build: ([x, y]) => build(x, y, massOf(loss, y, ROWS).shares),
+      build: ([x, y]) => build(x, y, massOf(loss, { targets: y }, ROWS).shares),
       oracle: () => [],
     }),
   );
