@@ -1,6 +1,7 @@
 import { mean } from '../statistics.ts';
 import { rounded, shown, unique } from './numbers.ts';
 import { looks, type Names, type Plot, SHOWN, ZOOM } from './plot.ts';
+import { referenceLayers } from './references.ts';
 import type { CurveSeries, Curves } from './report.ts';
 
 /** Points that a figure may have, so that pages stay small. */
@@ -25,7 +26,7 @@ interface Summary {
 }
 
 export function curves(section: Curves, names: Names): Plot {
-  const { x, y, logX, logY, nearOne, target, series } = section;
+  const { x, y, logX, logY, nearOne, target, references = [], series } = section;
   const drawable = ([a, b]: readonly [number, number]): boolean =>
     Number.isFinite(a) && Number.isFinite(b) && !(logX && a <= 0) && !(logY && b <= 0);
   const most = Math.max(8, Math.min(MOST_A_SERIES, Math.floor(MOST_POINTS / series.length)));
@@ -169,6 +170,15 @@ export function curves(section: Curves, names: Names): Plot {
       },
     },
   ];
+  layer.push(
+    ...referenceLayers(
+      references.map(({ name, points }) => ({
+        name,
+        points: points.filter(drawable).map(([a, b]) => [a, place(b)]),
+      })),
+      at,
+    ),
+  );
   const aim = target === undefined ? undefined : `Dotted line: target ${shown(target)}`;
   if (target !== undefined) {
     layer.push({

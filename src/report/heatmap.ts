@@ -4,15 +4,27 @@ import type { Heatmap } from './report.ts';
 
 type Value = number | string;
 
+/** From so many columns on cells have neither gaps nor numbers. */
+const DENSE = 32;
+
 export function heatmap(section: Heatmap): Plot {
-  const { x, y, measure, better, cells } = section;
+  const { x, y, measure, better, scale = 'linear', downwards, cells } = section;
   const columns = inOrder(cells.map((cell) => cell.x));
   const lines = inOrder(cells.map((cell) => cell.y));
   const isHeld = (value: number | null): value is number =>
-    value !== null && Number.isFinite(value);
+    value !== null && Number.isFinite(value) && !(scale === 'log' && value <= 0);
   const held = cells.map(({ value }) => value).filter(isHeld);
-  const best = better === 'high' ? Math.max(...held) : Math.min(...held);
   const [least, most] = [Math.min(...held), Math.max(...held)];
+  const best = better === undefined ? undefined : better === 'high' ? most : least;
+  const largest = Math.max(Math.abs(least), Math.abs(most));
+  /** Where on the range of colours. */
+  const placeOf = (value: number) => {
+    if (scale === 'diverging') return Math.abs(value) / largest;
+    if (most === least) return 0;
+    const of = scale === 'log' ? Math.log : (a: number) => a;
+    return (of(value) - of(least)) / (of(most) - of(least));
+  };
+  const dense = columns.length > DENSE;
   const data = cells.map((cell) => ({
     x: columns.indexOf(cell.x),
     y: lines.indexOf(cell.y),
@@ -21,14 +33,18 @@ export function heatmap(section: Heatmap): Plot {
     value: isHeld(cell.value) ? rounded(cell.value) : null,
     text: isHeld(cell.value) ? shown(cell.value) : '×',
     best: cell.value === best,
-    // Of the colours' range, to write on them in black or white.
-    place: isHeld(cell.value) && most > least ? rounded((cell.value - least) / (most - least)) : 0,
+    // To write on colours in black or white.
+    ...(!dense && { place: isHeld(cell.value) ? rounded(placeOf(cell.value)) : 0 }),
   }));
   const axis = (field: 'x' | 'y', title: string, values: readonly Value[]) => ({
     field,
     type: 'ordinal',
     title,
-    scale: { domain: ascending(field, values), paddingInner: 0.04, paddingOuter: 0 },
+    scale: {
+      domain: ascending(field, values, downwards),
+      paddingInner: dense ? 0 : 0.04,
+      paddingOuter: 0,
+    },
     sort: null,
     axis: {
       labelExpr: `${field}s[datum.value]`,
@@ -39,7 +55,12 @@ export function heatmap(section: Heatmap): Plot {
     },
   });
   const at = { x: axis('x', x, columns), y: axis('y', y, lines) };
-  const light = better === 'high' ? 'datum.place > 0.55' : 'datum.place < 0.45';
+  const light =
+    scale === 'diverging' || better === 'low' ? 'datum.place < 0.45' : 'datum.place > 0.55';
+  const colours =
+    scale === 'diverging'
+      ? { scheme: 'blueorange', domain: [-largest, largest] }
+      : { type: scale, scheme: 'viridis', reverse: better === 'low' };
   return {
     spec: {
       height: Math.max(120, Math.min(420, 36 * lines.length)),
@@ -51,7 +72,7 @@ export function heatmap(section: Heatmap): Plot {
       datasets: { cells: data },
       layer: [
         {
-          mark: { type: 'rect', invalid: null, cornerRadius: 2 },
+          mark: { type: 'rect', invalid: null, cornerRadius: dense ? 0 : 2 },
           encoding: {
             ...at,
             color: {
@@ -59,7 +80,7 @@ export function heatmap(section: Heatmap): Plot {
               field: 'value',
               type: 'quantitative',
               title: measure,
-              scale: { scheme: 'viridis', reverse: better === 'low' },
+              scale: colours,
               legend: {
                 orient: 'bottom',
                 direction: 'horizontal',
@@ -85,30 +106,41 @@ export function heatmap(section: Heatmap): Plot {
           },
           encoding: at,
         },
-        {
-          mark: { type: 'text', fontSize: 10.5, limit: { expr: "bandwidth('x')" } },
-          encoding: {
-            ...at,
-            text: { field: 'text' },
-            color: {
-              condition: [
-                { test: '!isValid(datum.value)', value: 'var(--muted)' },
-                { test: light, value: '#101418' },
-              ],
-              value: '#ffffff',
-            },
-            // Where the cells have no room the legend and the tooltip tell.
-            opacity: { condition: { test: "bandwidth('x') < 34", value: 0 }, value: 1 },
-          },
-        },
+        ...(dense
+          ? []
+          : [
+              {
+                mark: { type: 'text', fontSize: 10.5, limit: { expr: "bandwidth('x')" } },
+                encoding: {
+                  ...at,
+                  text: { field: 'text' },
+                  color: {
+                    condition: [
+                      { test: '!isValid(datum.value)', value: 'var(--muted)' },
+                      { test: light, value: '#101418' },
+                    ],
+                    value: '#ffffff',
+                  },
+                  // Where the cells have no room the legend and the tooltip tell.
+                  opacity: { condition: { test: "bandwidth('x') < 34", value: 0 }, value: 1 },
+                },
+              },
+            ]),
       ],
     },
     methods: [],
-    alt: `Grid of ${measure} over ${x} and ${y}, from ${shown(least)} to ${shown(most)}; best: ${data
+    alt: `Grid of ${measure} over ${x} and ${y}, from ${shown(least)} to ${shown(most)}${
+      better === undefined ? '' : '; best: '
+    }${data
       .filter((cell) => cell.best)
       .map((cell) => `${cell.text} at ${x} ${cell.column}, ${y} ${cell.line}`)
       .join(', ')}.`,
-    note: `Framed: the best.${held.length < cells.length ? ' × diverged.' : ''}`,
+    note: [
+      better !== undefined && 'Framed: the best.',
+      held.length < cells.length && (scale === 'log' ? 'Grey: no logarithm.' : '× diverged.'),
+    ]
+      .filter(Boolean)
+      .join(' '),
     runs: [],
     data: {
       columns: [
@@ -122,9 +154,9 @@ export function heatmap(section: Heatmap): Plot {
 }
 
 /** To the right, and upwards where they are numbers. */
-function ascending(field: 'x' | 'y', values: readonly Value[]): number[] {
+function ascending(field: 'x' | 'y', values: readonly Value[], downwards = false): number[] {
   const places = values.map((_, i) => i);
-  return field === 'y' && isNumeric(values) ? places.reverse() : places;
+  return field === 'y' && isNumeric(values) && !downwards ? places.reverse() : places;
 }
 
 const text = (value: Value): string => (typeof value === 'number' ? shown(value) : value);

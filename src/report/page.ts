@@ -148,8 +148,11 @@ function figure(
   return html`<figure>
 ${words !== '' && html`<figcaption>${words}</figcaption>`}
 <div class="bar">${plot.methods.length > 1 && plot.methods.map((m) => entry(m, names))}${
-    plot.zoom &&
-    html`<span class="tools"><button type="button" data-zoom="0.6" aria-label="Zoom in" title="Zoom in; or the wheel with Ctrl">+</button><button type="button" data-zoom="1.6667" aria-label="Zoom out" title="Zoom out">−</button><button type="button" data-zoom="0" aria-label="Show all" title="Show all">⤢</button></span>`
+    (plot.zoom || plot.frames !== undefined) &&
+    html`<span class="tools">${
+      plot.frames !== undefined &&
+      html`<button type="button" data-play aria-label="Play" title="Play the steps">▶</button><input type="range" min="0" max="${plot.frames}" value="${plot.frames}" aria-label="Step">`
+    }<button type="button" data-zoom="0.6" aria-label="Zoom in" title="Zoom in; or the wheel with Ctrl">+</button><button type="button" data-zoom="1.6667" aria-label="Zoom out" title="Zoom out">−</button><button type="button" data-zoom="0" aria-label="Show all" title="Show all">⤢</button></span>`
   }</div>
 <div class="plot" id="plot-${id}" role="img" aria-label="${plot.alt}"></div>
 <p class="source">${runs.length > 0 && runs.length <= NAMED_RUNS && html`Runs: ${runs.join(', ')}. `}${command && html`Made by <code>${command}</code>`}</p>

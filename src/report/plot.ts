@@ -9,6 +9,8 @@ export interface Plot {
   readonly methods: readonly number[];
   /** Whether it has axes to move and to zoom. */
   readonly zoom?: boolean;
+  /** The last of its frames, from 0, where it can be played: the signal `frame` says which is shown. */
+  readonly frames?: number;
   /** In words, for those who do not see it. */
   readonly alt: string;
   /** Under the title of pictures, which have no caption. */

@@ -59,7 +59,16 @@ export interface Claim {
   readonly source: string;
 }
 
-export type FigureSection = Curves | Bars | Profile | Sensitivity | Heatmap | Boxes | Landscape;
+export type FigureSection =
+  | Curves
+  | Scatter
+  | Histogram
+  | Bars
+  | Profile
+  | Sensitivity
+  | Heatmap
+  | Boxes
+  | Landscape;
 
 /** What figures of every kind have. */
 interface Figure {
@@ -82,7 +91,14 @@ export interface Curves extends Figure {
   readonly nearOne?: boolean;
   /** A level that the methods are to reach. */
   readonly target?: number;
+  /** Lines to compare with, as a published rate's; each has its name at its end. */
+  readonly references?: readonly Reference[];
   readonly series: readonly CurveSeries[];
+}
+
+export interface Reference {
+  readonly name: string;
+  readonly points: readonly (readonly [number, number])[];
 }
 
 export interface CurveSeries {
@@ -91,6 +107,34 @@ export interface CurveSeries {
   readonly seed: number;
   /** [x, y] with x ascending. Where y is not finite the run diverged: its line ends in a cross. */
   readonly points: readonly (readonly [number, number])[];
+}
+
+/** A point for every pair of numbers. */
+export interface Scatter extends Figure {
+  readonly kind: 'scatter';
+  readonly x: string;
+  readonly y: string;
+  readonly logX?: boolean;
+  readonly logY?: boolean;
+  readonly references?: readonly Reference[];
+  readonly values: readonly {
+    readonly method: string;
+    readonly x: number;
+    readonly y: number;
+    /** What it is of. */
+    readonly run?: string;
+  }[];
+}
+
+/** How often values fall between two numbers, as a density whose area is 1. */
+export interface Histogram extends Figure {
+  readonly kind: 'histogram';
+  readonly x: string;
+  /** Default 40. */
+  readonly bins?: number;
+  /** A value that is looked for among them. */
+  readonly mark?: { readonly name: string; readonly x: number };
+  readonly series: readonly { readonly method: string; readonly values: readonly number[] }[];
 }
 
 /** A bar a method, with its interval, in groups. */
@@ -143,13 +187,21 @@ export interface Sensitivity extends Figure {
   }[];
 }
 
-/** A measure over two hyperparameters; the best cell is marked. Rows and columns are in the order of their values. */
+/**
+ * A measure over two hyperparameters, whose best cell is marked, or a matrix. Columns are in the order of their values, from
+ * the left, rows of numbers from the bottom.
+ */
 export interface Heatmap extends Figure {
   readonly kind: 'heatmap';
   readonly x: string;
   readonly y: string;
   readonly measure: string;
-  readonly better: 'high' | 'low';
+  /** Without it no cell is better than others. */
+  readonly better?: 'high' | 'low';
+  /** Of colours: `log` for positive values; `diverging` from 0. Default `linear`. */
+  readonly scale?: 'linear' | 'log' | 'diverging';
+  /** Rows of numbers begin at the top, as those of a matrix. */
+  readonly downwards?: true;
   readonly cells: readonly {
     readonly x: number | string;
     readonly y: number | string;
@@ -176,17 +228,33 @@ export interface Landscape extends Figure {
   readonly x: string;
   readonly y: string;
   readonly domain: Readonly<Record<'x' | 'y', readonly [number, number]>>;
-  /** Closed lines, the highest level first; `label` is where its number stands. */
+  /** Closed lines, the highest level first, as `contoursOf` makes them; `label` is where its number stands. */
   readonly contours: readonly {
     readonly level: number;
     readonly points: readonly (readonly [number, number])[];
     readonly label?: readonly [number, number];
   }[];
   readonly minimum?: readonly [number, number];
+  /** A vector field: at (x, y) it is (dx, dy), drawn as it is. */
+  readonly field?: readonly {
+    readonly x: number;
+    readonly y: number;
+    readonly dx: number;
+    readonly dy: number;
+  }[];
+  /** Closed lines without points, as the unit ball of a norm. */
+  readonly outlines?: readonly {
+    readonly method: string;
+    readonly points: readonly (readonly [number, number])[];
+  }[];
   readonly paths: readonly {
     readonly method: string;
     readonly points: readonly (readonly [number, number])[];
   }[];
+  /** The page can play the paths step by step. */
+  readonly animated?: true;
   /** In pixels; default 360. */
   readonly height?: number;
+  /** In pixels; default all there is. As large as the height, with ranges of one length, a circle is round. */
+  readonly width?: number;
 }

@@ -30,6 +30,7 @@ button{font:inherit;color:inherit;background:none;border:1px solid transparent;b
 .bar svg{flex:none}
 .tools{margin-left:auto;display:inline-flex;gap:2px}
 .tools button,#mode{min-width:34px;height:34px;display:inline-grid;place-items:center;color:var(--muted);border-color:var(--line)}
+.tools input{width:9em;max-width:30vw;accent-color:var(--accent)}
 #mode{flex:none;padding:0 12px;font-size:.85rem}
 .source,details{font-size:.8rem;color:var(--muted)}
 .source{margin:6px 0 0}

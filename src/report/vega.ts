@@ -76,11 +76,11 @@ export function compile(spec: PlotSpec, { names, width, legend, title, subtitle 
     { name: 'hidden', value: [] },
   ];
   const whole = {
+    width,
     ...spec,
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
-    width,
     ...(title !== undefined && { title: { text: title, ...(subtitle && { subtitle }) } }),
-    autosize: { type: 'fit-x', contains: 'padding' },
+    autosize: { type: 'width' in spec ? 'pad' : 'fit-x', contains: 'padding' },
     padding: legend ? 16 : { left: 2, right: 10, top: 6, bottom: 2 },
     params: [...params, ...((spec.params as object[]) ?? [])],
     config: CONFIG,

@@ -78,7 +78,7 @@ describe('the page of a report', () => {
     'draws every plot, asks for nothing and fits, %i pixels wide',
     async (width) => {
       const { page, said } = await open(METHODS, width);
-      expect(await drawn(page)).toEqual(Array(8).fill(true));
+      expect(await drawn(page)).toEqual(Array(12).fill(true));
       expect(said).toEqual([]);
       expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(width);
       await page.close();
@@ -87,7 +87,7 @@ describe('the page of a report', () => {
 
   it('shows names as they are, whatever they hold', async () => {
     const { page, said } = await open(HOSTILE, 800);
-    expect(await drawn(page)).toEqual(Array(8).fill(true));
+    expect(await drawn(page)).toEqual(Array(12).fill(true));
     expect(said).toEqual([]);
     expect(await page.evaluate('"hacked" in window')).toBe(false);
     const names = await page.$$eval('#loss-by-epoch [data-method]', (entries) =>
@@ -157,6 +157,21 @@ describe('the page of a report', () => {
     await page.keyboard.down('Control');
     await page.mouse.wheel({ deltaY: -300 });
     await page.waitForFunction(`${labels} !== ${whole}`);
+    await page.close();
+  });
+
+  it('plays paths step by step', async () => {
+    const { page, said } = await open(METHODS, 800);
+    const points = "document.querySelectorAll('#plot-field .mark-symbol path').length";
+    const all = await page.evaluate(points);
+    await page.$eval('#field input', (slider) => {
+      (slider as unknown as { value: string }).value = '0';
+      slider.dispatchEvent(new Event('input'));
+    });
+    await page.waitForFunction(`${points} < ${all}`);
+    await page.click('#field [data-play]');
+    await page.waitForFunction(`${points} === ${all}`);
+    expect(said).toEqual([]);
     await page.close();
   });
 

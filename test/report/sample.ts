@@ -1,3 +1,4 @@
+import { contoursOf } from '../../src/report/contours.ts';
 import type { Report } from '../../src/report/report.ts';
 
 /** What names may hold: markup, ends of scripts, quotes, templates, separators of lines, names of JavaScript's own. */
@@ -171,6 +172,84 @@ export function sample(methods: readonly string[]): Report {
             value: 0.97 + 0.002 * m + 0.003 * wave(m, 1, seed),
           })),
         ),
+      },
+      {
+        kind: 'scatter',
+        heading: 'Points',
+        x: 'steps',
+        y: methods[2],
+        logX: true,
+        references: [
+          {
+            name: methods[0],
+            points: [
+              [1, 0],
+              [100, 1],
+            ],
+          },
+        ],
+        values: methods.flatMap((method, m) =>
+          rates.map((rate, i) => ({
+            method,
+            run: `${method} ${i}`,
+            x: 1 / rate,
+            y: wave(m, i, 0),
+          })),
+        ),
+      },
+      {
+        kind: 'histogram',
+        heading: 'Histogram',
+        x: methods[1],
+        mark: { name: methods[3], x: 0.5 },
+        series: methods.map((method, m) => ({
+          method,
+          values: Array.from({ length: 50 }, (_, k) => wave(m, k, 1)),
+        })),
+      },
+      {
+        kind: 'heatmap',
+        heading: 'Matrix',
+        x: 'column',
+        y: 'row',
+        measure: methods[0],
+        scale: 'diverging',
+        downwards: true,
+        cells: Array.from({ length: 40 * 40 }, (_, k) => ({
+          x: k % 40,
+          y: Math.floor(k / 40),
+          value: Math.sin(k),
+        })),
+      },
+      {
+        kind: 'landscape',
+        heading: 'Field',
+        x: 'θ₁',
+        y: 'θ₂',
+        domain: { x: [-2, 2], y: [-2, 2] },
+        contours: contoursOf((x, y) => x * x + y, { x: [-2, 2], y: [-2, 2] }, [0, 1, 2]),
+        field: rates.map((rate, i) => ({ x: i - 1.5, y: rate, dx: 0.3, dy: 0.2 })),
+        outlines: [
+          {
+            method: methods[1],
+            points: [
+              [-1, 0],
+              [0, 1],
+              [1, 0],
+              [0, -1],
+            ],
+          },
+        ],
+        paths: methods.slice(0, 3).map((method, m) => ({
+          method,
+          points: Array.from({ length: 30 }, (_, k): [number, number] => [
+            1.5 * 0.9 ** k,
+            (m / 4) * 0.8 ** k,
+          ]),
+        })),
+        animated: true,
+        width: 300,
+        height: 300,
       },
       {
         kind: 'landscape',

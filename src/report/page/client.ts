@@ -68,6 +68,44 @@ declare const vega: {
     }
   }
 
+  /** Steps through frames by a slider and a button, in about four seconds. */
+  function play(figure: Element, view: View): void {
+    const slider = figure.querySelector<HTMLInputElement>('input[type=range]');
+    const button = figure.querySelector<HTMLElement>('[data-play]');
+    if (slider === null || button === null) return;
+    const last = Number(slider.max);
+    let timer: ReturnType<typeof setInterval> | undefined;
+    const show = (frame: number) => {
+      slider.value = String(frame);
+      view.signal('frame', frame).runAsync();
+    };
+    const stop = () => {
+      clearInterval(timer);
+      timer = undefined;
+      button.textContent = '▶';
+      button.setAttribute('aria-label', 'Play');
+    };
+    slider.addEventListener('input', () => {
+      stop();
+      show(Number(slider.value));
+    });
+    button.addEventListener('click', () => {
+      if (timer !== undefined) return stop();
+      button.textContent = '❚❚';
+      button.setAttribute('aria-label', 'Pause');
+      if (Number(slider.value) === last) show(0);
+      const step = Math.max(1, Math.round(last / 60));
+      timer = setInterval(
+        () => {
+          const frame = Math.min(last, Number(slider.value) + step);
+          show(frame);
+          if (frame === last) stop();
+        },
+        Math.max(33, Math.min(200, 4000 / last)),
+      );
+    });
+  }
+
   async function draw({ id, spec }: { id: string; spec: object }): Promise<void> {
     const container = document.getElementById(`plot-${id}`) as HTMLElement;
     const view = new vega.View(vega.parse(spec), { renderer: 'svg', container });
@@ -76,6 +114,7 @@ declare const vega: {
     const figure = container.closest('figure') as Element;
     legend(figure, view);
     zoom(figure, view);
+    play(figure, view);
     container.dataset.drawn = '';
   }
 
