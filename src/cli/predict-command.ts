@@ -17,10 +17,10 @@ export function predictCommand(program: Command): void {
   program
     .command('predict')
     .description(
-      'answer new rows of a table (CSV), sentences (.conll, or one a line) or images (IDX, CIFAR-10)',
+      'answer new rows of a table (CSV), sentences (.conll, or one a line) or images (PNG, IDX, CIFAR-10)',
     )
     .argument('<model>', 'folder of a run, or its model.safetensors')
-    .argument('<input>', 'file of what is to be answered')
+    .argument('<inputs...>', 'files of what is to be answered')
     .option('--device <name>', `one of: ${DEVICES.join(', ')}, cuda:1, …`, device, 'auto')
     .option(
       '--threads <n>',
@@ -32,16 +32,21 @@ export function predictCommand(program: Command): void {
 }
 
 /** One answer a line, of sentences one word and its tag. */
-async function predict(model: string, input: string, options: PredictOptions): Promise<void> {
+async function predict(
+  model: string,
+  files: readonly string[],
+  { json, ...where }: PredictOptions,
+): Promise<void> {
   const path = isFolder(model) ? join(model, 'model.safetensors') : model;
   const { reader } = readerOf(path);
-  const { inputs, answers } = reader.read(input);
-  const { json, ...where } = options;
-  const outputs = await loadModel(reader.model, path, where).predictAsync(inputs);
-  answers(outputs).forEach((answer, i) => {
-    const event = { event: 'prediction', row: i + 1, ...answer };
-    process.stdout.write(json ? `${JSON.stringify(event)}\n` : textOf(answer));
-  });
+  const all = files.map((file) => ({ file, ...reader.read(file) }));
+  const trained = loadModel(reader.model, path, where);
+  for (const { file, inputs, answers } of all) {
+    answers(await trained.predictAsync(inputs)).forEach((answer, i) => {
+      const event = { event: 'prediction', file, row: i + 1, ...answer };
+      process.stdout.write(json ? `${JSON.stringify(event)}\n` : textOf(answer));
+    });
+  }
 }
 
 const textOf = (answer: Answer): string =>

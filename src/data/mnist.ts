@@ -3,6 +3,7 @@ import { FlatminError } from '../errors.ts';
 import { type Dataset, standardise } from './dataset.ts';
 import { type IdxArray, readIdx } from './idx.ts';
 import { readFirst } from './locate.ts';
+import { isPng, readPng } from './png.ts';
 
 export type Split = 'train' | 'test';
 
@@ -67,9 +68,14 @@ export function loadMnist(dir: string, split: Split, options: MnistOptions = {})
   };
 }
 
-/** Images as MNIST's from an IDX file, u8 [1, 28 + 2·pad, 28 + 2·pad] each. `FLATMIN_DATA` for another file. */
+/**
+ * Images as MNIST's, light on dark, from an IDX or a PNG file, u8 [1, 28 + 2·pad, 28 + 2·pad] each. `FLATMIN_DATA` for
+ * another file.
+ */
 export function readDigits(file: string, pad: number): { data: Uint8Array; shape: number[] } {
-  const images = readBytes(file, 3);
+  const images = isPng(file)
+    ? { shape: [1, SIDE, SIDE], data: readPng(file, { channels: 1, side: SIDE }) }
+    : readBytes(file, 3);
   requireSide(file, images);
   const [count] = images.shape;
   const side = SIDE + 2 * pad;

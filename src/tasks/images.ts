@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { CIFAR10_CLASSES, loadCifar10, readCifar10 } from '../data/cifar10.ts';
 import { findFiles } from '../data/locate.ts';
+import { isPng, readPng } from '../data/png.ts';
 import { syntheticImages } from '../data/synthetic-images.ts';
 import { resnet18 } from '../nn/models.ts';
 import type { Tensor } from '../train/predictor.ts';
@@ -42,12 +43,19 @@ export const images: Task = {
   open: (saved) => ({
     model: network(savedSchema.parse(saved).width),
     read: (path) => {
-      const { data, shape } = readCifar10(path);
+      const { data, shape } = isPng(path) ? fromPng(path) : readCifar10(path);
       const answers = (outputs: Tensor) => classAnswers(outputs, CIFAR10_CLASSES);
       return { inputs: { data, shape }, answers };
     },
   }),
 };
+
+const SIDE = 32;
+
+const fromPng = (path: string) => ({
+  data: readPng(path, { channels: 3, side: SIDE }),
+  shape: [1, 3, SIDE, SIDE],
+});
 
 const loaded = (dir: string, source: DataSource) =>
   chosenExamples({ train: loadCifar10(dir, 'train'), test: loadCifar10(dir, 'test') }, source);
