@@ -2,7 +2,6 @@ import { type Command, Option } from 'commander';
 import { DEVICES } from '../backend/device.ts';
 import { STUDIES } from '../study/studies/index.ts';
 import type { Study } from '../study/study.ts';
-import { CLOCK_NAMES } from '../train/clock.ts';
 import { device, folder, oneOf, wholeFrom } from './arguments.ts';
 import { runStudyCommand, type StudyCommandOptions } from './study.ts';
 
@@ -27,13 +26,10 @@ export function studyCommand(program: Command): void {
     )
     .option('--device <name>', `one of: ${DEVICES.join(', ')}, cuda:1, …`, device, 'auto')
     .option('--threads <n>', 'CPU threads of a timed run (default: every core)', wholeFrom(1))
-    .addOption(
-      new Option(
-        '--clock <name>',
-        'what seconds of a timed run are counted by; the processor’s, with one thread, beside other work',
-      )
-        .choices(CLOCK_NAMES)
-        .default('wall'),
+    .option('--untimed', 'runs share the machine with other work; their seconds come by --paces')
+    .option(
+      '--paces',
+      'run nothing but an epoch of every method that ran untimed, in turn: for a machine that does nothing else',
     )
     .option(
       '--jobs <n>',

@@ -8,7 +8,6 @@ import { measuredOf, runStudy } from '../study/run-study.ts';
 import type { Study } from '../study/study.ts';
 import { StudyFolder } from '../study/study-folder.ts';
 import type { StudyProgress } from '../study/study-options.ts';
-import type { ClockName } from '../train/clock.ts';
 import { howToGoOn } from './go-on.ts';
 import { interruptible } from './interrupt.ts';
 import { findData } from './problem.ts';
@@ -24,7 +23,8 @@ export interface StudyCommandOptions {
   readonly synthetic?: boolean;
   readonly device: DeviceName;
   readonly threads?: number;
-  readonly clock?: ClockName;
+  readonly untimed?: boolean;
+  readonly paces?: boolean;
   readonly jobs?: number;
   readonly out?: string;
   readonly resume?: boolean;
@@ -33,7 +33,7 @@ export interface StudyCommandOptions {
 
 /** Runs a study, as far as it is not in its folder yet, and writes its report: verdicts on stdout, progress on stderr. */
 export async function runStudyCommand(study: Study, options: StudyCommandOptions): Promise<void> {
-  const { quick, select = false, only, seeds, device, threads, clock, jobs } = options;
+  const { quick, select = false, only, seeds, device, threads, untimed, paces, jobs } = options;
   const { out = join('studies', study.name), resume = false } = options;
   checkParts(study, only);
   const folder = new StudyFolder(out);
@@ -45,7 +45,7 @@ export async function runStudyCommand(study: Study, options: StudyCommandOptions
         const progress = linesOf(process.stderr);
         try {
           await runStudy(study, folder, {
-            ...{ size, only, seeds, select, device, threads, clock, jobs },
+            ...{ size, only, seeds, select, device, threads, untimed, paces, jobs },
             ...{ resume, signal, progress },
             dirOf: (task) => findData(task, options),
           });
@@ -90,7 +90,7 @@ function checkParts(
 /** The command as anybody can give it, wherever the data are. */
 function commandOf(
   study: Study,
-  { quick, select, only, seeds, threads, clock = 'wall', synthetic }: StudyCommandOptions,
+  { quick, select, only, seeds, threads, untimed, paces, synthetic }: StudyCommandOptions,
 ): string {
   return [
     ...['flatmin', 'study', study.name],
@@ -99,7 +99,8 @@ function commandOf(
     ...(only === undefined ? [] : ['--only', quoted(only.join(','))]),
     ...(seeds === undefined ? [] : ['--seeds', `${seeds}`]),
     ...(threads === undefined ? [] : ['--threads', `${threads}`]),
-    ...(clock === 'wall' ? [] : ['--clock', clock]),
+    ...(untimed ? ['--untimed'] : []),
+    ...(paces ? ['--paces'] : []),
     ...(synthetic ? ['--synthetic'] : ['--data', '"$FLATMIN_DATA"']),
   ].join(' ');
 }

@@ -27,8 +27,7 @@ import { TRAINING_OPTIONS, type TrainingOptions } from '../train/training.ts';
 import { Turns } from '../train/turns.ts';
 import { checkBatch } from '../train/whole-batch.ts';
 
-export interface TrainStepOptions
-  extends Omit<TrainingOptions, 'accumulate' | 'metrics' | 'clock'> {
+export interface TrainStepOptions extends Omit<TrainingOptions, 'accumulate' | 'metrics'> {
   /** Shape of one example, as the network takes it. */
   readonly input: Shape;
   /** What the network takes: numbers, or whole numbers as the tokens of an `embedding`. Default `f32`. */
@@ -72,7 +71,7 @@ export interface TrainStep {
 type Inputs = Float32Array | Int32Array;
 type Targets = Int32Array | Float32Array;
 
-const { accumulate: _, metrics: __, clock: ___, ...COMMON } = TRAINING_OPTIONS;
+const { accumulate: _, metrics: __, ...COMMON } = TRAINING_OPTIONS;
 const STEP_OPTIONS = { ...COMMON, input: true, inputType: true } as const;
 
 const INPUTS = 'batch/inputs';

@@ -6,7 +6,6 @@ import { makeOptimizer, variantOf } from '../tasks/methods.ts';
 import { scheduled } from '../tasks/schedules.ts';
 import type { Problem, Task } from '../tasks/task.ts';
 import type { EpochMetrics, StepEvaluation } from '../train/checkpoint.ts';
-import type { ClockName } from '../train/clock.ts';
 import type { StepReport } from '../train/training.ts';
 import type { Run } from './measured.ts';
 import type { Comparison, Contender, Extent } from './study.ts';
@@ -16,10 +15,9 @@ export interface ContendOptions {
   readonly problem: Problem;
   readonly device: DeviceName;
   readonly threads: number | undefined;
-  readonly clock: ClockName;
   readonly signal: AbortSignal;
-  /** File of the checkpoint, from which it goes on. */
-  readonly checkpoint: string;
+  /** File of the checkpoint, from which it goes on. Default none. */
+  readonly checkpoint?: string;
   readonly onStep?: (report: StepReport) => void;
 }
 
@@ -36,7 +34,7 @@ export async function contend(
   contender: Contender,
   { epochs, evaluateEvery }: Extent,
   seed: number,
-  { task, problem, device, threads, clock, signal, checkpoint, onStep }: ContendOptions,
+  { task, problem, device, threads, signal, checkpoint, onStep }: ContendOptions,
 ): Promise<Run> {
   const settings = settingsOf(contender);
   const lr = scheduled(comparison.schedule, settings.lr as number | 'model', epochs);
@@ -68,10 +66,9 @@ export async function contend(
       seed,
       device,
       threads,
-      clock,
       signal,
       checkpoint,
-      resume: true,
+      resume: checkpoint !== undefined,
       evaluateEvery: { steps: evaluateEvery, epochs: 1 },
       onStart: (history, _, evaluations) => {
         history.forEach(onEpoch);

@@ -105,9 +105,14 @@ export class Measured {
     );
   }
 
-  /** Training seconds until the smoothed test accuracy is at the target; Infinity where it never was. */
+  /**
+   * Training seconds until the smoothed test accuracy is at the target; Infinity where it never was, nothing for runs
+   * whose pace is not known.
+   */
   seconds(comparison: string, contender: string, target = this.target(comparison)): Sample {
-    return this.#reaching(comparison, contender, target, 'seconds', ({ seconds }) => seconds);
+    return known(
+      this.#reaching(comparison, contender, target, 'seconds', ({ seconds }) => seconds),
+    );
   }
 
   /** Epochs, parts of them counted, until the same. */
@@ -133,8 +138,10 @@ export class Measured {
 
   /** Training seconds of an epoch, the median of a run's. */
   epochSeconds(comparison: string, contender: string): Sample {
-    return this.#sample(comparison, contender, 'seconds an epoch', ({ epochs }) =>
-      median(epochs.map(({ seconds }) => seconds)),
+    return known(
+      this.#sample(comparison, contender, 'seconds an epoch', ({ epochs }) =>
+        median(epochs.map(({ seconds }) => seconds)),
+      ),
     );
   }
 
@@ -244,6 +251,11 @@ export class MeasuredGrid {
 /** Of a trial that did not end well 0. */
 const accuracy = ({ measures }: Finished, set: 'validation' | 'test'): number =>
   measures[`${set}.accuracy`] ?? 0;
+
+const known = (sample: Sample): Sample => ({
+  ...sample,
+  values: sample.values.filter((value) => !Number.isNaN(value)),
+});
 
 /** A number as a sample of itself. */
 export const constant = (name: string, value: number): Sample => ({

@@ -4,7 +4,6 @@ import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { root, version } from '../../scripts/record.mjs';
 import { loadAddon } from '../backend/native/addon.ts';
-import type { ClockName } from '../train/clock.ts';
 import type { Provenance } from './study-folder.ts';
 
 /** The processor, as the system calls it, and what runs on it. */
@@ -25,17 +24,12 @@ export function commit(): string | null {
 }
 
 /** Where and by what a run of now is made. */
-export function provenanceOf(
-  backend: string,
-  threads: number,
-  clock: ClockName = 'wall',
-): Provenance {
+export function provenanceOf(backend: string, threads: number): Provenance {
   const isa = process.env.FLATMIN_ISA ?? loadAddon().addon?.isa;
   return {
     date: new Date().toISOString(),
     machine: machine(),
     threads,
-    clock,
     backend: backend === 'cpu' && isa !== undefined ? `cpu (${isa})` : backend,
     flatmin: version,
     commit: commit(),

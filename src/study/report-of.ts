@@ -5,7 +5,7 @@ import { bootstrap, type Estimate, ratioOf } from './bootstrap.ts';
 import { leastOf, type Measured, type Run } from './measured.ts';
 import type { Size } from './size.ts';
 import type { Comparison, Contender, Grid, Study } from './study.ts';
-import type { KeptRun, StudyFolder, SweptWhere } from './study-folder.ts';
+import type { Provenance, StudyFolder } from './study-folder.ts';
 import { performanceProfile } from './target.ts';
 import type { Sample } from './verdict.ts';
 
@@ -30,7 +30,7 @@ export function reportOf(
     title: study.title,
     subtitle:
       size === 'quick' ? 'A quick run, which is too small to decide what it is about.' : undefined,
-    provenance: sources(runs, folder.sources.read(), command),
+    provenance: sources([...runs, ...folder.sources.read(), ...folder.paces.read()], command),
     sections: [
       { kind: 'text', paragraphs: study.about },
       claims(study, measured),
@@ -46,17 +46,13 @@ export function reportOf(
 }
 
 /** Where runs and trials were made: each machine, version and commit once. */
-function sources(
-  runs: readonly KeptRun[],
-  swept: readonly SweptWhere[],
-  command: string,
-): Source[] {
+function sources(made: readonly { readonly provenance: Provenance }[], command: string): Source[] {
   const found = new Map<string, Source>();
-  for (const { provenance } of [...runs, ...swept]) {
-    const { machine, threads, clock, backend, flatmin, commit, date } = provenance;
+  for (const { provenance } of made) {
+    const { machine, threads, backend, flatmin, commit, date } = provenance;
     const source = {
       command,
-      machine: `${machine}, ${threads === 1 ? '1 thread' : `${threads} threads`}, ${backend}${clock === 'wall' ? '' : ', seconds of the processor'}`,
+      machine: `${machine}, ${threads === 1 ? '1 thread' : `${threads} threads`}, ${backend}`,
       commit: commit ?? `flatmin ${flatmin}`,
       date: date.slice(0, 10),
     };
@@ -160,23 +156,7 @@ function comparisonSections(comparison: Comparison, measured: Measured): Section
   ].filter((metric) => metric !== 'accuracy');
   return [
     table(comparison, measured),
-    {
-      kind: 'curves',
-      heading: `${title}: test accuracy by training seconds`,
-      x: 'training seconds',
-      y: 'test accuracy',
-      target,
-      nearOne: true,
-      series: runs.map((run) => ({
-        method: run.contender,
-        run: runName(run),
-        seed: run.seed,
-        points: run.curve.map(({ seconds, metrics }): [number, number] => [
-          seconds,
-          metrics.accuracy,
-        ]),
-      })),
-    },
+    ...byTime(comparison, runs, target),
     curves('test accuracy', ({ metrics }) => metrics.accuracy),
     ...others.map((metric) => curves(`test ${metric}`, ({ metrics }) => metrics[metric])),
     curves('test loss', ({ testLoss }) => testLoss),
@@ -212,6 +192,31 @@ function comparisonSections(comparison: Comparison, measured: Measured): Section
   ];
 }
 
+/** Nothing of runs whose pace is not known. */
+function byTime({ title }: Comparison, runs: readonly Run[], target: number): Section[] {
+  const timed = runs.filter(({ curve }) => curve.some(({ seconds }) => !Number.isNaN(seconds)));
+  if (timed.length === 0) return [];
+  return [
+    {
+      kind: 'curves',
+      heading: `${title}: test accuracy by training seconds`,
+      x: 'training seconds',
+      y: 'test accuracy',
+      target,
+      nearOne: true,
+      series: timed.map((run) => ({
+        method: run.contender,
+        run: runName(run),
+        seed: run.seed,
+        points: run.curve.map(({ seconds, metrics }): [number, number] => [
+          seconds,
+          metrics.accuracy,
+        ]),
+      })),
+    },
+  ];
+}
+
 function bar({ name }: Contender, { values }: Sample): Bar[] {
   if (values.length === 0) return [];
   const { value, low, high } = bootstrap([values], ([own]) => median(own));
@@ -241,7 +246,9 @@ function table({ name, title, contenders }: Comparison, measured: Measured): Sec
         mean(measured.best(name, contender.name).values),
         finite(median(measured.epochs(name, contender.name).values)),
         finite(median(seconds.values)),
-        best === undefined ? null : interval(ratioOf(seconds.values, best.values)),
+        best === undefined || seconds.values.length === 0
+          ? null
+          : interval(ratioOf(seconds.values, best.values)),
         finite(median(measured.epochSeconds(name, contender.name).values)),
       ];
     });

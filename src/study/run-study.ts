@@ -1,22 +1,20 @@
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
 import { openStore } from '../backend/device.ts';
-import { FlatminError } from '../errors.ts';
 import type { Options } from '../optim/variants.ts';
 import { mean } from '../statistics.ts';
 import { pointsOf } from '../sweep/space.ts';
 import { type SweepOptions, sweep } from '../sweep/sweep.ts';
-import type { Task } from '../tasks/task.ts';
-import { TASKS } from '../tasks/tasks.ts';
 import { settingsAt, type TaskTrials, type TrialEnvironment } from '../tasks/trials.ts';
 import { contend, settingsOf } from './contend.ts';
 import { highestOf, Measured } from './measured.ts';
+import { measurePaces, pacedRuns } from './paces.ts';
 import { provenanceOf } from './provenance.ts';
 import { rounded } from './rounded.ts';
 import { runExperiment } from './run-experiment.ts';
-import type { Comparison, Contender, Extent, Grid, Study } from './study.ts';
+import type { Comparison, Contender, Grid, Study } from './study.ts';
 import type { KeptRun, StudyFolder } from './study-folder.ts';
 import type { StudyOptions } from './study-options.ts';
+import { dirOf, problemOf, taskOf } from './tasks.ts';
 
 /** Points of a contender's selection are drawn by the same seed for all, and its runs by others. */
 const SELECTION_SEED = 1;
@@ -35,13 +33,18 @@ export async function runStudy(
 ): Promise<void> {
   folder.define(study.name, options.size, options.resume);
   const wanted = ({ name }: { readonly name: string }) => options.only?.includes(name) ?? true;
+  const comparisons = study.comparisons.filter(wanted);
+  if (options.paces) {
+    for (const comparison of comparisons)
+      await measurePaces(comparison, chosenOf(comparison, folder), folder, options);
+    return;
+  }
   for (const experiment of (study.experiments ?? []).filter(wanted)) {
     const { task } = experiment;
     const dir = task === undefined ? undefined : options.dirOf(taskOf(task));
     await runExperiment(study, experiment, folder, dir, options);
   }
   for (const grid of study.grids.filter(wanted)) await runGrid(grid, folder, options);
-  const comparisons = study.comparisons.filter(wanted);
   if (options.select) {
     for (const comparison of comparisons) await select(comparison, folder, options);
   }
@@ -51,7 +54,7 @@ export async function runStudy(
 
 /** What a study has measured so far. */
 export function measuredOf(study: Study, folder: StudyFolder): Measured {
-  const runs = folder.runs.read();
+  const runs = pacedRuns(folder);
   const bare = new Measured(runs, {});
   const targets = study.comparisons.map(({ name, target, contenders }) => {
     if (target !== 'tuned') return [name, target] as const;
@@ -73,11 +76,12 @@ export function measuredOf(study: Study, folder: StudyFolder): Measured {
   );
 }
 
-/** A contender as it is run: its settings with what a selection chose. */
-const asChosen = ({ name }: Comparison, contender: Contender, folder: StudyFolder): Contender => ({
-  ...contender,
-  settings: { ...contender.settings, ...folder.chosen[name]?.[contender.name] },
-});
+/** Contenders as they are run: their settings with what a selection chose. */
+const chosenOf = ({ name, contenders }: Comparison, folder: StudyFolder): Contender[] =>
+  contenders.map((contender) => ({
+    ...contender,
+    settings: { ...contender.settings, ...folder.chosen[name]?.[contender.name] },
+  }));
 
 const usualOf = (grid: string): string => `${grid} default`;
 
@@ -208,20 +212,16 @@ async function runComparison(
   const task = taskOf(comparison.task);
   const extent = comparison.sizes[options.size];
   const finished = new Set(folder.runs.read().map(keyOf));
-  const runs = plan(comparison, extent, options.seeds).map(({ contender, seed }) => ({
-    contender: asChosen(comparison, contender, folder),
-    seed,
-  }));
+  const contenders = chosenOf(comparison, folder);
+  const runs = plan(contenders, options.seeds ?? extent.seeds);
   const left = runs.filter(
     ({ contender, seed }) =>
       !finished.has(keyOf({ comparison: comparison.name, contender: contender.name, seed })),
   );
   options.progress.begin(comparison.name, runs.length - left.length, runs.length);
   if (left.length === 0) return;
-  const { examples, testExamples, width } = extent;
-  const dir = dirOf(comparison, options);
-  const problem = task.load({ dir, examples, testExamples, width });
-  const { device, threads = availableParallelism(), clock = 'wall', signal } = options;
+  const problem = problemOf(comparison, options);
+  const { device, threads = availableParallelism(), untimed, signal } = options;
   const { backend } = openStore({ device });
   for (const { contender, seed } of left) {
     const checkpoint = folder.checkpoint(comparison.name, contender.name, seed);
@@ -231,7 +231,6 @@ async function runComparison(
       problem,
       device,
       threads,
-      clock,
       signal,
       checkpoint,
     });
@@ -239,7 +238,8 @@ async function runComparison(
       ...rounded(run),
       settings: settingsOf(contender),
       data: train.name,
-      provenance: provenanceOf(backend, threads, clock),
+      provenance: provenanceOf(backend, threads),
+      ...(untimed && { untimed }),
     };
     folder.runs.append(kept);
     options.progress.finished(`${contender.name}, seed ${seed}`);
@@ -247,7 +247,7 @@ async function runComparison(
 }
 
 /** Seed by seed, so that a study that is stopped has something of every contender. */
-const plan = ({ contenders }: Comparison, extent: Extent, seeds = extent.seeds) =>
+const plan = (contenders: readonly Contender[], seeds: number) =>
   Array.from({ length: seeds }, (_, seed) =>
     contenders.map((contender) => ({ contender, seed })),
   ).flat();
@@ -257,15 +257,3 @@ const keyOf = ({
   contender,
   seed,
 }: Pick<KeptRun, 'comparison' | 'contender' | 'seed'>) => `${comparison}/${contender}/${seed}`;
-
-/** The folder of a comparison's data. */
-function dirOf({ task, folder }: Comparison, options: StudyOptions): string | undefined {
-  const dir = options.dirOf(taskOf(task));
-  return dir === undefined || folder === undefined ? dir : join(dir, folder);
-}
-
-function taskOf(name: string): Task {
-  const task = TASKS.find((known) => known.name === name);
-  if (task !== undefined) return task;
-  throw new FlatminError('FLATMIN_ARGUMENT', `There is no task ${name}`);
-}

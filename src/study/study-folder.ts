@@ -7,7 +7,6 @@ import { takeLock } from '../lock.ts';
 import type { Options } from '../optim/variants.ts';
 import { Journal } from '../sweep/journal.ts';
 import { define, SweepFolder } from '../sweep/sweep-folder.ts';
-import { CLOCK_NAMES } from '../train/clock.ts';
 import { anyNumber, toJson } from '../train/json-numbers.ts';
 import type { Run } from './measured.ts';
 import { type Entry, type Part, partKey } from './part.ts';
@@ -20,7 +19,6 @@ export const provenanceSchema = z.object({
   date: z.string(),
   machine: z.string(),
   threads: z.int().positive(),
-  clock: z.enum(CLOCK_NAMES).default('wall'),
   backend: z.string(),
   flatmin: z.string(),
   /** Of the checkout that it ran from; null outside of one. */
@@ -49,6 +47,7 @@ const runSchema = z.object({
     }),
   ),
   provenance: provenanceSchema,
+  untimed: z.literal(true).optional(),
 }) satisfies z.ZodType<KeptRun>;
 
 /** A finished run as it is kept. */
@@ -57,7 +56,21 @@ export interface KeptRun extends Run {
   /** Name of the data. */
   readonly data: string;
   readonly provenance: Provenance;
+  /** It shared the machine: its seconds mean nothing. */
+  readonly untimed?: true;
 }
+
+const paceSchema = z.object({
+  comparison: z.string(),
+  contender: z.string(),
+  round: z.int().nonnegative(),
+  steps: z.int().positive(),
+  seconds: z.number(),
+  provenance: provenanceSchema,
+});
+
+/** What the first steps of a contender took with nothing beside them. */
+export type Pace = Readonly<z.output<typeof paceSchema>>;
 
 const entry: z.ZodType<Entry> = z.lazy(() => z.union([anyNumber, z.array(entry)]));
 
@@ -79,12 +92,14 @@ const choicesSchema = z.record(z.string(), z.record(z.string(), z.record(z.strin
 export type Choices = Readonly<Record<string, Readonly<Record<string, Options>>>>;
 
 /**
- * A study's files: study.json says which it is and of what size, runs.jsonl has a line for every finished run, a file
+ * A study's files: study.json says which it is and of what size, runs.jsonl has a line for every finished run, paces.jsonl
+ * what steps take of those that ran untimed, a file
  * in experiments one for every finished part, grids and selection are sweeps, sources.jsonl where they ran, chosen.json is
  * what the selection chose, and a checkpoint of the run under way.
  */
 export class StudyFolder {
   readonly runs: Journal<KeptRun>;
+  readonly paces: Journal<Pace>;
   /** A line whenever trials, or parts of an experiment, were begun. */
   readonly sources: Journal<SweptWhere>;
   readonly report: string;
@@ -99,6 +114,11 @@ export class StudyFolder {
       what: 'run',
       schema: runSchema,
       keyOf: ({ comparison, contender, seed }) => `${comparison}, ${contender}, seed ${seed}`,
+    });
+    this.paces = new Journal(join(path, 'paces.jsonl'), {
+      what: 'pace',
+      schema: paceSchema,
+      keyOf: ({ comparison, contender, round }) => `${comparison}, ${contender}, round ${round}`,
     });
     this.sources = new Journal(join(path, 'sources.jsonl'), {
       what: 'source',

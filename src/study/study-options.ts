@@ -1,6 +1,5 @@
 import type { DeviceName } from '../backend/device.ts';
 import type { Task } from '../tasks/task.ts';
-import type { ClockName } from '../train/clock.ts';
 import type { Size } from './size.ts';
 
 export interface StudyOptions {
@@ -16,8 +15,10 @@ export interface StudyOptions {
   readonly device: DeviceName;
   /** Of a run that is timed; trials of sweeps have one. */
   readonly threads?: number;
-  /** What seconds of a timed run are counted by. Default `wall`. */
-  readonly clock?: ClockName;
+  /** Runs may share the machine with other work: their seconds are those of `paces`. Default false. */
+  readonly untimed?: boolean;
+  /** Time the steps of methods that ran untimed, on a machine that does nothing else, instead of running. Default false. */
+  readonly paces?: boolean;
   /** Trials of sweeps, or parts of experiments, at a time. */
   readonly jobs?: number;
   /** Parts of experiments run in this process instead of in others: for studies that are not among the listed ones. */

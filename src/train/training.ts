@@ -1,4 +1,4 @@
-import { checkOneOf, checkWhole } from '../arguments.ts';
+import { checkWhole } from '../arguments.ts';
 import type { RunResult, Store } from '../backend/backend.ts';
 import { type DeviceName, openStore } from '../backend/device.ts';
 import { Pace } from '../backend/pace.ts';
@@ -23,7 +23,6 @@ import {
   writeState,
 } from '../step/state-dict.ts';
 import { type Batch, batches, shapeOf } from './batches.ts';
-import { CLOCK_NAMES, CLOCKS, type ClockName } from './clock.ts';
 import { Deliveries } from './deliveries.ts';
 import { Divergence } from './divergence.ts';
 import { type Evaluation, Evaluator } from './evaluate.ts';
@@ -60,8 +59,6 @@ export interface TrainingOptions {
   readonly device?: DeviceName;
   /** CPU threads, default every core. */
   readonly threads?: number;
-  /** What training seconds are counted by. Default `wall`. */
-  readonly clock?: ClockName;
   /**
    * Parameters that stay as they are to the bit, by their names, in which `*` stands for any text: `['embedding.*', /conv1/]`.
    * Nothing is computed or kept for them alone: no gradient, no state of the optimizer. Running statistics stay too where
@@ -89,7 +86,6 @@ export const TRAINING_OPTIONS: Readonly<Record<keyof TrainingOptions, true>> = {
   seed: true,
   device: true,
   threads: true,
-  clock: true,
   frozen: true,
   onNonFinite: true,
   precision: true,
@@ -155,7 +151,6 @@ export class Training implements ModelOnStore {
   readonly #train: DatasetSource;
   readonly #evaluator: Evaluator | undefined;
   readonly #pace = new Pace();
-  readonly #clock: () => number;
   readonly #describe: () => object;
   #configuration: object | undefined;
 
@@ -164,7 +159,6 @@ export class Training implements ModelOnStore {
     const accumulate = checkWhole('accumulate', options.accumulate ?? 1, 1);
     const precision = checkPrecision(options.precision);
     this.seed = checkWhole('seed', options.seed ?? 0, 0);
-    this.#clock = CLOCKS[checkOneOf('clock', options.clock ?? 'wall', CLOCK_NAMES)];
     if (data.train.count === 0) {
       throw new FlatminError('FLATMIN_DATA', 'The training data has no examples');
     }
@@ -357,13 +351,13 @@ export class Training implements ModelOnStore {
       seed: this.seed,
       offset,
     }));
-    const started = this.#clock();
+    const started = performance.now();
     // Steps are told of while they are taken, and a callback may have them stop.
     const run = told ? { signal, onProgress: account } : { signal, pace: this.#pace };
     try {
       account(await this.turns.take(() => step.run(moments, run)));
     } finally {
-      position.seconds += this.#clock() - started;
+      position.seconds += (performance.now() - started) / 1000;
     }
   }
 }

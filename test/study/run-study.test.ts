@@ -196,6 +196,40 @@ describe('a study', () => {
   });
 });
 
+describe('untimed runs', () => {
+  it('have no seconds until the paces of their methods are measured', async () => {
+    const folder = new StudyFolder(join(dir, 'untimed'));
+    const release = folder.lock();
+    const told = nothing();
+    await runStudy(study, folder, optionsOf(told, { untimed: true }));
+    const before = measuredOf(study, folder);
+    expect(before.seconds('tables', 'sgd', 0).values).toEqual([]);
+    expect(before.seconds('tables', 'sgd', 2).values).toEqual([Infinity, Infinity]);
+    expect(before.epochSeconds('tables', 'sgd').values).toEqual([]);
+    const headings = (measured = before) =>
+      reportOf(study, measured, folder, { size: 'quick', command: 'x' }).sections.map(
+        ({ heading }) => heading,
+      );
+    expect(headings()).not.toContain('Titanic: test accuracy by training seconds');
+
+    const pacing = { paces: true, resume: true };
+    await runStudy(study, folder, optionsOf(told, pacing));
+    await runStudy(study, folder, optionsOf(told, pacing));
+    release();
+    expect(told.begun).toEqual(['tables 0/6', 'pace of tables 0/9', 'pace of tables 6/9']);
+    const own = folder.paces.read().filter(({ contender }) => contender === 'sgd');
+    expect(own.map(({ round, steps }) => [round, steps])).toEqual([0, 1, 2].map((i) => [i, 5]));
+    const [, pace] = own.map(({ seconds }) => seconds / 5).toSorted((a, b) => a - b);
+    const after = measuredOf(study, folder);
+    const [{ curve }] = after.of('tables', 'sgd');
+    expect(curve.map(({ seconds }) => seconds)).toEqual([3, 6, 9].map((step) => step * pace));
+    const [{ step }] = curve.slice(2);
+    expect(after.seconds('tables', 'sgd', 0).values).toEqual([step * pace, step * pace]);
+    expect(after.epochSeconds('tables', 'sgd').values[0]).toBeCloseTo(5 * pace, 12);
+    expect(headings(after)).toContain('Titanic: test accuracy by training seconds');
+  });
+});
+
 describe('an experiment', () => {
   it('yields a part for every setting and seed, goes on after a stop, and is in the report', async () => {
     const folder = new StudyFolder(join(dir, 'experiment'));
