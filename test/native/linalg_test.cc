@@ -4,12 +4,14 @@
 #include <cmath>
 #include <cstdio>
 #include <limits>
+#include <random>
 #include <vector>
 
 #include "cpu/eigen/eigh.h"
 #include "cpu/eigen/warm_eigh.h"
 #include "cpu/linalg/cholesky.h"
 #include "cpu/linalg/inverse_root.h"
+#include "cpu/linalg/qr.h"
 
 using namespace flatmin;
 using namespace flatmin::FLATMIN_ISA;
@@ -355,6 +357,48 @@ Floats moved(const Floats& a, int n, int step) {
   return out;
 }
 
+// Q of W = R^T Q for `rank` independent rows, a third of them small, and sums of those.
+void testQr() {
+  ThreadPool one(1), three(3);
+  std::minstd_rand random(1);
+  std::uniform_real_distribution<double> uniform(-1, 1);
+  for (const int n : {1, 2, 3, 7, 8, 15, 16, 17, 31, 32, 33, 64, 65, 100, 130})
+    for (const int rank : {n, (2 * n + 2) / 3}) {
+      const int64_t stride = qrStride(n);
+      Doubles given(n * n), w(qrNumbers(n)), q(qrNumbers(n), 7.0), again(qrNumbers(n), 7.0);
+      for (int i = 0; i < n; ++i)
+        for (int j = 0; j < n; ++j)
+          given[i * n + j] = i < rank
+                                 ? (i % 3 == 2 ? 1e-3 : 1) * uniform(random)
+                                 : given[(i - rank) * n + j] - 2 * given[(rank - 1) * n + j];
+      const auto decompose = [&](Doubles* out, ThreadPool& pool) {
+        std::fill(w.begin(), w.end(), 0.0);
+        for (int i = 0; i < n; ++i)
+          std::copy_n(given.begin() + i * n, n, w.begin() + i * stride);
+        Scratch dry(nullptr);
+        QrWork::take(n, &dry);
+        Memory scratch(dry.bytes());
+        Scratch arrays(scratch.data());
+        orthonormalRows(w.data(), n, 1e-9, QrWork::take(n, &arrays), out->data(), pool);
+      };
+      decompose(&q, one);
+      decompose(&again, three);
+      expect(q == again, "qr on three threads, to the bit", n, rank);
+      int depending = 0;
+      for (int i = 0; i < n; ++i) depending += w[i * (stride + 1)] == 0;
+      expect(depending == n - rank, "rows that depend on others", n, depending);
+      Doubles rows(n * n);
+      for (int i = 0; i < n; ++i) std::copy_n(q.begin() + i * stride, n, rows.begin() + i * n);
+      expectBelow(maxDifference(product(rows, transposed(rows, n), n), identity(n)), 1e-13 * n,
+                  "qr: Q Q^T - I", n);
+      const Doubles lower = product(given, transposed(rows, n), n);
+      double above = 0;
+      for (int i = 0; i < n; ++i)
+        for (int j = i + 1; j < n; ++j) above = std::max(above, std::fabs(lower[i * n + j]));
+      expectBelow(above, 1e-12 * n, "qr: W Q^T above the diagonal", n);
+    }
+}
+
 // Each step from the last one's basis, beside the root from nothing.
 void testWarm() {
   ThreadPool one(1), three(3);
@@ -444,6 +488,7 @@ int main() {
   testThreads();
   testWarm();
   testCholesky();
+  testQr();
   std::printf("%d passed, %d failed\n", passed, failed);
   return failed == 0 ? 0 : 1;
 }

@@ -37,7 +37,7 @@ const LINALG = [
     ...['eigh', 'householder', 'tridiagonal', 'tridiagonal_merge', 'tridiagonal_ql', 'secular'],
     'warm_eigh',
   ),
-  ...of('cpu/linalg', 'inverse_root', 'sampled_residual', 'newton_root', 'cholesky'),
+  ...of('cpu/linalg', 'inverse_root', 'sampled_residual', 'newton_root', 'cholesky', 'qr'),
   'program/thread_pool.cc',
 ];
 

@@ -274,6 +274,19 @@ const OPEN: BasisOf[] = [
   statistic: spectral(n as number, values as number[], 40 + i),
   rank: (values as number[]).length,
 }));
+/** Of several blocks of reflections, the last one cut. */
+const LARGE: BasisOf[] = [
+  { mode: { outer: 2, dim: 70, inner: 1 }, statistic: statistic(70, 90) },
+  {
+    mode: { outer: 1, dim: 67, inner: 3 },
+    statistic: spectral(
+      67,
+      [...Array(40).keys()].map((i) => 3 - i / 16),
+      50,
+    ),
+    rank: 40,
+  },
+];
 const SMALL = ALL.slice(1, 4);
 const broken: BasisOf = { ...ALL[1], statistic: Float32Array.of(1, 0, NaN, 1) };
 
@@ -287,6 +300,8 @@ export const cases: Case[] = [
   bases('every size, later', ALL),
   bases('spans that a statistic leaves open, at first', OPEN, { updates: 0 }),
   bases('spans that a statistic leaves open, later', OPEN),
+  bases('in blocks, at first', LARGE, { updates: 0 }),
+  bases('in blocks, later', LARGE),
   bases('no matrix', []),
   bases('not due', SMALL, { due: false }),
   bases('small ones, at first', SMALL, { updates: 0 }),
