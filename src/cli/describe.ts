@@ -28,7 +28,8 @@ export function describeRuns(task: Task, runs: readonly RunSettings[]): string {
 }
 
 /** What a task leaves to choose. */
-const shape = ({ width }: RunSettings): string => (width === undefined ? '' : `width ${width}, `);
+const shape = ({ width, augment }: RunSettings): string =>
+  `${width === undefined ? '' : `width ${width}, `}${augment ? 'augmented, ' : ''}`;
 
 /** Options beside those that are said of every method that differ from the method's usual ones. */
 function unusual({ optimizer, rho, settings }: RunSettings): string[] {

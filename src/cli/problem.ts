@@ -8,8 +8,9 @@ export interface DataOptions extends Omit<DataSource, 'dir'> {
 }
 
 export function loadProblem(task: Task, options: DataOptions): Problem {
-  const { examples, testExamples, validation, width } = options;
-  return task.load({ dir: findData(task, options), examples, testExamples, validation, width });
+  const { examples, testExamples, validation, width, augment } = options;
+  const chosen = { examples, testExamples, validation, width, augment };
+  return task.load({ dir: findData(task, options), ...chosen });
 }
 
 /**

@@ -134,8 +134,9 @@ function labelled(runs: readonly KeptRun[]): Labelled[] {
 
 /** All that distinguishes methods, as text: neither the seed nor what was said of the data. */
 function settingsOf({ settings, ...run }: KeptRun['settings']): Record<string, string> {
-  const { lr, weightDecay, rho, schedule, batch, epochs, examples, backend, width } = run;
-  const own = { lr, weightDecay, rho, schedule, batch, epochs, examples, backend, width };
+  const { lr, weightDecay, rho, schedule, batch, epochs, examples, backend } = run;
+  const { width, augment } = run;
+  const own = { lr, weightDecay, rho, schedule, batch, epochs, examples, backend, width, augment };
   const all = Object.entries({ ...settings, ...own }).filter(([, value]) => value !== undefined);
   return Object.fromEntries(
     all.map(([name, value]) => [name, typeof value === 'string' ? value : toJson(value)]),

@@ -31,6 +31,7 @@ export interface TrainOptions {
   readonly testExamples?: number;
   readonly validation?: boolean;
   readonly width?: number;
+  readonly augment?: boolean;
   readonly threads?: number;
   readonly out?: string;
   readonly resume?: boolean;
@@ -61,6 +62,8 @@ export const settingsSchema = z.object({
   validation: z.literal(true).optional(),
   /** Of the task's network, where it has a choice. */
   width: whole.optional(),
+  /** Whether training images were changed at random. */
+  augment: z.literal(true).optional(),
   baseline: z
     .object({ answer: z.string(), metrics: z.record(z.string(), anyNumber) })
     .optional() satisfies z.ZodType<Baseline | undefined>,
@@ -101,11 +104,15 @@ const refuse = (what: string) => new FlatminError('FLATMIN_ARGUMENT', what);
 
 /** Refuses options that the task does not have. */
 export function checkTaskOptions(
-  { name, network, width }: Task,
-  options: Pick<TrainOptions, 'width'>,
+  { name, network, width, augmentation }: Task,
+  options: Pick<TrainOptions, 'width' | 'augment'>,
 ): void {
-  if (options.width === undefined || width !== undefined) return;
-  throw refuse(`--width is not for ${name}, whose ${network} has one size`);
+  if (options.width !== undefined && width === undefined) {
+    throw refuse(`--width is not for ${name}, whose ${network} has one size`);
+  }
+  if (options.augment && augmentation === undefined) {
+    throw refuse(`--augment is not for ${name}, which has no augmentation`);
+  }
 }
 
 /** Refuses options that the methods to be run do not have. */
@@ -160,6 +167,7 @@ export function chooseSettings(
     testExamples: test.count,
     ...(options.validation && { validation: true as const }),
     ...(width !== undefined && { width }),
+    ...(options.augment && { augment: true as const }),
     baseline: baselineOf(problem),
     backend,
     settings,

@@ -52,6 +52,7 @@ export function sweepCommand(program: Command): void {
     .option('--epochs <n>', 'passes over the training data', wholeFrom(1))
     .option('--batch <n>', 'examples a step', wholeFrom(1))
     .option('--width <n>', 'units or channels of the network, of tasks but digits', wholeFrom(1))
+    .option('--augment', 'change training images at random: of images, crop and flip them')
     .option('--data <dir>', 'folder of the data (default: FLATMIN_DATA, or ./data if it is there)')
     .addOption(
       new Option('--synthetic', 'generate the data instead of reading it').conflicts('data'),

@@ -30,6 +30,7 @@ export interface SweepCommandOptions extends Choice {
   readonly epochs?: number;
   readonly batch?: number;
   readonly width?: number;
+  readonly augment?: boolean;
   readonly data?: string;
   readonly synthetic?: boolean;
   readonly examples?: number;
@@ -99,7 +100,8 @@ export function mergeCommand(dirs: readonly string[], { out, by, best }: Choice 
 }
 
 function trialsOf(task: Task, options: SweepCommandOptions): TaskTrials {
-  const { optimizer, set, schedule, batch, epochs, examples, testExamples, width } = options;
+  const { optimizer, set, schedule, batch, epochs, examples, testExamples } = options;
+  const { width, augment } = options;
   return {
     task: task.name,
     method: optimizer,
@@ -107,7 +109,7 @@ function trialsOf(task: Task, options: SweepCommandOptions): TaskTrials {
     schedule,
     batch: batch ?? task.batch,
     epochs: epochs ?? task.epochs,
-    source: { examples, testExamples, width },
+    source: { examples, testExamples, width, augment },
   };
 }
 

@@ -64,6 +64,7 @@ export function trainCommand(program: Command): void {
     .option('--test-examples <n>', 'use the first n test examples', wholeFrom(1))
     .option('--validation', 'test on rows held out of the training data, not the test data')
     .option('--width <n>', 'units or channels of the network, of tasks but digits', wholeFrom(1))
+    .option('--augment', 'change training images at random: of images, crop and flip them')
     .option('--seed <n>', 'decides initialisation and shuffling', wholeFrom(0), 0)
     .option(
       '--threads <n>',

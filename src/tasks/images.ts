@@ -3,7 +3,10 @@ import { CIFAR10_CLASSES, loadCifar10, readCifar10 } from '../data/cifar10.ts';
 import { findFiles } from '../data/locate.ts';
 import { isPng, readPng } from '../data/png.ts';
 import { syntheticImages } from '../data/synthetic-images.ts';
+import type { Layer } from '../nn/layer.ts';
+import { randomCrop2d, randomFlip } from '../nn/layers/random.ts';
 import { resnet18 } from '../nn/models.ts';
+import { sequential } from '../nn/sequential.ts';
 import type { Tensor } from '../train/predictor.ts';
 import { classAnswers } from './answers.ts';
 import { chosenExamples } from './examples.ts';
@@ -14,6 +17,13 @@ const WIDTH = 64;
 const COUNT = { train: 10_000, test: 2000 };
 
 const network = (width: number) => resnet18({ width, classes: CIFAR10_CLASSES.length });
+
+/** As is usual for CIFAR-10 (He et al. 2016). */
+const augmentation = sequential(randomCrop2d(4), randomFlip());
+
+/** The network as it trains: behind the augmentation its names stay as they are. */
+const trained = (model: Layer, { augment }: DataSource): Layer =>
+  augment ? (x, scope) => model(augmentation(x, scope), scope) : model;
 const savedSchema = z.object({ width: z.int().positive() });
 
 /** ResNet-18 on CIFAR-10, standardised per channel, as it comes; settings of the published five-method study. */
@@ -25,6 +35,7 @@ export const images: Task = {
   epochs: 20,
   target: 0.75,
   width: WIDTH,
+  augmentation,
   settings: {
     sgd: { lr: 0.1, weightDecay: 1e-3 },
     sam: { lr: 0.03, weightDecay: 3e-4, rho: 0.1 },
@@ -36,7 +47,7 @@ export const images: Task = {
   isIn: (dir) => findFiles(dir, 'cifar10', 'data_batch_1.bin').length > 0,
   load: (source: DataSource) => ({
     ...(source.dir === undefined ? drawn(source) : loaded(source.dir, source)),
-    model: network(source.width ?? WIDTH),
+    model: trained(network(source.width ?? WIDTH), source),
     classes: CIFAR10_CLASSES,
     saved: { width: source.width ?? WIDTH },
   }),

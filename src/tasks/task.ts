@@ -22,6 +22,8 @@ export interface Task {
   readonly settings: Readonly<Partial<Record<MethodName, Options>>>;
   /** Units or channels of the network, where they may be chosen. */
   readonly width?: number;
+  /** Changes training images at random, [n, c, h, w] as the network sees them, where that is offered. */
+  readonly augmentation?: Layer;
   /** Whether a folder looks as if it held the task's files. */
   isIn(dir: string): boolean;
   load(source: DataSource): Problem;
@@ -39,6 +41,8 @@ export interface DataSource {
   readonly validation?: boolean;
   /** Default the task's. */
   readonly width?: number;
+  /** Train through the task's augmentation. Default false. */
+  readonly augment?: boolean;
 }
 
 /** A task with its data: all that `fit` takes. */

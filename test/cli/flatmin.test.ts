@@ -163,6 +163,9 @@ describe('other tasks', () => {
     const { code, stderr } = await train('--width', '8');
     expect(code).toBe(2);
     expect(stderr).toContain('--width is not for digits, whose LeNet-5 has one size');
+    const augmented = await train('--augment');
+    expect(augmented.code).toBe(2);
+    expect(augmented.stderr).toContain('--augment is not for digits, which has no augmentation');
   });
 });
 

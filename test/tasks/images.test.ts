@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { syntheticImages } from '../../src/data/synthetic-images.ts';
-import { describeModel } from '../../src/index.ts';
+import { describeModel, fit, sgd } from '../../src/index.ts';
 import { images } from '../../src/tasks/images.ts';
 
 describe('images', () => {
@@ -22,5 +22,22 @@ describe('images', () => {
       }).params.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
     expect(size()).toBe(11_173_962);
     expect(size(16)).toBe(701_466);
+  });
+
+  it('are changed at random in training alone where that is asked for', async () => {
+    const after = (augment: boolean) => {
+      const { model, data } = images.load({ examples: 8, testExamples: 4, width: 2, augment });
+      const options = { optimizer: sgd({ lr: 0.1 }), batch: 8, epochs: 1, device: 'js' } as const;
+      return fit(model, { train: data.train }, options).then((fitted) => ({ ...fitted, data }));
+    };
+    const [plain, augmented, again] = [await after(false), await after(true), await after(true)];
+    const names = ({ model }: typeof plain) => Object.keys(model.parameters());
+    expect(names(augmented)).toEqual(names(plain));
+    const [a, b, c] = [plain, augmented, again].map(({ history }) => history[0].trainLoss);
+    expect(b).not.toBe(a);
+    expect(c).toBe(b);
+    const inputs = augmented.data.test.inputs.data.slice(0, 3072) as Uint8Array;
+    const answer = () => augmented.model.predict(inputs).data;
+    expect(answer()).toEqual(answer());
   });
 });
