@@ -25,12 +25,16 @@ describe('images', () => {
   });
 
   it('are changed at random in training alone where that is asked for', async () => {
-    const after = (augment: boolean) => {
+    const trained = (augment: boolean) => {
       const { model, data } = images.load({ examples: 8, testExamples: 4, width: 2, augment });
       const options = { optimizer: sgd({ lr: 0.1 }), batch: 8, epochs: 1, device: 'js' } as const;
       return fit(model, { train: data.train }, options).then((fitted) => ({ ...fitted, data }));
     };
-    const [plain, augmented, again] = [await after(false), await after(true), await after(true)];
+    const [plain, augmented, again] = [
+      await trained(false),
+      await trained(true),
+      await trained(true),
+    ];
     const names = ({ model }: typeof plain) => Object.keys(model.parameters());
     expect(names(augmented)).toEqual(names(plain));
     const [a, b, c] = [plain, augmented, again].map(({ history }) => history[0].trainLoss);
