@@ -88,13 +88,33 @@ export function normalisedConvolution(image: readonly number[]): Kernel {
 const parts = (gradient: readonly (Value | undefined)[] | undefined): Value[] =>
   (gradient ?? []).filter((value) => value !== undefined);
 
-/** Forward and backward. */
-export const pool = (shape: number[]): Kernel => ({
+/** A function of tensors of these shapes, and its gradients by all of them. */
+export const withGradients = (
+  shapes: readonly (readonly number[])[],
+  of: (...x: Value[]) => Value,
+  amount?: Kernel['amount'],
+): Kernel => ({
   build: (t) => {
-    const y = maxPool2d(t.f32(shape), { kernel: 2 });
-    return [y, ...parts(y.node?.op.gradient?.(y.node, [t.f32(y.shape)]))];
+    const x = shapes.map((shape) => t.f32(shape));
+    const y = of(...x);
+    return [y, ...parts(pullback(y, t.f32(y.shape), x))];
   },
+  amount,
 });
+
+export const pool = (shape: readonly number[]): Kernel =>
+  withGradients([shape], (x) => maxPool2d(x, { kernel: 2 }));
+
+/** Products of `count` pairs of square matrices. */
+export const products = (count: number, n: number): Kernel =>
+  withGradients(
+    [
+      [count, n, n],
+      [count, n, n],
+    ],
+    (a, b) => matmul(a, b),
+    flop(3 * 2 * count * n ** 3),
+  );
 
 /** Loss and gradient. */
 export const softmaxCrossEntropy = (rows: number, classes: number): Kernel => ({

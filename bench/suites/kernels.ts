@@ -1,4 +1,6 @@
 /** Single kernels at the sizes of LeNet-5 with batch 100, and optimizer updates over whole models. */
+import { batchNorm } from '#flatmin/ops/batch_norm';
+import * as ops from '#flatmin/ops/index';
 import { CPU, flatmin, JS } from '../flatmin.ts';
 import {
   adamw,
@@ -9,16 +11,24 @@ import {
   lionBf16,
   pool,
   product,
+  products,
   recurrence,
   samPoints,
   sgdMomentum,
   softmaxCrossEntropy,
+  withGradients,
 } from '../kernels.ts';
 import { timeProgram } from '../program.ts';
 import { kfacFactorInverses, shampooRoots } from '../roots.ts';
 import type { Suite, Works } from '../suite.ts';
 
 const M = 1_000_000;
+const WIDTH = 128;
+const ROWS = [6400, WIDTH];
+const SEQUENCES = [64, 100, WIDTH];
+const IMAGES = [100, 64, 32, 32];
+const CROP = { padding: [4, 4], value: 0, stream: 0 } as const;
+const FLIP = { p: 0.5, stream: 0 };
 const KERNELS: Readonly<Record<string, Kernel>> = {
   'matmul 128³': product({ m: 128, n: 128, k: 128 }),
   'matmul 256³': product({ m: 256, n: 256, k: 256 }),
@@ -38,6 +48,49 @@ const KERNELS: Readonly<Record<string, Kernel>> = {
   'maxPool 100×16×10×10 and gradient': pool([100, 16, 10, 10]),
   'crossEntropy 100×10 and gradient': softmaxCrossEntropy(100, 10),
   'crossEntropy 1000×1000 and gradient': softmaxCrossEntropy(1000, 1000),
+  'layerNorm 6400×128 and gradient': withGradients([ROWS, [WIDTH], [WIDTH]], (x, w, b) =>
+    ops.layerNorm(x, w, b),
+  ),
+  'rmsNorm 6400×128 and gradient': withGradients([ROWS, [WIDTH]], (x, w) => ops.rmsNorm(x, w)),
+  'gelu 6400×128 and gradient': withGradients([ROWS], (x) => ops.gelu(x)),
+  'silu 6400×128 and gradient': withGradients([ROWS], (x) => ops.silu(x)),
+  'softmax 6400×128 and gradient': withGradients([ROWS], (x) => ops.softmax(x)),
+  'logSoftmax 6400×128 and gradient': withGradients([ROWS], (x) => ops.logSoftmax(x)),
+  'clip 6400×128 and gradient': withGradients([ROWS], (x) => ops.clip(x, -1, 1)),
+  'pow 6400×128 and gradient': withGradients([ROWS], (x) => ops.pow(x, 3)),
+  'where 6400×128 and gradient': withGradients([ROWS, ROWS], (a, b) =>
+    ops.where(ops.less(a, b), a, b),
+  ),
+  'concat of two 6400×128 and gradient': withGradients([ROWS, ROWS], (a, b) =>
+    ops.concat([a, b], 1),
+  ),
+  'permute 64×100×128 and gradient': withGradients([SEQUENCES], (x) => ops.permute(x, [1, 0, 2])),
+  'slice 64×50×128 and gradient': withGradients([SEQUENCES], (x) =>
+    ops.slice(x, [[null], [25, 75]]),
+  ),
+  'pad 64×100×128 and gradient': withGradients([SEQUENCES], (x) =>
+    ops.pad(x, [
+      [0, 0],
+      [1, 1],
+      [0, 0],
+    ]),
+  ),
+  'sum 6400×128 by columns and gradient': withGradients([ROWS], (x) => ops.sum(x, [0])),
+  'argmax 6400×128': { build: (t) => [ops.argmax(t.f32(ROWS), 1)] },
+  'oneHot 6400×128': { build: (t) => [ops.oneHot(t.i32([ROWS[0]]), WIDTH)] },
+  'batched matmul 48 × 64³ and gradients': products(48, 64),
+  'batchNorm 100×64×32×32 and gradient': withGradients(
+    [IMAGES, [64], [64]],
+    (x, weight, bias) => batchNorm(x, { weight, bias }, 1e-5).y,
+  ),
+  'residual sum and relu 100×64×32×32': withGradients([IMAGES, IMAGES], (a, b) =>
+    ops.relu(ops.add(a, b)),
+  ),
+  'avgPool 100×512×4×4 to one and gradient': withGradients([[100, 512, 4, 4]], (x) =>
+    ops.mean(x, [2, 3]),
+  ),
+  'randomCrop2d 100×3×32×32': { build: (t) => [ops.randomCrop2d(t.f32([100, 3, 32, 32]), CROP)] },
+  'randomFlip 100×3×32×32': { build: (t) => [ops.randomFlip(t.f32([100, 3, 32, 32]), FLIP)] },
   'rnn 2×15×128 and gradient': recurrence({ op: 'rnn', batch: 2, steps: 15 }),
   'lstm 2×15×128 and gradient': recurrence({ op: 'lstm', batch: 2, steps: 15 }),
   'lstm 2×15×128, projection 64, and gradient': recurrence({
