@@ -3,11 +3,11 @@ import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { builders, discardUnusable } from './builders.mjs';
 import { withLock } from './lock.mjs';
+import { platform } from './platform.mjs';
 import {
   addonPath,
   loadError,
   logPath,
-  platform,
   readRecord,
   root,
   sourcesHash,
@@ -57,11 +57,17 @@ function choose(tools) {
 }
 
 function lacking(missing) {
-  const remedy =
+  const isPackage = (name) => name.startsWith('the package ');
+  const packages = missing.filter(isPackage).map((name) => name.slice('the package '.length));
+  const tools =
     process.platform === 'darwin'
       ? 'xcode-select --install'
-      : 'install them (Debian, Ubuntu: apt-get install g++ make python3)';
-  return none(`${missing.join(', ')} not found`, remedy);
+      : 'Debian, Ubuntu: apt-get install g++ make python3';
+  const ways = [
+    ...(missing.every(isPackage) ? [] : [tools]),
+    ...(packages.length > 0 ? [`npm install --no-save ${packages.join(' ')}`] : []),
+  ];
+  return none(`${missing.join(', ')} not found`, `install them (${ways.join('; ')})`);
 }
 
 const none = (reason, remedy = null) => ({ route: 'js', reason, remedy });

@@ -14,7 +14,8 @@ import {
 } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { addonPath, loadError, logPath, platform, readRecord, root } from './record.mjs';
+import { platform } from './platform.mjs';
+import { addonPath, loadError, logPath, readRecord, root } from './record.mjs';
 import { headersFolder } from './tools.mjs';
 
 const gypFolder = join(root, 'native', 'build');
@@ -31,6 +32,7 @@ export const builders = {
   cmake(tools, cuda) {
     const options = ['--directory', root, '--out', cmakeFolder, '--parallel', jobs];
     options.push(`--CDFLATMIN_CUDA_ARCHITECTURES=${cuda ?? 'OFF'}`);
+    options.push(`--CDFLATMIN_ADDON_API=${dirname(tools.addonApi)}`);
     return build('cmake-js', tools.cmakeJs, options, cmakeFolder, tools);
   },
 };
@@ -47,7 +49,9 @@ export function discardUnusable() {
 }
 
 async function build(name, script, options, folder, tools) {
-  const env = { ...process.env, CXX: process.env.CXX ?? tools.compiler };
+  // binding.gyp requires node-addon-api, which may be the project's and not this package's.
+  const NODE_PATH = dirname(dirname(tools.addonApi));
+  const env = { ...process.env, CXX: process.env.CXX ?? tools.compiler, NODE_PATH };
   for (const command of ['configure', 'build'])
     if ((await run([script, command, ...options], env)) !== 0) return `${name} failed${cause()}`;
 

@@ -9,7 +9,6 @@ export const root = fileURLToPath(new URL('..', import.meta.url));
 export const addonPath = join(root, 'build', 'Release', 'flatmin.node');
 export const logPath = join(root, 'build', 'build.log');
 export const version = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version;
-export const platform = [process.platform, process.arch, ...(isMusl() ? ['musl'] : [])].join('-');
 
 const recordPath = join(root, 'build', 'flatmin.json');
 const sourceKinds = ['.cc', '.h', '.cu', '.gyp'];
@@ -47,10 +46,6 @@ export function loadError(path) {
   );
   if (status !== 0) return /Error: .*/.exec(stderr)?.[0] ?? `node ended with ${signal ?? status}`;
   return stdout === version ? null : `built for version ${stdout}, not ${version}`;
-}
-
-function isMusl() {
-  return process.platform === 'linux' && !process.report.getReport().header.glibcVersionRuntime;
 }
 
 function sources(folder) {

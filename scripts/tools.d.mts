@@ -7,6 +7,7 @@ export interface Tools {
   nvcc: string | null;
   nodeGyp: string | null;
   cmakeJs: string | null;
+  addonApi: string | null;
 }
 
 export function findTools(): Tools;

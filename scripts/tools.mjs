@@ -4,8 +4,6 @@ import { accessSync, constants, existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { delimiter, dirname, join } from 'node:path';
 
-const require = createRequire(import.meta.url);
-
 export function findTools(env = process.env) {
   return {
     compiler: env.CXX ? which(env.CXX.split(' ').at(-1), env) : which(['g++', 'clang++'], env),
@@ -14,8 +12,9 @@ export function findTools(env = process.env) {
     python: which([env.PYTHON ?? 'python3', 'python'], env),
     cmake: which('cmake', env),
     nvcc: which('nvcc', env, [env.CUDA_HOME, env.CUDA_PATH, '/usr/local/cuda']),
-    nodeGyp: resolve('node-gyp/bin/node-gyp.js'),
+    nodeGyp: resolve('node-gyp/bin/node-gyp.js') ?? ofNpm(env),
     cmakeJs: resolve('cmake-js/bin/cmake-js'),
+    addonApi: resolve('node-addon-api/package.json'),
   };
 }
 
@@ -52,12 +51,14 @@ export function missingFor(route, tools) {
       make: tools.make,
       python3: tools.python,
       'the package node-gyp': tools.nodeGyp,
+      'the package node-addon-api': tools.addonApi,
     },
     cmake: {
       'a C++ compiler (g++ or clang++)': tools.compiler,
       'make or ninja': tools.make ?? tools.ninja,
       CMake: tools.cmake,
       'the package cmake-js': tools.cmakeJs,
+      'the package node-addon-api': tools.addonApi,
     },
   };
   return Object.keys(needs[route]).filter((name) => needs[route][name] === null);
@@ -98,10 +99,16 @@ function isProgram(path) {
   }
 }
 
+/** A file of a package that this one can require, or that the project of the current folder can. */
 function resolve(request) {
-  try {
-    return require.resolve(request);
-  } catch {
-    return null;
-  }
+  for (const folder of [import.meta.url, join(process.cwd(), 'package.json')])
+    try {
+      return createRequire(folder).resolve(request);
+    } catch {}
+  return null;
+}
+
+/** The node-gyp that comes with npm, which names it to what it runs. */
+function ofNpm({ npm_config_node_gyp: path }) {
+  return path && existsSync(path) ? path : null;
 }

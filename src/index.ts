@@ -15,6 +15,7 @@ export {
   type TransformOptions,
 } from './data/table.ts';
 export { Vocabulary, WORD_SHAPES, type WordShape, wordShape } from './data/vocabulary.ts';
+export { type BackendInfo, backend } from './doors/backend.ts';
 export { type FitOptions, type Fitted, fit, type InTraining } from './doors/fit.ts';
 export {
   eigh,

@@ -1,8 +1,9 @@
 import { availableParallelism } from 'node:os';
+import { show } from '../arguments.ts';
 import { FlatminError } from '../errors.ts';
 import type { Store } from './backend.ts';
 import { JsStore } from './js/store.ts';
-import { loadAddon, loadEmulation } from './native/addon.ts';
+import { type LoadedAddon, loadAddon, loadEmulation } from './native/addon.ts';
 import { NativeStore } from './native/store.ts';
 
 export const DEVICES = ['auto', 'js', 'cpu', 'cuda'] as const;
@@ -44,25 +45,41 @@ export function openStore({ device = 'auto', threads }: DeviceOptions = {}): Sto
   const cuda = CUDA.exec(device);
   if (cuda !== null) return openCuda(device, cuda[1] as 'cuda' | 'cuda-emulated', cuda[2] ?? '0');
   if (device === 'js') return new JsStore();
-  const { addon, reason, remedy } = loadAddon();
-  if (addon !== null) {
+  const loaded = loadAddon();
+  if (loaded.addon !== null) {
     const where = process.env.FLATMIN_ISA ?? '';
-    return new NativeStore(addon, { backend: 'cpu', where, threads: threadCount(threads) });
+    return new NativeStore(loaded.addon, { backend: 'cpu', where, threads: threadCount(threads) });
   }
-  if (device === 'auto') return new JsStore();
-  throw notThere(device, `it needs the compiled addon: ${reason}`, remedy);
+  if (device !== 'auto') throw needsAddon(device, loaded);
+  sayWhyJavaScript(loaded);
+  return new JsStore();
+}
+
+let said = false;
+
+/** Once a process: on a slow path that nobody asked for. */
+function sayWhyJavaScript({ reason, remedy }: LoadedAddon): void {
+  if (said) return;
+  said = true;
+  process.stderr.write(
+    `flatmin: no native kernels (${reason}), JavaScript does the work, some fifty times as slowly; ` +
+      `help: ${remedy === null ? '' : `${remedy}; `}device "js" asks for it without this line\n`,
+  );
 }
 
 function openCuda(device: DeviceName, backend: 'cuda' | 'cuda-emulated', number: string): Store {
-  const { addon, reason, remedy } = backend === 'cuda' ? loadAddon() : loadEmulation();
-  if (addon === null) throw notThere(device, `it needs the compiled addon: ${reason}`, remedy);
+  const loaded = backend === 'cuda' ? loadAddon() : loadEmulation();
+  if (loaded.addon === null) throw needsAddon(device, loaded);
   try {
-    return new NativeStore(addon, { backend, where: `cuda:${number}`, threads: 1 });
+    return new NativeStore(loaded.addon, { backend, where: `cuda:${number}`, threads: 1 });
   } catch (error) {
     if (!(error instanceof FlatminError) || error.code !== 'FLATMIN_DEVICE') throw error;
     throw notThere(device, error.message, 'run "npx flatmin doctor", or use "cpu" or "auto"');
   }
 }
+
+const needsAddon = (device: string, { reason, remedy }: LoadedAddon) =>
+  notThere(device, `it needs the compiled addon: ${reason}`, remedy);
 
 const notThere = (device: string, why: string, remedy: string | null) =>
   new FlatminError(
@@ -80,7 +97,7 @@ function threadCount(given: number | undefined): number {
   if (!Number.isInteger(value) || value < 1 || value > 1024) {
     throw new FlatminError(
       'FLATMIN_ARGUMENT',
-      `${source} must be a whole number from 1 to 1024, got ${value}`,
+      `${source} must be a whole number from 1 to 1024, got ${show(value)}`,
     );
   }
   return value;

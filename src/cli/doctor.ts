@@ -1,8 +1,14 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
+import { platform } from '../../scripts/platform.mjs';
 import { addonPath, readRecord, sourcesHash, version } from '../../scripts/record.mjs';
 import { findTools, toolVersion } from '../../scripts/tools.mjs';
-import { type CudaReport, type LoadedAddon, loadAddon } from '../backend/native/addon.ts';
+import {
+  type Attempt,
+  type CudaReport,
+  type LoadedAddon,
+  loadAddon,
+} from '../backend/native/addon.ts';
 import { type CudaState, cudaState } from './cuda-state.ts';
 
 interface Tool {
@@ -20,8 +26,11 @@ export interface Diagnosis {
   readonly auto: 'js' | 'cpu';
   readonly native: {
     readonly path: string | null;
+    /** Null where a package brought it. */
     readonly builder: 'node-gyp' | 'cmake-js' | 'unknown' | null;
     readonly isa: string | null;
+    /** Every place that was looked at, in this order, and why it was not taken; null for the one that was. */
+    readonly attempts: readonly Attempt[];
     /** Why there is none, or why it lacks CUDA. */
     readonly reason: string | null;
     readonly remedy: string | null;
@@ -43,7 +52,7 @@ export function diagnose(): Diagnosis {
   return {
     version,
     node: process.version,
-    platform: `${process.platform}-${process.arch}`,
+    platform,
     backend: loaded.addon === null ? 'js' : 'native',
     auto: loaded.addon === null ? 'js' : 'cpu',
     native: nativeBuild(loaded),
@@ -70,9 +79,14 @@ export function describe(diagnosis: Diagnosis): string {
   const rows = [
     ['flatmin', diagnosis.version],
     ['node', `${diagnosis.node} on ${diagnosis.platform}`],
-    native.path === null
-      ? ['native build', `none: ${native.reason}`]
-      : ['native build', `${native.builder}, ${native.isa} (${native.path})`],
+    [
+      'kernels',
+      native.path === null ? 'none that can be used, of these' : `compiled, ${native.isa}`,
+    ],
+    ...native.attempts.map(({ name, path, reason }) => [
+      '',
+      `${name}: ${reason ?? (native.builder === null ? 'loaded' : `loaded, by ${native.builder}`)}${path === null ? '' : ` (${path})`}`,
+    ]),
     ...(native.path !== null && native.reason !== null ? [['', native.reason]] : []),
     ...help(native.remedy),
     ...entries,
@@ -86,10 +100,11 @@ export function describe(diagnosis: Diagnosis): string {
 
 const autoNames = { js: 'JavaScript, the fallback', cpu: 'native kernels' };
 
-function nativeBuild({ addon, reason, remedy }: LoadedAddon): Diagnosis['native'] {
-  if (addon === null) return { path: null, builder: null, isa: null, reason, remedy };
+function nativeBuild({ addon, path, attempts, reason, remedy }: LoadedAddon): Diagnosis['native'] {
+  const found = { path, attempts, isa: addon?.isa ?? null };
+  if (path !== addonPath) return { ...found, builder: null, reason, remedy };
   const record = readRecord();
-  const build = { path: addonPath, builder: builders[record?.builder ?? 'js'], isa: addon.isa };
+  const build = { ...found, builder: builders[record?.builder ?? 'js'] };
   const rebuild = 'run "npx flatmin build"';
   if (record !== null && record.hash !== sourcesHash())
     return { ...build, reason: 'the sources have changed since', remedy: rebuild };

@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import type { BackendName } from '../backend/backend.ts';
 import { openStore } from '../backend/device.ts';
-import { loadAddon } from '../backend/native/addon.ts';
 import type { MethodName } from '../tasks/methods.ts';
 import type { Task } from '../tasks/task.ts';
 import { compare } from './compare.ts';
@@ -21,7 +20,6 @@ export async function train(task: Task, options: TrainOptions): Promise<void> {
   checkTaskOptions(task, options);
   checkMethodOptions(task, options);
   const { backend } = openStore(options);
-  if (backend === 'js' && options.device === 'auto') sayWhyJavaScript();
   const folders = options.optimizer.map((method) => folderOf(method, options));
   const locks: (() => void)[] = [];
   try {
@@ -46,14 +44,6 @@ async function runAll(
   const settings = runs.map((run) => run.settings);
   process.stderr.write(`${describeRuns(task, settings)}\n\n`);
   await interruptible((signal) => compare(task, problem, runs, { ...options, signal }));
-}
-
-/** On a slow path that nobody asked for. */
-function sayWhyJavaScript(): void {
-  const { reason, remedy } = loadAddon();
-  process.stderr.write(
-    `flatmin: no native kernels (${reason}), JavaScript does the work, some fifty times as slowly; help: ${remedy}\n`,
-  );
 }
 
 /** A comparison keeps every method in a folder of its own. */

@@ -254,7 +254,7 @@ describe('openStore', () => {
     const path = process.env.FLATMIN_CUDA_EMULATION;
     delete process.env.FLATMIN_CUDA_EMULATION;
     expect(refusal('cuda-emulated')).toMatchInlineSnapshot(
-      `"FLATMIN_DEVICE: Device "cuda-emulated" is not there: it needs the compiled addon: FLATMIN_CUDA_EMULATION does not say where the emulation is."`,
+      `"FLATMIN_DEVICE: Device "cuda-emulated" is not there: it needs the compiled addon: emulation: FLATMIN_CUDA_EMULATION does not say where it is."`,
     );
     if (path !== undefined) process.env.FLATMIN_CUDA_EMULATION = path;
   });

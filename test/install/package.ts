@@ -2,25 +2,28 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { platform } from '../../scripts/platform.mjs';
+import { addonPath } from '../../scripts/record.mjs';
 import type { Diagnosis } from '../../src/cli/doctor.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
-/** Packs a copy of this tree, so that no file of a build in use is touched; the tarball's path. */
-export function pack(folder: string): string {
-  const copy = join(folder, 'clone');
-  mkdirSync(copy, { recursive: true });
-  const kept = ['package.json', 'tsconfig.json', 'tsconfig.build.json', 'CMakeLists.txt'];
-  for (const name of [...kept, 'binding.gyp', 'LICENSE', 'native', 'scripts', 'src'])
-    cpSync(join(root, name), join(copy, name), {
-      recursive: true,
-      filter: (path) => path !== join(root, 'native', 'build'),
-    });
-  symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
-  const { status, output } = run('npm', ['pack', '--pack-destination', folder], copy);
-  if (status !== 0) throw new Error(`npm pack failed:\n${output}`);
-  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-  return join(folder, `flatmin-${version}.tgz`);
+/** The tarballs of the root package and of this platform's, with the addon in use, whichever glibc it needs. */
+export function pack(folder: string): { flatmin: string; kernels: string } {
+  const staged = join(folder, 'packages');
+  const addon = `${platform}=${addonPath}`;
+  const packed = run('node', [join(root, 'scripts/pack.mjs'), '--out', staged, '--local', addon]);
+  if (packed.status !== 0) throw new Error(packed.output);
+  const tarball = (name: string) => {
+    const { status, stdout, output } = run(
+      'npm',
+      ['pack', '--pack-destination', folder],
+      join(staged, name),
+    );
+    if (status !== 0) throw new Error(`npm pack failed:\n${output}`);
+    return join(folder, stdout.trim().split('\n').at(-1) ?? '');
+  };
+  return { flatmin: tarball('flatmin'), kernels: tarball(platform) };
 }
 
 /** An empty project that has flatmin's dependencies already, so that npm needs no network. */
@@ -35,6 +38,12 @@ export function emptyProject(folder: string): string {
   const links = join('node_modules', '.bin');
   cpSync(join(root, links), join(folder, links), { recursive: true, verbatimSymlinks: true });
   return folder;
+}
+
+/** What `flatmin build` needs of npm, as a project may have it. */
+export function addBuilders(project: string): void {
+  for (const name of ['node-gyp', 'node-addon-api'])
+    symlinkSync(join(root, 'node_modules', name), join(project, 'node_modules', name));
 }
 
 /** A folder for PATH with what npm needs and no compiler. */
@@ -65,7 +74,7 @@ export function doctor(folder: string, env = {}): Diagnosis {
   return JSON.parse(flatmin(folder, ['doctor', '--json'], env).stdout);
 }
 
-function run(command: string, args: string[], cwd: string, env = {}) {
+function run(command: string, args: string[], cwd = root, env = {}) {
   // Settings of the npm that runs these tests are not those of a user elsewhere.
   const inherited = Object.entries(process.env).filter(([name]) => !/^(npm_|FLATMIN_)/i.test(name));
   const { status, stdout, stderr } = spawnSync(command, args, {

@@ -1,21 +1,35 @@
-import { mkdtempSync, renameSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { doctor, emptyProject, flatmin, npm, pack, pathWithoutCompiler } from './package.ts';
+import { packageOf, platform } from '../../scripts/platform.mjs';
+import {
+  addBuilders,
+  doctor,
+  emptyProject,
+  flatmin,
+  npm,
+  pack,
+  pathWithoutCompiler,
+} from './package.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'flatmin-install-'));
+// A folder that programs which take paths for words, addresses or formats would fail in.
+const folder = mkdtempSync(join(tmpdir(), 'flatmin é 100%20 '));
 const project = join(folder, 'elsewhere');
 const installed = join(project, 'node_modules', 'flatmin');
 const addon = join(installed, 'build', 'Release', 'flatmin.node');
 const objects = join(installed, 'native', 'build');
+const kernels = packageOf(platform);
+const withKernels = join(project, 'node_modules', kernels, 'flatmin.node');
 // Unoptimised, for the sake of time.
 const gyp = { FLATMIN_BUILD: 'gyp', CXXFLAGS: '-O0' };
-let tarball = '';
+let tarballs = { flatmin: '', kernels: '' };
+let bare = {};
 
 beforeAll(() => {
-  tarball = pack(folder);
+  tarballs = pack(folder);
   emptyProject(project);
+  bare = { PATH: pathWithoutCompiler(join(folder, 'bin')) };
 });
 
 afterAll(() => {
@@ -25,105 +39,115 @@ afterAll(() => {
 const flatminLines = (output: string) =>
   output.split('\n').filter((line) => line.startsWith('flatmin: '));
 
-/** Which the install says before it compiles. */
-const plan = expect.stringMatching(
-  /^flatmin: compiling CPU kernels \(node-gyp\), about \d+ minutes? on \d+ cores?; log: .*build\.log$/,
-);
+const sizes = ['--epochs', '1', '--examples', '100', '--test-examples', '100'];
+const train = ['train', 'digits', '--optimizer', 'sgd', '--synthetic', ...sizes];
 
-describe('a tarball installed elsewhere', () => {
-  it('is built by npm install, once', { timeout: 600_000 }, () => {
-    const { status, output } = npm(project, ['install', tarball], gyp);
-    expect(flatminLines(output)).toEqual([
-      plan,
-      `flatmin: native build done (node-gyp, CPU only): ${addon}`,
-    ]);
-    expect(status).toBe(0);
-    expect(doctor(project)).toMatchObject({
-      backend: 'native',
-      native: { builder: 'node-gyp', path: addon, reason: null },
-    });
-
-    const { ctimeMs } = statSync(addon);
-    const again = npm(project, ['rebuild', 'flatmin'], gyp);
-    expect(again.output).toContain('scripts/install.mjs');
-    expect(flatminLines(again.output)).toEqual([]);
-    expect(statSync(addon).ctimeMs).toBe(ctimeMs);
+describe('the published packages', () => {
+  it('have no scripts, no builders, and kernels as optional dependencies', () => {
+    const manifest = JSON.parse(
+      readFileSync(join(folder, 'packages', 'flatmin', 'package.json'), 'utf8'),
+    );
+    expect(manifest).not.toHaveProperty('scripts');
+    expect(manifest).not.toHaveProperty('private');
+    expect(manifest.optionalDependencies).toMatchObject({ [kernels]: manifest.version });
+    const all = Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies });
+    for (const name of ['cmake-js', 'node-gyp', 'node-addon-api']) expect(all).not.toContain(name);
+    expect(existsSync(join(folder, 'packages', 'flatmin', 'binding.gyp'))).toBe(false);
   });
 
-  it('is built by `flatmin build` after --ignore-scripts', { timeout: 600_000 }, () => {
-    const kept = join(folder, 'objects');
-    renameSync(objects, kept);
-    rmSync(installed, { recursive: true });
-    expect(npm(project, ['install', tarball, '--ignore-scripts']).status).toBe(0);
-    expect(doctor(project)).toMatchObject({
-      backend: 'js',
-      native: { reason: 'it was never built: no install script ran' },
-    });
-
-    // These sources were compiled above; what is tested is the route.
-    renameSync(kept, objects);
-    const { status, output } = flatmin(project, ['build'], gyp);
-    // The plan is on stderr, the outcome on stdout.
-    expect(flatminLines(output).sort()).toEqual([
-      plan,
-      `flatmin: native build done (node-gyp, CPU only): ${addon}`,
-    ]);
+  it('load their kernels on a machine without a compiler', () => {
+    const { status, output } = npm(project, ['install', tarballs.kernels, tarballs.flatmin], bare);
+    expect(output).not.toContain('flatmin');
     expect(status).toBe(0);
-    expect(doctor(project)).toMatchObject({ backend: 'native', native: { path: addon } });
+    expect(doctor(project, bare)).toMatchObject({
+      backend: 'native',
+      auto: 'cpu',
+      native: {
+        path: withKernels,
+        builder: null,
+        reason: null,
+        attempts: [
+          { name: 'own build', path: null, reason: 'none was made here' },
+          { name: kernels, path: withKernels, reason: null },
+        ],
+      },
+      tools: { compiler: null },
+    });
+    expect(flatminLines(flatmin(project, [...train], bare).output)).toEqual([]);
   });
 });
 
-describe('a machine without a compiler', () => {
-  it('falls back to JavaScript with one line', () => {
-    rmSync(installed, { recursive: true, force: true });
-    const env = { PATH: pathWithoutCompiler(join(folder, 'bin')) };
-    const { status, output } = npm(project, ['install', tarball], env);
-    expect(status).toBe(0);
-    expect(flatminLines(output)).toEqual([
-      'flatmin: no native build, JavaScript will do the work: a C++ compiler (g++ or clang++), make, ' +
-        'python3 not found; install them (Debian, Ubuntu: apt-get install g++ make python3), ' +
-        'then run "npx flatmin build"',
-    ]);
-    const diagnosis = doctor(project, env);
-    expect(diagnosis).toMatchObject({ backend: 'js', auto: 'js', tools: { compiler: null } });
-    expect(diagnosis.native.reason).toContain('a C++ compiler');
-    expect(flatmin(project, ['build'], env).status).toBe(1);
+describe('flatmin without the package of its platform', () => {
+  const missing = `own build: none was made here; ${kernels}: not installed; --omit=optional and its like leave it out`;
+  const remedies = expect.stringMatching(
+    /^1\. run "npx flatmin build"; 2\. install it: "npm install @flatmin\/.*@\d+\.\d+\.\d+"$/,
+  );
+
+  it('tells what it tried and what to do', () => {
+    rmSync(join(project, 'node_modules', '@flatmin'), { recursive: true });
+    expect(doctor(project)).toMatchObject({
+      backend: 'js',
+      auto: 'js',
+      native: { path: null, reason: missing, remedy: remedies },
+    });
   });
 
-  it('is told so by training, unless JavaScript was asked for', () => {
-    const sizes = ['--epochs', '1', '--examples', '100', '--test-examples', '100'];
-    const train = ['train', 'digits', '--optimizer', 'sgd', '--synthetic', ...sizes];
+  it('says so once where JavaScript was not asked for', () => {
     const told = (...more: string[]) => {
       const { status, output } = flatmin(project, [...train, ...more]);
       expect(status).toBe(0);
       return flatminLines(output);
     };
-    expect(told()).toEqual([
-      'flatmin: no native kernels (a C++ compiler (g++ or clang++), make, python3 not found), JavaScript does the ' +
-        'work, some fifty times as slowly; help: install them (Debian, Ubuntu: apt-get install g++ make python3), ' +
-        'then run "npx flatmin build"',
-    ]);
+    const [line, ...others] = told();
+    expect(line).toContain(`flatmin: no native kernels (${missing}), JavaScript does the work`);
+    expect(others).toEqual([]);
     expect(told('--device', 'js')).toEqual([]);
+  });
+
+  it('says what its own build would need', () => {
+    const { status, output } = flatmin(project, ['build'], bare);
+    expect(status).toBe(1);
+    expect(flatminLines(output)).toEqual([
+      'flatmin: no native build, JavaScript will do the work: a C++ compiler (g++ or clang++), make, ' +
+        'python3, the package node-addon-api not found; install them (Debian, Ubuntu: apt-get ' +
+        'install g++ make python3; npm install --no-save node-addon-api), then run "npx flatmin build"',
+    ]);
+  });
+
+  it('is built by `flatmin build`', { timeout: 600_000 }, () => {
+    addBuilders(project);
+    const { status, output } = flatmin(project, ['build'], gyp);
+    // The plan is on stderr, the outcome on stdout.
+    const plan =
+      /^flatmin: compiling CPU kernels \(node-gyp\), about \d+ minutes? on \d+ cores?; log: .*build\.log$/;
+    expect(flatminLines(output).sort()).toEqual([
+      expect.stringMatching(plan),
+      `flatmin: native build done (node-gyp, CPU only): ${addon}`,
+    ]);
+    expect(status).toBe(0);
+    expect(doctor(project)).toMatchObject({
+      backend: 'native',
+      native: { path: addon, builder: 'node-gyp', reason: null },
+    });
+    const { ctimeMs } = statSync(addon);
+    expect(flatmin(project, ['build'], gyp).output).toContain('native build is current');
+    expect(statSync(addon).ctimeMs).toBe(ctimeMs);
   });
 });
 
 describe('a compiler that fails', () => {
-  it('leaves a log, JavaScript, and one line that a second install repeats', () => {
-    const env = { FLATMIN_BUILD: 'gyp', CXX: 'false' };
+  it('leaves a log and JavaScript, with the reason', () => {
+    renameSync(objects, join(folder, 'objects'));
+    rmSync(join(installed, 'build'), { recursive: true });
+    const { status, output } = flatmin(project, ['build'], { FLATMIN_BUILD: 'gyp', CXX: 'false' });
+    expect(status).toBe(1);
     const log = join(installed, 'build', 'build.log');
-    const { status, output } = npm(project, ['rebuild', 'flatmin'], env);
-    expect(status).toBe(0);
-    const [announced, line, ...others] = flatminLines(output);
-    expect(announced).toEqual(plan);
-    expect(line).toContain(
-      'flatmin: no native build, JavaScript will do the work: node-gyp failed',
-    );
+    const line = flatminLines(output).find((text) => text.includes('no native build'));
+    expect(line).toContain('JavaScript will do the work: node-gyp failed');
     expect(line).toContain(`see ${log}, then run "npx flatmin build"`);
-    expect(others).toEqual([]);
-    expect(doctor(project)).toMatchObject({ backend: 'js' });
-
-    const { ctimeMs } = statSync(log);
-    expect(flatminLines(npm(project, ['rebuild', 'flatmin'], env).output)).toEqual([line]);
-    expect(statSync(log).ctimeMs).toBe(ctimeMs);
+    expect(doctor(project)).toMatchObject({
+      backend: 'js',
+      native: { reason: expect.stringContaining('own build: node-gyp failed') },
+    });
   });
 });

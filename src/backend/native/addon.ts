@@ -1,6 +1,6 @@
-import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { addonPath, readRecord, version } from '../../../scripts/record.mjs';
+import { version } from '../../../scripts/record.mjs';
+import { type Candidate, candidates } from './candidates.ts';
 import type { NativeExecutor } from './handles.ts';
 
 /** What the compiled addon exports. */
@@ -29,46 +29,67 @@ export interface CudaReport {
   readonly blasReason: string | null;
 }
 
-export type LoadedAddon =
-  | { readonly addon: Addon; readonly reason: null; readonly remedy: null }
-  | { readonly addon: null; readonly reason: string; readonly remedy: string | null };
+/** A candidate that was looked at, and why it was not taken; null for the one that was. */
+export type Attempt = Pick<Candidate, 'name' | 'path' | 'reason'>;
+
+interface Attempts {
+  /** In their order, up to the one that was taken. */
+  readonly attempts: readonly Attempt[];
+}
+
+export type LoadedAddon = Attempts &
+  (
+    | { readonly addon: Addon; readonly path: string; readonly reason: null; readonly remedy: null }
+    | {
+        readonly addon: null;
+        readonly path: null;
+        /** Of every attempt. */
+        readonly reason: string;
+        /** Numbered where there are several. */
+        readonly remedy: string | null;
+      }
+  );
 
 let loaded: LoadedAddon | undefined;
 
-/** The addon of this installation, or the reason why there is none. */
+/** The first addon that this process can load, or the reasons why there is none. */
 export function loadAddon(): LoadedAddon {
-  loaded ??= load();
+  loaded ??= load(candidates());
   return loaded;
 }
 
 /** The addon whose CUDA devices are emulated on the CPU, which the tests build: FLATMIN_CUDA_EMULATION is its path. */
 export function loadEmulation(): LoadedAddon {
-  const path = process.env.FLATMIN_CUDA_EMULATION;
-  if (!path) {
-    const reason = 'FLATMIN_CUDA_EMULATION does not say where the emulation is';
-    return { addon: null, reason, remedy: null };
+  const path = process.env.FLATMIN_CUDA_EMULATION ?? null;
+  const reason = path ? null : 'FLATMIN_CUDA_EMULATION does not say where it is';
+  return load([{ name: 'emulation', path, reason, remedy: null }]);
+}
+
+/** Tries each, in their order. */
+export function load(all: readonly Candidate[]): LoadedAddon {
+  const attempts: Attempt[] = [];
+  for (const { name, path, reason } of all) {
+    const opened = path === null ? `${reason}` : open(path);
+    if (typeof opened !== 'string') {
+      attempts.push({ name, path, reason: null });
+      return { addon: opened, path: `${path}`, attempts, reason: null, remedy: null };
+    }
+    attempts.push({ name, path, reason: opened });
   }
-  return open(path, null);
+  const reason = attempts.map((attempt) => `${attempt.name}: ${attempt.reason}`).join('; ');
+  const remedies = all.flatMap(({ remedy }) => remedy ?? []);
+  const numbered = remedies.length > 1 ? remedies.map((text, i) => `${i + 1}. ${text}`) : remedies;
+  return { addon: null, path: null, attempts, reason, remedy: numbered.join('; ') || null };
 }
 
-const rebuild = 'run "npx flatmin build"';
-
-function load(): LoadedAddon {
-  if (existsSync(addonPath)) return open(addonPath, rebuild);
-  const record = readRecord();
-  if (record === null)
-    return { addon: null, reason: 'it was never built: no install script ran', remedy: rebuild };
-  const remedy = record.remedy === null ? rebuild : `${record.remedy}, then ${rebuild}`;
-  return { addon: null, reason: record.reason ?? 'it was removed after its build', remedy };
-}
-
-function open(path: string, remedy: string | null): LoadedAddon {
+/** An addon, or why it cannot be used. */
+function open(path: string): Addon | string {
   try {
     const addon: Addon = createRequire(import.meta.url)(path);
-    if (addon.version === version) return { addon, reason: null, remedy: null };
-    const reason = `it was built for flatmin ${addon.version}, this is ${version}`;
-    return { addon: null, reason, remedy };
+    return addon.version === version
+      ? addon
+      : `it was built for flatmin ${addon.version}, this is ${version}`;
   } catch (error) {
-    return { addon: null, reason: (error as Error).message, remedy };
+    return (error as Error).message;
   }
 }
