@@ -6,16 +6,19 @@ import { Training } from '#flatmin/train/training';
 import { batch } from './digits.ts';
 import type { Sample, Target } from './suite.ts';
 
+export interface Peak {
+  /** Most bytes that the process had resident at a time, Node.js or Python included. */
+  readonly peak: number;
+}
+
 /** Bytes that a training takes. */
-export interface Memory {
+export interface Memory extends Peak {
   /** Temporaries of a step, as they were planned. */
   readonly arena: number;
   /** The same with a buffer of its own for every result of an instruction. */
   readonly unshared: number;
   /** Parameters, state and data. */
   readonly stored: number;
-  /** Most that the process had resident at a time, Node.js included. */
-  readonly peak: number;
 }
 
 const bytes = (types: readonly TensorType[]): number =>

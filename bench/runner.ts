@@ -1,6 +1,5 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import type { Memory } from './memory.ts';
 import type { Comparison, Sample, Subject, Suite } from './suite.ts';
 
 export interface Spread {
@@ -20,7 +19,7 @@ export interface SubjectResult {
   readonly rate?: { readonly giga: number; readonly unit: string };
   readonly measured?: string;
   /** Of the round that took most. */
-  readonly memory?: Memory;
+  readonly memory?: Sample['memory'];
 }
 
 export interface ComparisonResult {
@@ -96,7 +95,7 @@ function summarise(
   };
 }
 
-const most = (samples: readonly Sample[]): Memory | undefined =>
+const most = (samples: readonly Sample[]): Sample['memory'] =>
   samples.flatMap(({ memory }) => memory ?? []).toSorted((a, b) => b.peak - a.peak)[0];
 
 export function spread(values: readonly number[]): Spread {

@@ -1,10 +1,11 @@
-import type { Memory } from './memory.ts';
+import type { Memory, Peak } from './memory.ts';
 
 /** The seconds of one repetition, what part of it was really performed when it was scaled up, and what it took. */
 export interface Sample {
   readonly seconds: number;
   readonly measured?: string;
-  readonly memory?: Memory;
+  /** Of another program its peak alone. */
+  readonly memory?: Peak & Partial<Memory>;
 }
 
 /** A way to perform a piece of work: a command that runs it in a fresh process and prints a `Sample` as JSON. */

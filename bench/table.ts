@@ -1,4 +1,3 @@
-import type { Memory } from './memory.ts';
 import type { ComparisonResult, SubjectResult } from './runner.ts';
 
 const UNITS: readonly (readonly [number, string])[] = [
@@ -18,11 +17,12 @@ const showNumber = (x: number): string => {
   return x.toFixed(Math.min(digits, 3));
 };
 
-function showMemory({ arena, unshared, stored, peak }: Memory): string {
-  const [temporaries, apart, kept, process] = [arena, unshared, stored, peak].map(
-    (bytes) => `${showNumber(bytes / 2 ** 20)} MiB`,
-  );
-  return `temporaries ${temporaries}, ${apart} without reuse; stored ${kept}; process ${process}`;
+function showMemory(memory: NonNullable<SubjectResult['memory']>): string {
+  const show = (bytes: number) => `${showNumber(bytes / 2 ** 20)} MiB`;
+  const { arena, unshared, stored, peak } = memory;
+  const process = `process ${show(peak)}`;
+  if (arena === undefined || unshared === undefined || stored === undefined) return process;
+  return `temporaries ${show(arena)}, ${show(unshared)} without reuse; stored ${show(stored)}; ${process}`;
 }
 
 /** One line a subject, in aligned columns; the first subject of each block is the baseline. */

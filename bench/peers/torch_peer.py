@@ -2,9 +2,12 @@
 
 torch_peer.py THREADS WORK [JSON]
 """
+import collections
 import itertools
 import json
 import math
+import random
+import resource
 import statistics
 import sys
 import time
@@ -115,6 +118,94 @@ def tagger(batch, length):
     return training(Tagger(), tokens, 13, 0, batch, labels_each=(length,))
 
 
+class Block(nn.Module):
+    def __init__(self, inputs, channels, stride):
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, channels, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(channels)
+        self.shortcut = nn.Sequential()
+        if stride != 1:
+            fit = nn.Conv2d(inputs, channels, 1, stride, bias=False)
+            self.shortcut = nn.Sequential(fit, nn.BatchNorm2d(channels))
+
+    def forward(self, x):
+        y = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+        return F.relu(y + self.shortcut(x))
+
+
+def resnet18(batch, dtype, memory_format):
+    """The form for small images: a 3x3 convolution first, four stages of two blocks."""
+    layers = [nn.Conv2d(3, 64, 3, 1, 1, bias=False), nn.BatchNorm2d(64), nn.ReLU()]
+    for inputs, channels, stride in ((64, 64, 1), (64, 128, 2), (128, 256, 2), (256, 512, 2)):
+        layers += [Block(inputs, channels, stride), Block(channels, channels, 1)]
+    layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 10)]
+    memory_format = {"contiguous": torch.contiguous_format}.get(memory_format, torch.channels_last)
+    model = nn.Sequential(*layers).to(memory_format=memory_format)
+    inputs = noise(batch, 3, 32, 32).to(memory_format=memory_format)
+    labels = torch.arange(batch) % 10
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+
+    def step():
+        optimizer.zero_grad(set_to_none=True)
+        with torch.autocast("cpu", torch.bfloat16, enabled=dtype == "bfloat16"):
+            loss = F.cross_entropy(model(inputs), labels)
+        loss.backward()
+        optimizer.step()
+
+    return timed(step)
+
+
+SENTENCES_TIMED = 2000
+
+
+def tagger_epoch(path, batch, gradients):
+    """Sentences of a CoNLL file in a random order, packed; an epoch is in proportion to those timed.
+
+    Words that stand there once share a number. gradients: "dense" or "sparse", of the embedding.
+    """
+    sentences, tags = [[]], {}
+    for line in open(path, encoding="utf-8"):
+        columns = line.split()
+        if columns:
+            sentences[-1].append((columns[0], tags.setdefault(columns[-1], len(tags))))
+        elif sentences[-1]:
+            sentences.append([])
+    seen = collections.Counter(word for s in sentences for word, _ in s)
+    known = [word for word, times in seen.items() if times > 1]
+    words = {word: i + 1 for i, word in enumerate(known)}
+    sentences = [torch.tensor([(words.get(w, 0), t) for w, t in s]).T for s in sentences if s]
+    count = len(sentences)
+    random.Random(1).shuffle(sentences)
+    embedding = nn.Embedding(len(words) + 1, 100, sparse=gradients == "sparse")
+    lstm, head = nn.LSTM(100, 128, batch_first=True), nn.Linear(128, len(tags))
+    model = nn.ModuleList([embedding, lstm, head])
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+
+    def step(rows):
+        lengths = torch.tensor([row.shape[1] for row in rows])
+        tokens = nn.utils.rnn.pad_sequence([row[0] for row in rows], batch_first=True)
+        labels = nn.utils.rnn.pad_sequence([row[1] for row in rows], batch_first=True, padding_value=-1)
+        packed = nn.utils.rnn.pack_padded_sequence(
+            embedding(tokens), lengths, batch_first=True, enforce_sorted=False
+        )
+        hidden, _ = nn.utils.rnn.pad_packed_sequence(lstm(packed)[0], batch_first=True)
+        optimizer.zero_grad(set_to_none=True)
+        F.cross_entropy(head(hidden).flatten(0, 1), labels.flatten(), ignore_index=-1).backward()
+        optimizer.step()
+
+    def steps(chosen):
+        for at in range(0, len(chosen), batch):
+            step(chosen[at : at + batch])
+
+    steps(sentences[: SENTENCES_TIMED // 10])
+    begun = time.perf_counter()
+    steps(sentences[:SENTENCES_TIMED])
+    seconds = time.perf_counter() - begun
+    return seconds * count / SENTENCES_TIMED, f"{SENTENCES_TIMED} of {count} sentences"
+
+
 def convolution(image, dtype="float32"):
     """3x3 with as many channels as it has, and batch norm: forward and every gradient."""
     channels = image[1]
@@ -166,7 +257,10 @@ def conditioned_roots(count, n, condition):
 
 WORKS = {
     f.__name__: f
-    for f in (update, lenet5, mlp, tagger, convolution, matmul, roots, conditioned_roots)
+    for f in (
+        *(update, lenet5, resnet18, mlp, tagger, tagger_epoch),
+        *(convolution, matmul, roots, conditioned_roots),
+    )
 }
 
 threads, work = int(sys.argv[1]), sys.argv[2]
@@ -175,4 +269,9 @@ torch.set_num_threads(threads)
 torch.manual_seed(0)
 result = WORKS[work](*arguments)
 seconds, measured = result if isinstance(result, tuple) else (result, None)
-print(json.dumps({"seconds": seconds, **({"measured": measured} if measured else {})}))
+sample = {"seconds": seconds}
+if measured:
+    sample["measured"] = measured
+if work in ("resnet18", "tagger_epoch"):
+    sample["memory"] = {"peak": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}
+print(json.dumps(sample))

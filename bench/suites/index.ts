@@ -6,6 +6,7 @@ import * as peers from './peers.ts';
 import * as resnet from './resnet.ts';
 import * as tables from './tables.ts';
 import * as target from './target.ts';
+import * as tasks from './tasks.ts';
 
 export const SUITES: readonly Suite[] = [
   kernels.suite,
@@ -14,6 +15,7 @@ export const SUITES: readonly Suite[] = [
   peers.suite,
   resnet.suite,
   tables.suite,
+  tasks.suite,
   target.suite,
 ];
 
@@ -24,5 +26,6 @@ export const WORKS: Readonly<Record<string, Works>> = {
   peers: peers.works,
   resnet: resnet.works,
   tables: tables.works,
+  tasks: tasks.works,
   target: target.works,
 };

@@ -9,11 +9,13 @@ import { embedding } from '../ops/embedding.ts';
 import { scatterAdd } from '../ops/gather.ts';
 import { graft } from '../ops/graft.ts';
 import { type Mode, modeApply, modeGram } from '../ops/modes.ts';
+import { sum } from '../ops/reduce.ts';
 import { reshape } from '../ops/reshape.ts';
 import { countUpdate, inverseRoots } from '../ops/roots.ts';
 import { sgdOp } from '../ops/sgd.ts';
 import { SQUARES } from '../ops/status.ts';
 import { gradientRows, sgdRows, type TableRows } from '../ops/table_rows.ts';
+import { sqrt } from '../ops/unary.ts';
 import type { OptimizerTrace, Parameter } from '../step/context.ts';
 import { graftedMethod } from './graft.ts';
 import { defineOptimizer, rateSlot } from './optimizer.ts';
@@ -235,8 +237,14 @@ function tall(
   const { value, index } = parameter;
   const [count, width] = value.shape;
   const make = statisticsOf(t, parameter, options);
-  const ofRows = make({ count, outer: 1, dim: 1, inner: width }, () =>
-    rows === undefined ? grad : scatterAdd(rows.sums, rows.at, value.shape),
+  // The square of a row's length, which those of a batch have alone.
+  const ofRows = make({ count, outer: 1, dim: 1, inner: rows === undefined ? width : 1 }, () =>
+    rows === undefined
+      ? grad
+      : scatterAdd(sqrt(sum(mul(rows.sums, rows.sums), [1], { keepDims: true })), rows.at, [
+          count,
+          1,
+        ]),
   );
   const ofColumns = make({ count: 1, outer: grad.shape[0], dim: width, inner: 1 }, () => grad);
   const direction = () => {

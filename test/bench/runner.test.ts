@@ -2,10 +2,12 @@ import { describe, expect, test } from 'vitest';
 import { digitsOf } from '../../bench/digits.ts';
 import { memoryOf } from '../../bench/memory.ts';
 import { runSuite, spread } from '../../bench/runner.ts';
+import { meanStep } from '../../bench/steady.ts';
 import type { Comparison, Subject, Suite } from '../../bench/suite.ts';
 import { SUITES, WORKS } from '../../bench/suites/index.ts';
 import { comparisonTable, showSeconds } from '../../bench/table.ts';
-import { flatten, linear, sequential, sgd } from '../../src/index.ts';
+import { flatten, linear, sequential, sgd, shampoo } from '../../src/index.ts';
+import { Training } from '../../src/train/training.ts';
 
 const printing = (name: string, text: string): Subject => ({
   name,
@@ -132,4 +134,21 @@ describe('suites', () => {
     });
     expect(seconds).toBeGreaterThan(0);
   });
+});
+
+test('a mean step weighs each kind of step by its share', () => {
+  const optimizer = shampoo({ lr: 0.1, blockSize: 16, statisticsEvery: 20, rootsEvery: 50 });
+  const batch = 10;
+  const options = { optimizer, batch, device: 'js' } as const;
+  const train = digitsOf(batch);
+  const { seconds, measured } = meanStep(
+    new Training(
+      sequential(flatten(), linear(2)),
+      { train: { ...train, classes: 2, labels: train.labels?.map(() => 0) } },
+      options,
+    ),
+  );
+  expect(seconds).toBeGreaterThan(0);
+  // Statistics every 20 steps, in some of which roots are due.
+  expect(measured).toMatch(/^processor time .*; most steps .*; [1-5] of 100 .*; first /);
 });
