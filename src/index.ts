@@ -5,6 +5,12 @@ export { type CsvOptions, parseCsv, readCsv, type Table } from './data/csv.ts';
 export type { AnyDataset, Dataset, RegressionDataset } from './data/dataset.ts';
 export { standardise } from './data/dataset.ts';
 export { syntheticDigits } from './data/digits.ts';
+export {
+  dataset,
+  type LabelledOptions,
+  type Rows,
+  type TargetOptions,
+} from './data/from-arrays.ts';
 export { loadMnist } from './data/mnist.ts';
 export { type SpanScore, spanF1 } from './data/spans.ts';
 export {
@@ -46,6 +52,13 @@ export {
 } from './nn/layer.ts';
 export * from './nn/layers/index.ts';
 export { type Loss, squaredError } from './nn/loss.ts';
+export {
+  binaryCrossEntropy,
+  type HuberOptions,
+  huber,
+  meanAbsoluteError,
+  meanSquaredError,
+} from './nn/mean-losses.ts';
 export {
   accuracy,
   type CountedMetric,

@@ -86,6 +86,8 @@ const GOOD: Readonly<Record<string, readonly unknown[]>> = {
   layerNorm: [{}],
   rmsNorm: [{}],
   randomCrop2d: [2, {}],
+  huber: [{ delta: 1 }],
+  dataset: [{ inputs: [[1, 2]], labels: [0] }],
   crossEntropy: [{}],
   tokenCrossEntropy: [{}],
   embedding: [2, 3],

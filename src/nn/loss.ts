@@ -38,19 +38,14 @@ export const metricsOf = (loss: Loss): readonly Metric[] =>
 
 /**
  * Mean over rows of ½‖f − y‖², summed over the outputs of a row: −log N(y; f, I) but for a constant. The gradient of a
- * row is (f − y)/rows. PyTorch's `MSELoss` is 2/outputs times it. Targets are numbers shaped as the output, from a
+ * row is (f − y)/rows. PyTorch's `MSELoss`, `meanSquaredError()` here, is 2/outputs times it. Targets are numbers shaped as the output, from a
  * dataset with `targets`.
  */
 export const squaredError = (): Loss => ({
   name: 'squaredError',
   targets: 'values',
   trace: (output, targets, shares) => {
-    if (targets.dtype !== 'f32' || !sameShape(output.shape, targets.shape)) {
-      throw new FlatminError(
-        'FLATMIN_SHAPE',
-        `squaredError expects targets ${showType(output.type)}, as the output, got ${showType(targets.type)}. Help: give the dataset targets: { data, shape }.`,
-      );
-    }
+    expectAlike('squaredError', output, targets);
     return weightedSum(ops.square(ops.sub(output, targets)), shares, 0.5);
   },
   sample: (output) => sampleNormal(output),
@@ -64,14 +59,23 @@ export const squaredError = (): Loss => ({
   fisherProduct: (_, a, b, shares) => weightedSum(ops.mul(a, b), shares),
 });
 
+/** Throws unless targets are numbers shaped as the output. */
+export function expectAlike(name: string, output: Value, targets: Value): void {
+  if (targets.dtype === 'f32' && sameShape(output.shape, targets.shape)) return;
+  throw new FlatminError(
+    'FLATMIN_SHAPE',
+    `${name} expects targets ${showType(output.type)}, as the output, got ${showType(targets.type)}. Help: give the dataset targets: { data, shape }.`,
+  );
+}
+
 /** `factor` · Σ over rows [rows, …] of each one's share of them, by default 1/rows. */
-const weightedSum = (x: Value, shares: Value | undefined, factor = 1): Value =>
+export const weightedSum = (x: Value, shares: Value | undefined, factor = 1): Value =>
   shares === undefined
     ? ops.affine(ops.sum(x), factor / x.shape[0])
     : ops.affine(ops.sum(byRow(x, shares)), factor);
 
 /** [rows, …] times a number a row. */
-const byRow = (x: Value, numbers: Value): Value =>
+export const byRow = (x: Value, numbers: Value): Value =>
   ops.mul(x, ops.reshape(numbers, [x.shape[0], ...x.shape.slice(1).map(() => 1)]));
 
 /** For every output of a row: [rows, outputs] with 1 in its column and 0 elsewhere. */

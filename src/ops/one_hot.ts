@@ -12,6 +12,9 @@ const oneHotOp = defineOp<{ classes: number }>({
     return [{ dtype: 'f32', shape: [...labels.shape, classes] }];
   },
   runs: ({ inputs: [labels] }) => labels.size,
+  // Labels are whole numbers: nothing flows to them.
+  gradient: () => [undefined],
+  tangent: () => [undefined],
   indexes: ({ inputs: [labels], attrs: { classes } }) => ({
     by: labels,
     what: 'label',
