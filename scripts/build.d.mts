@@ -12,4 +12,5 @@ export interface Wanted {
 export function buildNative(options: {
   retry: boolean;
   announce?: (wanted: Wanted) => void;
+  tell?: (progress: { begun: number; total: number }) => void;
 }): Promise<BuildOutcome>;

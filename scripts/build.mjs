@@ -21,9 +21,9 @@ const rank = { js: 0, gyp: 1, cmake: 2 };
 /**
  * Leaves a current addon, or none and a record of the reason. Nothing is done twice: neither a build of
  * these sources nor, unless `retry` asks for it, an attempt at them that failed. `announce` is told the route before
- * something is compiled.
+ * something is compiled, `tell` how far it is.
  */
-export async function buildNative({ retry, announce = () => {} }) {
+export async function buildNative({ retry, announce = () => {}, tell = () => {} }) {
   const tools = findTools();
   const wanted = choose(tools);
   const hash = sourcesHash();
@@ -32,7 +32,7 @@ export async function buildNative({ retry, announce = () => {} }) {
   return await withLock(join(root, 'build', 'lock'), async () => {
     if (current()) return { ...readRecord(), fresh: false };
     if (wanted.route !== 'js') announce(wanted);
-    const outcome = await attempt(wanted, tools);
+    const outcome = await attempt(wanted, tools, tell);
     const record = { version, platform, hash, wanted: wantedName(wanted), ...outcome };
     writeRecord(record);
     return { ...record, fresh: true };
@@ -83,7 +83,7 @@ function isCurrent(record, hash, wanted, retry) {
   return !retry && wanted.route !== 'js' && record.wanted === wantedName(wanted);
 }
 
-async function attempt(wanted, tools) {
+async function attempt(wanted, tools, tell) {
   writeFileSync(logPath, '');
   discardUnusable();
   const routes = { js: [], gyp: ['gyp'], cmake: wanted.forced ? ['cmake'] : ['cmake', 'gyp'] };
@@ -91,7 +91,7 @@ async function attempt(wanted, tools) {
   for (const route of routes[wanted.route]) {
     if (missingFor(route, tools).length > 0) continue;
     const cuda = route === 'cmake' ? (wanted.cuda ?? null) : null;
-    const failure = await builders[route](tools, cuda);
+    const failure = await builders[route](tools, cuda, tell);
     if (failure === null) {
       const [reason = null] = failures;
       return { builder: route, cuda, reason, remedy: reason === null ? null : seeLog };

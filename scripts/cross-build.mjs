@@ -64,6 +64,7 @@ run('cmake', [
 ]);
 run('cmake', ['--build', folder, '--target', 'flatmin', '--parallel', `${availableParallelism()}`]);
 const built = join(folder, 'flatmin.node');
+checkSymbols(built);
 if (values.out !== undefined) {
   mkdirSync(dirname(values.out), { recursive: true });
   copyFileSync(built, values.out);
@@ -82,6 +83,17 @@ function libraryOf(gcc, name) {
   const { status, stdout } = spawnSync(gcc, [`-print-file-name=${name}`], { encoding: 'utf8' });
   if (status !== 0 || !stdout.startsWith('/')) throw new Error(`${gcc} has no ${name}`);
   return stdout.trim();
+}
+
+/** A module may be linked without what it calls, and fails when it calls that: only Node may bring symbols of no library. */
+function checkSymbols(addon) {
+  const { status, stdout } = spawnSync('nm', ['-D', '--undefined-only', addon], {
+    encoding: 'utf8',
+  });
+  if (status !== 0) throw new Error('nm cannot read what was linked');
+  const missing = stdout.match(/(?<= U )(?!napi_|node_api_)[^@\s]+$/gm) ?? [];
+  if (target.gcc !== null && missing.length > 0)
+    throw new Error(`${addon} lacks ${missing.join(', ')}`);
 }
 
 function run(command, args) {

@@ -11,7 +11,9 @@ export function fetched(...specs) {
   if (existsSync(folder)) return folder;
   const made = `${folder}.${process.pid}`;
   mkdirSync(made, { recursive: true });
-  writeFileSync(join(made, 'package.json'), '{ "private": true }\n');
+  // Verdaccio asks for node-fetch by a tag, which registries that pass packages on may lack.
+  const manifest = { private: true, overrides: { 'node-fetch': '2.7.0' } };
+  writeFileSync(join(made, 'package.json'), JSON.stringify(manifest));
   const flags = ['--ignore-scripts', '--no-audit', '--no-fund', '--no-package-lock', '--force'];
   const { status, stderr } = spawnSync('npm', ['install', ...flags, ...specs], {
     cwd: made,

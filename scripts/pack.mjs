@@ -67,7 +67,7 @@ function packPlatform(platform, addon, folder) {
   copyFileSync(join(root, 'LICENSE'), join(folder, 'LICENSE'));
   writeFileSync(
     join(folder, 'README.md'),
-    `# ${packageOf(platform)}\n\nCompiled kernels of [flatmin](https://www.npmjs.com/package/flatmin) for ${platform}; flatmin installs them itself.\n`,
+    `# ${packageOf(platform)}\n\nCompiled kernels of the package flatmin for ${platform}; it installs them itself.\n`,
   );
 }
 

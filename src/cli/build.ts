@@ -8,12 +8,19 @@ export async function build(): Promise<number> {
   const outcome = await buildNative({
     retry: true,
     announce: (wanted) => process.stderr.write(`${describePlan(wanted)}\n`),
+    tell: showProgress,
   }).catch((cause: NodeJS.ErrnoException) => {
     throw cause.syscall === undefined ? cause : cannotBuild(cause);
   });
   process.stdout.write(`${describeBuild(outcome)}\n`);
   const asked = outcome.builder !== 'js' || process.env.FLATMIN_BUILD === 'js';
   return asked ? 0 : 1;
+}
+
+/** A line that is written over on a terminal; elsewhere none, so that logs keep to the plan and the outcome. */
+function showProgress({ begun, total }: { begun: number; total: number }): void {
+  if (!process.stderr.isTTY) return;
+  process.stderr.write(`\rfile ${begun} of ${total}${begun === total ? '\n' : ''}`);
 }
 
 /** The package's folder cannot be written to, or the disk is full. */
