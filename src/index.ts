@@ -85,9 +85,6 @@ export {
   constant,
   cosine,
   type Period,
-  type Progress,
-  type Rate,
-  type Schedule,
   type StepDecayOptions,
   scheduleFrom,
   stepDecay,
@@ -98,6 +95,7 @@ export {
 export type { ArrayTensor, Grads, Params } from './step/arrays.ts';
 export type { BindOptions, BoundOptimizer, Evaluated, Optimizer } from './step/bound.ts';
 export type { LayerBatch } from './step/observation.ts';
+export type { Progress, Rate, Schedule } from './step/rate.ts';
 export type { StepScalars } from './step/scalars.ts';
 export type { Loaded, LoadOptions, StateDict } from './step/state-dict.ts';
 export { mergeSweeps } from './sweep/merge.ts';

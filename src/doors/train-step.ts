@@ -8,9 +8,10 @@ import { crossEntropy } from '../nn/cross-entropy.ts';
 import { describeModel, type Layer } from '../nn/layer.ts';
 import { expectDims } from '../ops/define.ts';
 import { besideState } from '../step/beside.ts';
-import { checkEpoch, momentOf } from '../step/epoch.ts';
+import { type Adjusted, checkEpoch, momentOf } from '../step/epoch.ts';
 import { type Ages, type Held, keep, loadHeld } from '../step/held.ts';
 import { OptimizerStep, stepKeys } from '../step/optimizer-step.ts';
+import { checkRate, lrOf, type Rate } from '../step/rate.ts';
 import {
   type Loaded,
   type LoadOptions,
@@ -54,6 +55,14 @@ export interface TrainStep {
    * is set; a step whose rate needs it is `FLATMIN_ARGUMENT` then.
    */
   epoch: number | undefined;
+  /**
+   * The learning rate of the coming step, as its schedule has it there; undefined where `groups` step with rates that
+   * differ. Set it to a number ≥ 0 or a schedule, which counts on from the steps and epochs already done, and it takes the
+   * place of the optimizer's until it is set to undefined. It is no part of `stateDict()`. `FLATMIN_ARGUMENT` for anything
+   * else, and to read a schedule in epochs while `epoch` is unset.
+   */
+  get lr(): number | undefined;
+  set lr(rate: Rate | undefined);
   /**
    * Parameters, optimizer state, count of steps, and where there is one the epoch: all that the coming steps depend on. Of
    * a parameter NAME that joined later `joined/NAME` has the steps before it.
@@ -128,6 +137,7 @@ export function trainStep(model: Layer, options: TrainStepOptions): TrainStep {
   let held = place(new Map());
   let places = 1;
   let epoch: number | undefined;
+  let rate: Rate | undefined;
   let taken = 0;
   const turns = new Turns();
   const check = (inputs: Inputs, targets: Targets): void => {
@@ -140,7 +150,7 @@ export function trainStep(model: Layer, options: TrainStepOptions): TrainStep {
     rows(INPUTS, inputs, input, 'The inputs of a step');
     rows(TARGETS, targets, targetsType, 'The labels of a step');
   };
-  const moments = (inputs: Inputs, targets: Targets, at: number | undefined) => {
+  const moments = (inputs: Inputs, targets: Targets, at: Adjusted) => {
     store.write(INPUTS, inputs);
     store.write(TARGETS, targets);
     return [momentOf(taken + 1, seed, at)];
@@ -152,11 +162,11 @@ export function trainStep(model: Layer, options: TrainStepOptions): TrainStep {
   const run = (inputs: Inputs, targets: Targets): number => {
     check(inputs, targets);
     turns.expectIdle();
-    return settled(held.step.runSync(moments(inputs, targets, epoch)));
+    return settled(held.step.runSync(moments(inputs, targets, { epoch, rate })));
   };
   const runAsync = async (inputs: Inputs, targets: Targets): Promise<number> => {
     check(inputs, targets);
-    const [ownInputs, ownTargets, at] = [inputs.slice(), targets.slice(), epoch];
+    const [ownInputs, ownTargets, at] = [inputs.slice(), targets.slice(), { epoch, rate }];
     return turns.take(async () => settled(await held.step.run(moments(ownInputs, ownTargets, at))));
   };
   const settle = (): void => {
@@ -196,11 +206,22 @@ export function trainStep(model: Layer, options: TrainStepOptions): TrainStep {
       return result.loaded;
     },
   });
-  return Object.defineProperty(made, 'epoch', {
-    get: () => epoch,
-    set: (given: unknown) => {
-      checkEpoch(given);
-      epoch = given;
+  const lrAt = (at: Adjusted) =>
+    lrOf(held.step.program.compiled.graph, momentOf(taken + 1, seed, at));
+  return Object.defineProperties(made, {
+    epoch: {
+      get: () => epoch,
+      set: (given: unknown) => {
+        checkEpoch(given);
+        epoch = given;
+      },
     },
-  }) as TrainStep;
+    lr: {
+      get: () => lrAt({ epoch, rate }),
+      set: (given: unknown) => {
+        checkRate(given, lrAt({ epoch: epoch ?? 0 }));
+        rate = given;
+      },
+    },
+  }) as unknown as TrainStep;
 }

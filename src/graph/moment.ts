@@ -7,6 +7,8 @@ export interface Moment {
   readonly seed: number;
   /** First row of this step's batch within the epoch's order. */
   readonly offset: number;
+  /** The learning rate, in place of what the methods' options say. */
+  readonly lr?: number;
 }
 
 /** Optimizer steps, and how many of them were skipped, before a tensor joined the training. */

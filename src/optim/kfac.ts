@@ -20,13 +20,13 @@ import { gradientRows, sgdRows, type TableRows } from '../ops/table_rows.ts';
 import { BoundOptimizer } from '../step/bound.ts';
 import type { OptimizerTrace, Pass } from '../step/context.ts';
 import { type LayerBatch, observationOf } from '../step/observation.ts';
+import type { Rate } from '../step/rate.ts';
 import { adapt } from './kfac-damping.ts';
 import { blockName, FORMS, type LayerFactors } from './kfac-forms.ts';
 import { type LayerStep, stepByModel } from './kfac-model.ts';
 import { defineOptimizer, rateSlot } from './optimizer.ts';
 import { count, decay, nonNegative, positive, rateOrModel } from './options.ts';
 import { every, refreshes } from './refreshes.ts';
-import type { Rate } from './schedule.ts';
 
 const schema = z
   .strictObject({

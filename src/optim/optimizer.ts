@@ -13,8 +13,8 @@ import type { Params } from '../step/arrays.ts';
 import type { BoundConstructor, Optimizer } from '../step/bound.ts';
 import { type BindOptions, BoundOptimizer } from '../step/bound.ts';
 import type { OptimizerTrace } from '../step/context.ts';
+import { type Rate, rateAt } from '../step/rate.ts';
 import { nonNegative } from './options.ts';
-import { type Rate, rateAt } from './schedule.ts';
 import { type Entry, type Options, type Part, variantsOf } from './variants.ts';
 
 export const isOptimizer = (value: unknown): value is Optimizer =>
@@ -121,6 +121,6 @@ const regularised = (context: OptimizerTrace, l1: number): OptimizerTrace => ({
   },
 });
 
-/** A slot that follows a learning rate. */
+/** A slot that follows a learning rate, or the one that the moment has in its place. */
 export const rateSlot = (graph: Graph, rate: Rate): Slot =>
-  graph.slot('lr', (moment) => rateAt(rate, moment));
+  graph.slot('lr', (moment) => moment.lr ?? rateAt(rate, moment));

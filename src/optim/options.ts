@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { show } from '../arguments.ts';
 import { number } from '../options.ts';
-import type { Schedule } from './schedule.ts';
+import type { Schedule } from '../step/rate.ts';
 
 /** Pieces of the optimizers' option schemas; messages say what was expected and what came. */
 

@@ -1,38 +1,10 @@
 import { inspect } from 'node:util';
 import { checkNames, show } from '../arguments.ts';
 import { FlatminError } from '../errors.ts';
-
-/**
- * What a schedule is a function of: the optimizer step, from 1, and the epochs already finished. Reading `epoch` is
- * `FLATMIN_ARGUMENT` where nobody said which it is: at an optimizer on arrays, or a `trainStep`, whose `epoch` is unset.
- */
-export interface Progress {
-  readonly step: number;
-  readonly epoch: number;
-}
-
-/** A learning rate that changes; `toJSON` describes it for logs and checkpoints, `scheduleFrom` reads that back. */
-export interface Schedule {
-  (at: Progress): number;
-  toJSON(): object;
-}
-
-/** A constant learning rate or a schedule. */
-export type Rate = number | Schedule;
+import { type Progress, type Rate, rateAt, type Schedule } from '../step/rate.ts';
 
 const schedule = (at: (progress: Progress) => number, description: object): Schedule =>
   Object.assign(at, { toJSON: () => description });
-
-/** The rate of a step; throws unless it is a finite number of at least 0. */
-export function rateAt(rate: Rate, progress: Progress): number {
-  if (typeof rate === 'number') return rate;
-  const lr = rate(progress);
-  if (Number.isFinite(lr) && lr >= 0) return lr;
-  throw new FlatminError(
-    'FLATMIN_ARGUMENT',
-    `The schedule must give a finite number of at least 0, got ${lr} at step ${progress.step}`,
-  );
-}
 
 /** A length in epochs or in steps: one of the two. */
 export interface Period {

@@ -23,6 +23,7 @@ import { gradKey, inputsKey, outputGradsKey, paramKey } from './from-arrays.ts';
 import { type Ages, hasAges, keep, lacking, loadHeld } from './held.ts';
 import type { Observation } from './observation.ts';
 import { Placed, type Settings } from './placed.ts';
+import { checkRate, lrOf, type Rate } from './rate.ts';
 import type { StepScalars } from './scalars.ts';
 import { Staging } from './staging.ts';
 import {
@@ -89,6 +90,7 @@ export class BoundOptimizer {
   #placed: Placed;
   #step = 0;
   #epoch: number | undefined;
+  #rate: Rate | undefined;
   #busy = false;
   #losses: readonly number[] = [];
   #reported: StepScalars = {};
@@ -166,6 +168,22 @@ export class BoundOptimizer {
   set epoch(epoch: number | undefined) {
     checkEpoch(epoch);
     this.#epoch = epoch;
+  }
+
+  /**
+   * The learning rate of the coming step, as its schedule has it there; undefined where `groups` step with rates that
+   * differ. Set it to a number ≥ 0 or a schedule, which counts on from the steps and epochs already done, and it takes the
+   * place of the option until it is set to undefined. It is no part of `stateDict()`, as options are none. `FLATMIN_ARGUMENT`
+   * for anything else, and to read a schedule in epochs while `epoch` is unset.
+   */
+  get lr(): number | undefined {
+    return lrOf(this.program().compiled.graph, this.#next());
+  }
+
+  set lr(rate: Rate | undefined) {
+    const moment = momentOf(this.#step + 1, this.#seed, { epoch: this.#epoch ?? 0 });
+    checkRate(rate, lrOf(this.program().compiled.graph, moment));
+    this.#rate = rate;
   }
 
   /**
@@ -317,7 +335,7 @@ export class BoundOptimizer {
   }
 
   #next(): Moment {
-    return momentOf(this.#step + 1, this.#seed, this.#epoch);
+    return momentOf(this.#step + 1, this.#seed, { epoch: this.#epoch, rate: this.#rate });
   }
 
   /** Throws when the coming step lacks something. */

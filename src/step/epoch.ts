@@ -1,6 +1,7 @@
 import { show } from '../arguments.ts';
 import { FlatminError } from '../errors.ts';
 import type { Moment } from '../graph/moment.ts';
+import { type Rate, rateAt } from './rate.ts';
 
 /** Throws unless `epoch` may be the number of epochs finished, or unset. */
 export function checkEpoch(epoch: unknown): asserts epoch is number | undefined {
@@ -13,8 +14,14 @@ export function checkEpoch(epoch: unknown): asserts epoch is number | undefined 
   );
 }
 
+/** What the caller of a loop of their own may set between its steps. */
+export interface Adjusted {
+  readonly epoch?: number;
+  readonly rate?: Rate;
+}
+
 /** A step of a loop that is the caller's: reading its epoch throws where the caller has not said it. */
-export const momentOf = (step: number, seed: number, epoch: number | undefined): Moment => ({
+export const momentOf = (step: number, seed: number, { epoch, rate }: Adjusted): Moment => ({
   step,
   seed,
   offset: 0,
@@ -24,5 +31,8 @@ export const momentOf = (step: number, seed: number, epoch: number | undefined):
       'FLATMIN_ARGUMENT',
       'The learning rate is a schedule in epochs, and no epoch was set. Help: set epoch on what you step with, optimizer.epoch = 0 before the first epoch, 1 before the second, or give the schedule a length in steps.',
     );
+  },
+  get lr(): number | undefined {
+    return rate === undefined ? undefined : rateAt(rate, this);
   },
 });

@@ -1,4 +1,5 @@
-import { cosine, type Rate } from '../optim/schedule.ts';
+import { cosine } from '../optim/schedule.ts';
+import type { Rate } from '../step/rate.ts';
 
 /** What a learning rate does over the epochs of a run. */
 export const SCHEDULES = ['constant', 'cosine'] as const;
