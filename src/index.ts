@@ -76,6 +76,7 @@ export {
   resnet18,
 } from './nn/models.ts';
 export { sequential } from './nn/sequential.ts';
+export { type ExampleForm, type LayerSummary, type ModelSummary, summary } from './nn/summary.ts';
 export * as ops from './ops/index.ts';
 export type { NonFinitePolicy } from './ops/status.ts';
 export * from './optim/catalogue.ts';

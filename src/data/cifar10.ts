@@ -1,7 +1,7 @@
 import { show } from '../arguments.ts';
 import { FlatminError } from '../errors.ts';
 import { readData } from '../files.ts';
-import { type Dataset, standardise } from './dataset.ts';
+import { type Dataset, shownAs, standardise } from './dataset.ts';
 import { readFirst } from './locate.ts';
 import type { Split } from './mnist.ts';
 
@@ -43,7 +43,7 @@ export function loadCifar10(dir: string, split: Split): Dataset {
     labels.set(content.labels, i * RECORDS);
     data.set(content.data, i * RECORDS * PIXELS);
   });
-  return {
+  return shownAs({
     name: 'cifar10',
     synthetic: false,
     inputs: { data, shape: [3, 32, 32] },
@@ -51,7 +51,7 @@ export function loadCifar10(dir: string, split: Split): Dataset {
     classes: CIFAR10_CLASSES.length,
     count,
     normalise: standardise(MEAN, STD),
-  };
+  });
 }
 
 /**

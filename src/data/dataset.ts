@@ -1,4 +1,5 @@
 import { wrongArgument } from '../arguments.ts';
+import { counted, shown } from '../shown.ts';
 
 /** Examples in memory: row i of `inputs` is example i. */
 interface Examples {
@@ -43,6 +44,18 @@ export interface RegressionDataset extends Examples {
 }
 
 export type AnyDataset = Dataset | RegressionDataset;
+
+/** A dataset as `console.log` shows it: how many examples of what, without their numbers. */
+export const shownAs = <D extends AnyDataset>(dataset: D): D =>
+  shown(dataset, () => {
+    const { name, count, inputs, synthetic } = dataset;
+    const wanted =
+      'targets' in dataset
+        ? `targets [${dataset.targets.shape.join(', ')}]`
+        : `${dataset.classes} class${dataset.classes === 1 ? '' : 'es'}`;
+    const kind = inputs.data.constructor.name;
+    return `${name}: ${synthetic ? 'generated, ' : ''}${counted(count, 'example')} of ${kind} [${inputs.shape.join(', ')}], ${wanted}`;
+  });
 
 /** Bytes as (x / 255 − mean) / std, per channel. */
 export function standardise(mean: number[], std: number[]): Dataset['normalise'] {

@@ -2,7 +2,7 @@ import { checkNames, show } from '../arguments.ts';
 import { FlatminError } from '../errors.ts';
 import { Draws } from '../random/draws.ts';
 import { STREAM } from '../random/philox.ts';
-import { type Dataset, standardise } from './dataset.ts';
+import { type Dataset, shownAs, standardise } from './dataset.ts';
 import { GLYPHS, type Stroke } from './glyphs.ts';
 import { MNIST_MEAN, MNIST_STD, type Split } from './mnist.ts';
 
@@ -45,7 +45,7 @@ export function syntheticDigits(options: DigitsOptions): Dataset {
     labels[i] = random.below(10);
     drawDigit(data.subarray(i * size * size, (i + 1) * size * size), size, labels[i], random);
   }
-  return {
+  return shownAs({
     name: 'synthetic digits',
     synthetic: true,
     inputs: { data, shape: [1, size, size] },
@@ -53,7 +53,7 @@ export function syntheticDigits(options: DigitsOptions): Dataset {
     classes: 10,
     count,
     normalise: standardise([MNIST_MEAN], [MNIST_STD]),
-  };
+  });
 }
 
 function requireInteger(name: string, value: number, min: number, max: number): void {

@@ -12,7 +12,7 @@ import {
 import { FlatminError } from '../errors.ts';
 import { sizeOf } from '../graph/types.ts';
 import { expectDims } from '../ops/define.ts';
-import type { Dataset, RegressionDataset } from './dataset.ts';
+import { type Dataset, type RegressionDataset, shownAs } from './dataset.ts';
 
 type Flat = Uint8Array | Float32Array | Int32Array;
 
@@ -98,14 +98,16 @@ export function dataset(options: LabelledOptions | TargetOptions): Dataset | Reg
     ...(normalise !== undefined && { normalise }),
   };
   const shape = shapeOf(field, wanted, count);
-  if (field === 'targets') return { ...common, targets: { data: float(wanted.data), shape } };
+  if (field === 'targets') {
+    return shownAs({ ...common, targets: { data: float(wanted.data), shape } });
+  }
   const labels = asLabels(wanted.data);
   let most = 0;
   for (const label of labels) most = Math.max(most, label);
   const { classes = most + 1 } = options;
   checkWhole('classes of dataset', classes, 1);
   const one = wanted.shape === undefined && shape[0] === 1;
-  return { ...common, labels, classes, ...(!one && { labelShape: shape }) };
+  return shownAs({ ...common, labels, classes, ...(!one && { labelShape: shape }) });
 }
 
 /** Numbers in order, with the shape of an example and how many there are, where they tell it. */

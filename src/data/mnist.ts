@@ -1,6 +1,6 @@
 import { checkNames, show } from '../arguments.ts';
 import { FlatminError } from '../errors.ts';
-import { type Dataset, standardise } from './dataset.ts';
+import { type Dataset, shownAs, standardise } from './dataset.ts';
 import { type IdxArray, readIdx } from './idx.ts';
 import { readFirst } from './locate.ts';
 import { isPng, readPng } from './png.ts';
@@ -57,7 +57,7 @@ export function loadMnist(dir: string, split: Split, options: MnistOptions = {})
     throw wrong(labelFile, 'labels of 0 … 9', `${labels.data[bad]} at index ${bad}`);
   }
   const side = SIDE + 2 * pad;
-  return {
+  return shownAs({
     name: 'mnist',
     synthetic: false,
     inputs: { data: padded(images.data, count, pad), shape: [1, side, side] },
@@ -65,7 +65,7 @@ export function loadMnist(dir: string, split: Split, options: MnistOptions = {})
     classes: 10,
     count,
     normalise: standardise([MNIST_MEAN], [MNIST_STD]),
-  };
+  });
 }
 
 /**

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { checkNames, checkOneOf, checkWhole } from '../arguments.ts';
 import type { RunResult } from '../backend/backend.ts';
 import { openStore } from '../backend/device.ts';
@@ -7,6 +8,7 @@ import type { Shape, TensorType } from '../graph/types.ts';
 import { crossEntropy } from '../nn/cross-entropy.ts';
 import { describeModel, type Layer } from '../nn/layer.ts';
 import { expectDims } from '../ops/define.ts';
+import { counted, shown } from '../shown.ts';
 import { besideState } from '../step/beside.ts';
 import { type Adjusted, checkEpoch, momentOf } from '../step/epoch.ts';
 import { type Ages, type Held, keep, loadHeld } from '../step/held.ts';
@@ -208,6 +210,11 @@ export function trainStep(model: Layer, options: TrainStepOptions): TrainStep {
   });
   const lrAt = (at: Adjusted) =>
     lrOf(held.step.program.compiled.graph, momentOf(taken + 1, seed, at));
+  shown(
+    made,
+    () =>
+      `trainStep after ${counted(taken, 'step')}: ${inspect(options.optimizer)}\n${inspect(made.model)}`,
+  );
   return Object.defineProperties(made, {
     epoch: {
       get: () => epoch,

@@ -34,8 +34,18 @@ interface Shared {
   readonly tensors: Map<string, ParameterSpec & { trained: boolean }>;
   /** Each with the path of its layer. */
   readonly afterwards: { readonly path: string; readonly trace: Afterwards }[];
+  readonly calls: Call[];
   streams: number;
   lengths: Value | undefined;
+}
+
+/** A layer as it was traced inside another: nodes `from` up to `to` of the graph are its. */
+export interface Call {
+  readonly name: string;
+  readonly layer: string;
+  readonly from: number;
+  to: number;
+  output: TensorType;
 }
 
 /** What a layer is traced in: names its parameters, numbers its random streams, tells training from evaluation. */
@@ -53,7 +63,13 @@ export class Scope {
     this.#path = parent === undefined || parent.#path === '' ? name : `${parent.#path}.${name}`;
     this.#shared =
       parent === undefined
-        ? { tensors: new Map(), afterwards: [], streams: firstStream, lengths: undefined }
+        ? {
+            tensors: new Map(),
+            afterwards: [],
+            calls: [],
+            streams: firstStream,
+            lengths: undefined,
+          }
         : parent.#shared;
   }
 
@@ -121,7 +137,18 @@ export class Scope {
   call(name: string, layer: Layer, x: Value): Value {
     const inner = new Scope(this.#graph, this.training, 0, this, name);
     const title = layer.label === undefined ? name : `${name}: ${layer.label}`;
-    return this.#graph.inLayer(title, () => traced(`Layer "${title}"`, layer(x, inner)));
+    const from = this.#graph.nodes.length;
+    const call = { name: inner.#path, layer: layer.label ?? '', from, to: from, output: x?.type };
+    this.#shared.calls.push(call);
+    const y = this.#graph.inLayer(title, () => traced(`Layer "${title}"`, layer(x, inner)));
+    call.to = this.#graph.nodes.length;
+    call.output = y.type;
+    return y;
+  }
+
+  /** Layers traced inside this one and others of the model, each before those inside it. */
+  get calls(): readonly Call[] {
+    return this.#shared.calls;
   }
 
   get params(): readonly ParameterSpec[] {

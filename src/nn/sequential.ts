@@ -1,5 +1,7 @@
+import { inspect } from 'node:util';
 import { wrongArgument } from '../arguments.ts';
 import { FlatminError } from '../errors.ts';
+import { shown } from '../shown.ts';
 import type { Layer } from './layer.ts';
 
 /**
@@ -19,7 +21,12 @@ export function sequential(...given: readonly Layer[] | [Readonly<Record<string,
     if (typeof layer === 'function') continue;
     throw wrongArgument(`Layer "${name}" of sequential`, 'a layer', layer);
   }
-  return (x, scope) => named.reduce((y, [name, layer]) => scope.call(name, layer, y), x);
+  const model: Layer = (x, scope) =>
+    named.reduce((y, [name, layer]) => scope.call(name, layer, y), x);
+  return shown(model, () => {
+    const lines = named.map(([name, layer]) => `${name}: ${inspect(layer)}`.replace(/^/gm, '  '));
+    return `sequential {\n${lines.join('\n')}\n}`;
+  });
 }
 
 /** JavaScript lists whole numbers first, by size, wherever they were written. */

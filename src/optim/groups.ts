@@ -5,7 +5,7 @@ import { ROOM } from '../ops/status.ts';
 import { checkRecord, type Params } from '../step/arrays.ts';
 import { type BindOptions, BoundOptimizer, type Optimizer } from '../step/bound.ts';
 import type { Parameter } from '../step/context.ts';
-import { isOptimizer } from './optimizer.ts';
+import { isOptimizer, shownBy } from './optimizer.ts';
 
 /** A parameter as groups see it. */
 export interface Described {
@@ -68,7 +68,7 @@ export function groups(
 
 function over(list: readonly Group[]): Optimizer {
   checkGroups(list);
-  return {
+  return shownBy({
     name: 'groups',
     options: {
       groups: list.map(({ match, optimizer }) => ({
@@ -102,7 +102,7 @@ function over(list: readonly Group[]): Optimizer {
         });
       });
     },
-  };
+  });
 }
 
 function checkGroups(list: unknown): asserts list is readonly Group[] {

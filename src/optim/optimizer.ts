@@ -8,6 +8,7 @@ import { affine } from '../ops/elementwise.ts';
 import { ROOM } from '../ops/status.ts';
 import { sign } from '../ops/unary.ts';
 import { checkOptions, namesOf } from '../options.ts';
+import { inLine, shown } from '../shown.ts';
 import { byAge } from '../step/age.ts';
 import type { Params } from '../step/arrays.ts';
 import type { BoundConstructor, Optimizer } from '../step/bound.ts';
@@ -25,6 +26,10 @@ export interface Regularisation {
   /** λ₁ of L1 regularisation: g ← g + λ₁ sign θ, a term λ₁‖θ‖₁ of the loss. Default 0. */
   l1?: number;
 }
+
+/** An optimizer as `console.log` shows it: its name and its options, defaults filled in. */
+export const shownBy = <B extends BoundOptimizer>(optimizer: Optimizer<B>): Optimizer<B> =>
+  shown(optimizer, () => `${optimizer.name} ${inLine(optimizer.options)}`);
 
 /**
  * A method: `lion({ lr })` is an optimizer for `fit`, `lion(params, { lr })` one bound to the caller's arrays.
@@ -69,7 +74,7 @@ export function defineOptimizer<
     const { l1 = 0, ...own } = Object(given) as Regularisation;
     checkOptions(name, regularisation, { l1 });
     const options = checkOptions(name, schema, Object(given) === given ? own : given);
-    return {
+    return shownBy({
       name,
       options: { ...options, ...(l1 !== 0 && { l1 }) },
       largest: (shape) => largest(shape, options),
@@ -85,7 +90,7 @@ export function defineOptimizer<
         else trace(t, options);
       },
       Bound,
-    };
+    });
   };
   function method(options: z.input<S>): Optimizer<B>;
   function method(params: Params, options: z.input<S> & BindOptions): B;

@@ -1,10 +1,17 @@
 import { inspect } from 'node:util';
 import { checkNames, show } from '../arguments.ts';
 import { FlatminError } from '../errors.ts';
+import { inLine, shown } from '../shown.ts';
 import { type Progress, type Rate, rateAt, type Schedule } from '../step/rate.ts';
 
-const schedule = (at: (progress: Progress) => number, description: object): Schedule =>
-  Object.assign(at, { toJSON: () => description });
+const schedule = (
+  at: (progress: Progress) => number,
+  description: { name: string; [option: string]: unknown },
+): Schedule =>
+  shown(Object.assign(at, { toJSON: () => description }), () => {
+    const { name, ...options } = description;
+    return `${name} ${inLine(options)}`;
+  });
 
 /** A length in epochs or in steps: one of the two. */
 export interface Period {

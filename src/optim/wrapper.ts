@@ -5,7 +5,7 @@ import { checkOptions, namesOf } from '../options.ts';
 import type { Params } from '../step/arrays.ts';
 import { type BindOptions, BoundOptimizer, type Optimizer } from '../step/bound.ts';
 import type { OptimizerTrace } from '../step/context.ts';
-import { isOptimizer } from './optimizer.ts';
+import { isOptimizer, shownBy } from './optimizer.ts';
 import type { Options, Part } from './variants.ts';
 
 /** A method over any base: `f(base, options)` for `fit`, `f(params, base, options)` bound to the caller's arrays. */
@@ -33,13 +33,13 @@ export function defineWrapper<S extends z.ZodType<object>>(
     }
     const options = checkOptions(name, schema, given ?? {});
     if (inside && base.rebase !== undefined) return base.rebase((inner) => over(inner, given));
-    return {
+    return shownBy({
       name,
       options: { ...options, base: { name: base.name, ...base.options } },
       Bound: base.Bound,
       trace: (context) => trace(context, base, options),
       rebase: inside ? undefined : (wrap) => over(wrap(base), given),
-    };
+    });
   };
   const wrapper = (first: Optimizer | Params, second?: unknown, third: object = {}) => {
     if (isOptimizer(first)) return over(first, second);

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { z } from 'zod';
 import { wrongArgument } from '../arguments.ts';
 import type { DeviceOptions } from '../backend/device.ts';
@@ -7,6 +8,7 @@ import type { Moment } from '../graph/moment.ts';
 import type { Shape } from '../graph/types.ts';
 import { type NonFinitePolicy, STATUS, STATUS_KEY } from '../ops/status.ts';
 import { checkOptions, wholeNumber } from '../options.ts';
+import { counted } from '../shown.ts';
 import {
   checkApart,
   checkGrads,
@@ -336,6 +338,12 @@ export class BoundOptimizer {
 
   #next(): Moment {
     return momentOf(this.#step + 1, this.#seed, { epoch: this.#epoch, rate: this.#rate });
+  }
+
+  [inspect.custom](): string {
+    const names = Object.keys(this.params);
+    const numbers = names.reduce((sum, name) => sum + this.params[name].data.length, 0);
+    return `${inspect(this.optimizer)} on ${counted(numbers, 'number')} in ${counted(names.length, 'array')}, after ${counted(this.#step, 'step')}`;
   }
 
   /** Throws when the coming step lacks something. */

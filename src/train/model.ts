@@ -1,9 +1,12 @@
+import { inspect } from 'node:util';
 import { checkNames } from '../arguments.ts';
 import type { AnyDataset } from '../data/dataset.ts';
 import { FlatminError } from '../errors.ts';
+import { sizeOf } from '../graph/types.ts';
 import { parameterKey, tensorKeys } from '../nn/layer.ts';
 import { type Loss, metricsOf } from '../nn/loss.ts';
 import { checkMetrics, type Metric } from '../nn/metric.ts';
+import { counted } from '../shown.ts';
 import {
   checkState,
   type Loaded,
@@ -46,6 +49,13 @@ export class TrainedModel {
     this.#on = on;
     this.#predictor = new Predictor(on);
     this.metadata = metadata;
+  }
+
+  [inspect.custom](): string {
+    const { params, form } = this.#on;
+    const numbers = params.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+    const list = params.map(({ name, shape }) => `  ${name} [${shape.join(', ')}]`);
+    return `TrainedModel of ${counted(numbers, 'parameter')}, for inputs ${form.dtype} [${form.shape.join(', ')}] {\n${list.join('\n')}\n}`;
   }
 
   /** Copies of the trained tensors by name. */

@@ -1,9 +1,11 @@
 import { show } from '../../arguments.ts';
 import { FlatminError } from '../../errors.ts';
+import { shown } from '../../shown.ts';
 import type { Layer } from '../layer.ts';
 
-/** With what error messages call it. */
-export const named = (label: string, layer: Layer): Layer => Object.assign(layer, { label });
+/** With what error messages, summaries and `console.log` call it. */
+export const named = (label: string, layer: Layer): Layer =>
+  shown(Object.assign(layer, { label }), () => label);
 
 export function expectCount(layer: string, name: string, value: unknown): void {
   if (!Number.isInteger(value) || (value as number) < 1) {

@@ -5,6 +5,7 @@ import * as ops from '../../ops/index.ts';
 import { lastStep } from '../../ops/sequence.ts';
 import { fanInUniform } from '../init.ts';
 import type { Layer } from '../layer.ts';
+import { named } from './checks.ts';
 
 export interface RecurrentOptions {
   /** Recurrences, each over the outputs of the one before it. Default 1. */
@@ -113,5 +114,5 @@ function recurrent(
     if (output === 'last') scope.lengths = undefined;
     return x;
   };
-  return Object.assign(layer, { label: `${name}(${hidden})` });
+  return named(`${name}(${hidden})`, layer);
 }
