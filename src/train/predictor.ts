@@ -69,6 +69,8 @@ interface Plan {
   readonly indices: Indices;
   /** Of the outputs of all its rows. */
   readonly shape: Shape;
+  /** Off the main thread just now. */
+  running: number;
 }
 
 const [INPUTS, OUTPUTS] = ['inputs', 'outputs'];
@@ -109,9 +111,15 @@ export class Predictor {
   async runAsync(given: Given): Promise<Tensor> {
     const { plan, result, chunks } = this.#begin(given);
     const outputs = newShared('f32', sizeOf(plan.shape)) as Float32Array;
-    for (const { inputs, take } of chunks) {
-      await plan.program.run(MOMENTS, { bindings: bindings(plan, shared(inputs), outputs) });
-      take(outputs);
+    plan.running += 1;
+    try {
+      for (const { inputs, take } of chunks) {
+        await plan.program.run(MOMENTS, { bindings: bindings(plan, shared(inputs), outputs) });
+        take(outputs);
+      }
+    } finally {
+      plan.running -= 1;
+      this.#freeUnused(plan);
     }
     return result;
   }
@@ -151,9 +159,18 @@ export class Predictor {
     const plan = this.#plans.get(key) ?? this.#make(rows, dtype, shape);
     this.#plans.delete(key);
     this.#plans.set(key, plan);
-    const [oldest] = this.#plans.keys();
-    if (this.#plans.size > PLANS) this.#plans.delete(oldest);
+    const [[oldest, unused]] = this.#plans;
+    if (this.#plans.size > PLANS) {
+      this.#plans.delete(oldest);
+      this.#freeUnused(unused);
+    }
     return plan;
+  }
+
+  /** At once where it is no longer kept: in a loop that never yields nothing else would. */
+  #freeUnused(plan: Plan): void {
+    const kept = [...this.#plans.values()].includes(plan);
+    if (!kept && plan.running === 0) plan.program.free();
   }
 
   #make(rows: number, dtype: InputType, shape: Shape): Plan {
@@ -175,6 +192,7 @@ export class Predictor {
       program: new Program(compile(graph), store),
       indices: indicesOf(graph),
       shape: y.shape,
+      running: 0,
     };
   }
 }

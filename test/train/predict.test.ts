@@ -1,5 +1,6 @@
 /** `predict` of any number of rows: the values of a computation in float64, memory that does not grow, turns. */
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
+import { Program } from '../../src/backend/program.ts';
 import {
   batchNorm,
   conv2d,
@@ -100,6 +101,26 @@ describe.each(present)('predict on %s', (device) => {
     const before = traced;
     for (let rows = 0; rows < 600; rows++) model.predict(draws(rows * WIDTH));
     expect(traced - before).toBe(9);
+  });
+
+  it('frees what it made for lengths of long ago, without a turn of the event loop', async () => {
+    const bag: Layer = (x, scope) =>
+      scope.call('b', linear(2), ops.mean(scope.call('a', embedding(9, 4), x), [1]));
+    const { model } = start(bag, [3], { inputType: 'i32' });
+    const tokens = (length: number) => ({
+      data: Int32Array.from({ length: 2 * length }, (_, i) => (i * i) % 9),
+      shape: [2, length],
+    });
+    const free = vi.spyOn(Program.prototype, 'free');
+    const lengths = Array.from({ length: 100 }, (_, i) => 1 + i);
+    const first = lengths.map((length) => model.predict(tokens(length)));
+    expect(free).toHaveBeenCalledTimes(36);
+    // Those of long ago are made anew, and none is freed while it runs.
+    expect(lengths.map((length) => model.predict(tokens(length)))).toEqual(first);
+    const again = lengths.map((length) => model.predictAsync(tokens(length)));
+    expect(await Promise.all(again)).toEqual(first);
+    expect(free).toHaveBeenCalledTimes(236);
+    free.mockRestore();
   });
 
   it('off the main thread gives the same bits, in turns with steps', async () => {
