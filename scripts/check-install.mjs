@@ -3,7 +3,7 @@
 // Addons are those of build/cross (scripts/cross-build.mjs). Tools are fetched from npm's registry into build/tools.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { cpus, tmpdir } from 'node:os';
+import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startRegistry, VERDACCIO } from './install/registry.mjs';
 import { installBy, node, ROUTES, tool } from './install/routes.mjs';
@@ -22,6 +22,8 @@ const ARM = ['qemu-aarch64-static', '-L', '/usr/aarch64-linux-gnu'];
 
 const folder = mkdtempSync(join(tmpdir(), 'flatmin-install-'));
 const failures = [];
+/** Of the minute before: times grow with what else the machine does. */
+const [load] = loadavg();
 const addons = Object.keys(PLATFORMS)
   .map((platform) => ({ platform, path: join(root, 'build', 'cross', platform, 'flatmin.node') }))
   .filter(({ path }) => existsSync(path));
@@ -149,8 +151,8 @@ function report({ packages, installs, runtimes, arm }) {
   const rows = (lines) => lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n');
   return `# Installs
 
-Written by \`node scripts/check-install.mjs\` on ${new Date().toISOString().slice(0, 10)}: flatmin ${version}, ${cpus().length} × ${cpus()[0].model}, beside
-whatever else the machine did. ${VERDACCIO} on the loopback served all packages; every install began in an empty folder with empty
+Written by \`node scripts/check-install.mjs\` on ${new Date().toISOString().slice(0, 10)}: flatmin ${version}, ${cpus().length} × ${cpus()[0].model}, under a load average
+of ${load.toFixed(1)} before it. ${VERDACCIO} on the loopback served all packages; every install began in an empty folder with empty
 caches, with no compiler on PATH.
 
 | package | compressed MB | unpacked MB |
@@ -179,7 +181,9 @@ ${[
   ...missing.map((name) => `- ${packageOf(name)}: its addon was not in build/cross.`),
   ...(missing.includes('linux-x64-musl')
     ? []
-    : ['- linux-x64-musl: built, linked and published; no Node for musl was here to load it.']),
+    : [
+        '- linux-x64-musl: built, linked and published, but never loaded: npm has no Node for musl, and its Bun needs a libstdc++ for musl, which Debian lacks.',
+      ]),
   '- darwin and win32: no package is made, JavaScript does the work there.',
   `- CUDA: ${cuda()}.`,
 ].join('\n')}
