@@ -42,6 +42,7 @@ export type { Precision } from './graph/precision.ts';
 export type { Shape } from './graph/types.ts';
 export { type CrossEntropyOptions, crossEntropy, tokenCrossEntropy } from './nn/cross-entropy.ts';
 export { entityF1 } from './nn/entity-f1.ts';
+export { type GptOptions, gpt } from './nn/gpt.ts';
 export { fanInUniform, type Init, ones, zeros } from './nn/init.ts';
 export {
   type Description,

@@ -1,3 +1,4 @@
+#include "cpu/nn/attention.cc"
 #include "cpu/nn/augment.cc"
 #include "cpu/nn/batch_norm.cc"
 #include "cpu/nn/dropout.cc"
@@ -6,6 +7,7 @@
 #include "cpu/nn/lstm.cc"
 #include "cpu/nn/lstm_grad.cc"
 #include "cpu/nn/rnn.cc"
+#include "cpu/nn/rotary.cc"
 #include "cpu/nn/sample_labels.cc"
 #include "cpu/nn/sequence.cc"
 #include "cpu/nn/softmax.cc"

@@ -1,3 +1,4 @@
+#include "cuda/nn/attention.cu"
 #include "cuda/nn/augment.cu"
 #include "cuda/nn/batch_norm.cu"
 #include "cuda/nn/dropout.cu"
@@ -5,6 +6,7 @@
 #include "cuda/nn/layer_norm.cu"
 #include "cuda/nn/lstm.cu"
 #include "cuda/nn/rnn.cu"
+#include "cuda/nn/rotary.cu"
 #include "cuda/nn/sample_labels.cu"
 #include "cuda/nn/sequence.cu"
 #include "cuda/nn/softmax.cu"

@@ -56,6 +56,10 @@
   OP(crossEntropyGrad) \
   OP(countCorrect) \
   OP(embedding) \
+  OP(attention) \
+  OP(attentionGrad) \
+  OP(attentionTangent) \
+  OP(rotary) \
   OP(lengths) \
   OP(rowWeights) \
   OP(previousSteps) \

@@ -1,5 +1,6 @@
 /** Functions over traced values, for layers and losses of one's own. */
 export { type GeluOptions, gelu, silu } from './activations.ts';
+export { type AttentionOptions, attention } from './attention.ts';
 export {
   type RandomCropOptions,
   type RandomFlipOptions,
@@ -44,6 +45,7 @@ export type { SequenceOptions } from './recurrence.ts';
 export { argmax, argmin, max, mean, min, type ReduceOptions, sum } from './reduce.ts';
 export { flatten, reshape } from './reshape.ts';
 export { type Activation, type RnnWeights, rnn } from './rnn.ts';
+export { type RotaryOptions, rotary } from './rotary.ts';
 export { lengths } from './sequence.ts';
 export { countCorrect, crossEntropy, softmax } from './softmax.ts';
 export { abs, exp, log, relu, sigmoid, sign, sqrt, tanh } from './unary.ts';

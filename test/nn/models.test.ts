@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { gpt } from '../../src/nn/gpt.ts';
 import { describeModel, type Layer, type ParameterSpec } from '../../src/nn/layer.ts';
 import { batchNorm, conv2d, globalAvgPool2d, linear, residual } from '../../src/nn/layers/index.ts';
 import { lstmTagger, mlp, resnet18 } from '../../src/nn/models.ts';
@@ -125,4 +126,47 @@ it.each([
   ],
 ])('refuses %s', (make, message) => {
   expect(make).toThrow(message);
+});
+
+describe('gpt', () => {
+  const tokens = (...shape: number[]) => ({ dtype: 'i32' as const, shape });
+
+  it('has GPT-2’s 124,439,808 parameters', () => {
+    const { params, output } = describeModel(gpt(), tokens(1, 3));
+    expect(count(params)).toBe(124_439_808);
+    expect(output).toEqual(f32(1, 3, 50_257));
+  });
+
+  it('is named as GPT-2’s, without biases and with rotary positions too', () => {
+    const options = { vocabulary: 7, context: 5, layers: 1, heads: 2, width: 4 };
+    const { params } = describeModel(gpt(options), tokens(2, 5));
+    expect(list(params)).toEqual([
+      'wte.weight 7×4',
+      'wpe.weight 5×4',
+      'h.0.ln_1.weight 4',
+      'h.0.ln_1.bias 4',
+      'h.0.attn.c_attn.weight 12×4',
+      'h.0.attn.c_attn.bias 12',
+      'h.0.attn.c_proj.weight 4×4',
+      'h.0.attn.c_proj.bias 4',
+      'h.0.ln_2.weight 4',
+      'h.0.ln_2.bias 4',
+      'h.0.mlp.c_fc.weight 16×4',
+      'h.0.mlp.c_fc.bias 16',
+      'h.0.mlp.c_proj.weight 4×16',
+      'h.0.mlp.c_proj.bias 4',
+      'ln_f.weight 4',
+      'ln_f.bias 4',
+    ]);
+    const plain = gpt({ ...options, bias: false, positions: 'rotary' });
+    expect(list(describeModel(plain, tokens(2, 5)).params)).toEqual(
+      list(params).filter((param) => !param.includes('bias') && !param.includes('wpe')),
+    );
+  });
+
+  it('refuses rows longer than its context', () => {
+    expect(() => describeModel(gpt({ context: 5 }), tokens(2, 6))).toThrow(
+      'gpt expects tokens [batch, steps] of at most 5 steps, got [2, 6]',
+    );
+  });
 });

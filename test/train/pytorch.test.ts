@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   crossEntropy,
   embedding,
+  gpt,
   type Layer,
   type Loss,
   lenet5,
@@ -36,11 +37,14 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(dir, { recursive: true }));
 
+const SMALL_GPT = { vocabulary: 11, context: 8, layers: 2, heads: 2, width: 8 };
+
 type Case = readonly [name: string, layers: Layer, loss: Loss];
 const TWO_WAY = { layers: 2, bidirectional: true };
 const TRAINED: readonly Case[] = [
   ['resnet18', resnet18({ width: 2, classes: 5 }), crossEntropy()],
   ['mlp', mlp({ hidden: [9, 5], out: 3, activation: 'tanh' }), squaredError()],
+  ['gpt', gpt(SMALL_GPT), tokenCrossEntropy()],
   ['tagger', lstmTagger({ vocabulary: 11, tags: 4, embedding: 5, hidden: 6 }), tokenCrossEntropy()],
   ...(
     [
@@ -158,6 +162,32 @@ describe.each(present)('on %s', (device) => {
     expect(ours[ih].data).toEqual(sum);
     expect(ours[hh].data).toEqual(new Float32Array(24));
   });
+});
+
+it('GPT-2 loads as it is published: under a prefix, with its head and masks, linear weights transposed', () => {
+  const { inputs, outputs } = caseOf('gpt');
+  const own = readSafetensors(fixture('gpt')).tensors;
+  const published = Object.entries(own).map(([name, tensor]) => {
+    const [rows, columns] = tensor.shape;
+    if (!/c_(attn|proj|fc)\.weight$/.test(name)) return [`transformer.${name}`, tensor];
+    const data = Float32Array.from(tensor.data, (_, i) => {
+      return tensor.data[(i % rows) * columns + Math.floor(i / rows)];
+    });
+    return [`transformer.${name}`, { ...tensor, data, shape: [columns, rows] }];
+  });
+  const mask = { dtype: 'f32', shape: [1], data: new Float32Array(1) } as const;
+  const model = loadModel(gpt(SMALL_GPT), fixture('gpt'), { input: [6], inputType: 'i32' });
+  const zeros = Object.entries(model.stateDict()).map(([name, tensor]) => {
+    return [name, { ...tensor, data: new Float32Array(tensor.data.length) }];
+  });
+  model.loadStateDict(Object.fromEntries(zeros));
+  model.loadStateDict({
+    ...Object.fromEntries(published),
+    'transformer.h.0.attn.bias': mask,
+    'transformer.h.0.attn.masked_bias': mask,
+    'lm_head.weight': own['wte.weight'],
+  });
+  expectNear(model.predict(inputs.data as Int32Array).data, outputs.data);
 });
 
 it('a file that does not fit is named, with all that does not', () => {

@@ -1,4 +1,5 @@
 export * from './activations.ts';
+export * from './attention.ts';
 export * from './conv2d.ts';
 export * from './linear.ts';
 export * from './norm.ts';
