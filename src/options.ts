@@ -44,3 +44,9 @@ export function namesOf(schema: unknown, [first, ...rest]: readonly PropertyKey[
     ? Object.keys(schema.shape)
     : namesOf(schema.shape[first as string], rest);
 }
+
+/** A schema whose input is written as the interface `I`: editors show the comments of its options, which zod's types lose. */
+export const schemaOf =
+  <I>() =>
+  <O>(schema: z.ZodType<O, I>): z.ZodType<O, I> =>
+    schema;

@@ -6,6 +6,7 @@ import { JsStore } from './js/store.ts';
 import { type LoadedAddon, loadAddon, loadEmulation } from './native/addon.ts';
 import { NativeStore } from './native/store.ts';
 
+/** What `device` may be: the best there is, the CPU's kernels, a CUDA card, or plain JavaScript. */
 export const DEVICES = ['auto', 'js', 'cpu', 'cuda'] as const;
 
 /**

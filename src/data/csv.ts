@@ -13,6 +13,7 @@ export interface Table {
   readonly lines: readonly number[];
 }
 
+/** How a file of comma-separated values is read. */
 export interface CsvOptions {
   /** Names of the columns, of a file without a line of them. Default: its first line. */
   readonly columns?: readonly string[];
@@ -33,7 +34,13 @@ export function readCsv(file: string, options: CsvOptions = {}): Table {
 }
 
 /** The same from text; `source` is what errors call it. */
-export function parseCsv(text: string, options: CsvOptions & { source?: string } = {}): Table {
+export function parseCsv(
+  text: string,
+  options: CsvOptions & {
+    /** What errors call the text, as a path. Default `text`. */
+    source?: string;
+  } = {},
+): Table {
   checkText('The text of parseCsv', text);
   checkNames<CsvOptions & { source?: string }>('parseCsv', options, {
     source: true,

@@ -3,14 +3,18 @@ import { counted, shown } from '../shown.ts';
 
 /** Examples in memory: row i of `inputs` is example i. */
 interface Examples {
+  /** Names the data in reports and fingerprints. */
   name: string;
   /** Generated, not collected: every figure drawn from it must say so. */
   synthetic: boolean;
+  /** What the model is given, all examples in one array. */
   inputs: {
+    /** Of all examples, one after the other. */
     data: Uint8Array | Float32Array | Int32Array;
     /** Of one example, e.g. [1, 32, 32]. */
     shape: number[];
   };
+  /** How many examples there are. */
   count: number;
   /**
    * Lengths that batches of token rows [steps], −1 past each row's end, may be padded to instead of the whole: each gets
@@ -23,26 +27,36 @@ interface Examples {
    */
   weights?: Float32Array;
   /** The network sees x · scale[c] + shift[c] for an input x of channel c. */
-  normalise?: { scale: number[]; shift: number[] };
+  normalise?: {
+    /** A factor a channel. */
+    scale: number[];
+    /** What is added, a number a channel. */
+    shift: number[];
+  };
 }
 
 /** Examples of classes: `labels[i]` is that of example i, or row i the labels of its tokens. */
 export interface Dataset extends Examples {
+  /** Class indices from 0, one an example, or as many as `labelShape` says; −1 is padding. */
   labels: Uint8Array | Int32Array;
   /** Of the labels of one example, e.g. [tokens], where −1 is padding for `tokenCrossEntropy()`. Default [], one label. */
   labelShape?: number[];
+  /** How many classes there are. */
   classes: number;
 }
 
 /** Examples with numbers to predict: row i of `targets` belongs to example i. */
 export interface RegressionDataset extends Examples {
+  /** Numbers to predict, for losses as `squaredError()`. */
   targets: {
+    /** Of all examples, one after the other. */
     data: Float32Array;
     /** Of one example, as the model's output, e.g. [3]. */
     shape: number[];
   };
 }
 
+/** Examples in memory, of classes or with numbers to predict. */
 export type AnyDataset = Dataset | RegressionDataset;
 
 /** A dataset as `console.log` shows it: how many examples of what, without their numbers. */

@@ -7,11 +7,13 @@ import { GLYPHS, type Stroke } from './glyphs.ts';
 import { MNIST_MEAN, MNIST_STD, type Split } from './mnist.ts';
 
 export interface DigitsOptions {
+  /** Examples to draw, at least 0. */
   count: number;
   /** Pixels a side, at least 12. Default 28. */
   size?: number;
   /** A non-negative integer up to 2^53 − 1. */
   seed: number;
+  /** `train` and `test` are of different draws. */
   split: Split;
 }
 

@@ -20,7 +20,12 @@ type Flat = Uint8Array | Float32Array | Int32Array;
 export type Rows =
   | ArrayLike<number>
   | readonly Rows[]
-  | { readonly data: ArrayLike<number>; readonly shape: readonly number[] };
+  | {
+      /** Numbers of all examples in order. */
+      readonly data: ArrayLike<number>;
+      /** Of one example. */
+      readonly shape: readonly number[];
+    };
 
 interface CommonOptions {
   /**
@@ -39,9 +44,15 @@ interface CommonOptions {
   /** As in `Dataset`: lengths that batches of token rows may be padded to. Default the whole alone. */
   readonly lengths?: readonly number[];
   /** As in `Dataset`: the network sees x · scale[c] + shift[c] for an input of channel c. Default as it is. */
-  readonly normalise?: { readonly scale: number[]; readonly shift: number[] };
+  readonly normalise?: {
+    /** A factor a channel. */
+    readonly scale: number[];
+    /** What is added, a number a channel. */
+    readonly shift: number[];
+  };
 }
 
+/** What `dataset` takes for examples of classes. */
 export interface LabelledOptions extends CommonOptions {
   /** A class index an example, from 0; or lists of them for each of its tokens, where −1 is padding. */
   readonly labels: Rows;
@@ -50,10 +61,13 @@ export interface LabelledOptions extends CommonOptions {
   readonly targets?: undefined;
 }
 
+/** What `dataset` takes for examples with numbers to predict. */
 export interface TargetOptions extends CommonOptions {
   /** Numbers to predict: a list of one an example, which makes the shape [1], or as `inputs`. */
   readonly targets: Rows;
+  /** None here: there are `targets`. */
   readonly labels?: undefined;
+  /** None here: there are `targets`. */
   readonly classes?: undefined;
 }
 

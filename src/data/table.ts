@@ -4,6 +4,7 @@ import { permutation, STREAM } from '../random/philox.ts';
 import type { Table } from './csv.ts';
 import type { Dataset } from './dataset.ts';
 
+/** What `TableTransform.fit` is told of a table's columns. */
 export interface TransformOptions {
   /** The column to predict, whose values are the classes. */
   readonly target: string;
@@ -31,6 +32,7 @@ type Column =
       readonly missing: boolean;
     };
 
+/** A fitted `TableTransform` as JSON keeps it. */
 export interface TransformJSON {
   readonly target: string;
   readonly classes: readonly string[];
@@ -154,10 +156,13 @@ export class TableTransform {
   }
 }
 
+/** How `splitRows` splits. */
 export interface SplitOptions {
+  /** Decides the order of rows. A whole number of at least 0. */
   readonly seed: number;
   /** Shares of the rows, rounded up. Default 0.2, and none for validation. */
   readonly test?: number;
+  /** The share of rows held back, from 0 to 1. */
   readonly validation?: number;
 }
 

@@ -4,6 +4,7 @@ import { FlatminError } from '../errors.ts';
 /** Classes of words that a vocabulary does not hold, in the order of their numbers. */
 export const WORD_SHAPES = ['Xx', 'XX', 'x', '9', '@', '#', 'URL', 'other'] as const;
 
+/** How a word is written, one of `WORD_SHAPES`. */
 export type WordShape = (typeof WORD_SHAPES)[number];
 
 /**

@@ -37,6 +37,7 @@ export interface InTraining {
   stop(): void;
 }
 
+/** What `fit` takes beside layers and data. */
 export interface FitOptions extends TrainingOptions {
   /** Passes over the training data. */
   readonly epochs: number;
@@ -79,6 +80,7 @@ export interface FitOptions extends TrainingOptions {
   readonly from?: string | StateDict;
 }
 
+/** What `fit` resolves to: the trained model and its history. */
 export interface Fitted {
   readonly model: TrainedModel;
   readonly history: readonly EpochMetrics[];

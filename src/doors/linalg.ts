@@ -10,18 +10,24 @@ import type { Numbers } from '../graph/kernel.ts';
 import { type Shape, sizeOf } from '../graph/types.ts';
 import { assign } from '../ops/assign.ts';
 import * as ops from '../ops/matrices.ts';
-import { ORTHOGONALIZERS, orthogonalize as traceOrthogonalize } from '../ops/orthogonalize.ts';
+import {
+  ORTHOGONALIZERS,
+  type Orthogonalizer,
+  orthogonalize as traceOrthogonalize,
+} from '../ops/orthogonalize.ts';
 import { nonNegative, positive } from '../optim/options.ts';
-import { checkOptions } from '../options.ts';
+import { checkOptions, schemaOf } from '../options.ts';
 import { type ArrayTensor, checkArray, checkRecord, checkShape } from '../step/arrays.ts';
 
 /** A matrix, row-major: shape [rows, columns]. */
 export interface MatrixTensor extends ArrayTensor {
+  /** [rows, columns]. */
   readonly shape: readonly [number, number];
 }
 
 /** Matrices of one shape, one after the other: shape [count, rows, columns]. */
 export interface MatrixBatch extends ArrayTensor {
+  /** [count, rows, columns]. */
   readonly shape: readonly [number, number, number];
 }
 
@@ -68,24 +74,35 @@ export function eigh(
 
 /** Checked by `openStore`. */
 const deviceShape = {
+  /** Where it is computed. Default `auto`. */
   device: z.custom<DeviceOptions['device']>().optional(),
+  /** CPU threads. Default every core. */
   threads: z.custom<number>().optional(),
 };
 
-const rootSchema = z.strictObject({
+/** What `inverseRoot` takes beside matrices. */
+export interface InverseRootOptions extends DeviceOptions {
   /** The root's p, any number above 0. */
-  p: positive,
+  p: number;
   /** Relative: ridge · λmax · I is added. Default 1e-6. */
-  ridge: nonNegative.default(1e-6),
+  ridge?: number;
   /** Absolute: ε · I is added first. Default 0. */
-  epsilon: nonNegative.default(0),
+  epsilon?: number;
   /** Default `eigh`; `newton`, coupled Newton, takes whole p and leaves others to `eigh`. */
-  method: z.enum(['eigh', 'newton']).default('eigh'),
-  ...deviceShape,
-});
+  method?: 'eigh' | 'newton';
+}
 
-export type InverseRootOptions = z.input<typeof rootSchema>;
+const rootSchema = schemaOf<InverseRootOptions>()(
+  z.strictObject({
+    p: positive,
+    ridge: nonNegative.default(1e-6),
+    epsilon: nonNegative.default(0),
+    method: z.enum(['eigh', 'newton']).default('eigh'),
+    ...deviceShape,
+  }),
+);
 
+/** An inverse root and how it was found. */
 export interface InverseRoot {
   /** Symmetric to the bit; NaN where it did not converge. */
   readonly root: ArrayTensor;
@@ -138,13 +155,18 @@ export function inverseRoot(
   };
 }
 
-const orthogonalizeSchema = z.strictObject({
+/** What `orthogonalize` takes beside matrices. */
+export interface OrthogonalizeOptions extends DeviceOptions {
   /** Default `newton-schulz`. */
-  method: z.enum(ORTHOGONALIZERS).default('newton-schulz'),
-  ...deviceShape,
-});
+  method?: Orthogonalizer;
+}
 
-export type OrthogonalizeOptions = z.input<typeof orthogonalizeSchema>;
+const orthogonalizeSchema = schemaOf<OrthogonalizeOptions>()(
+  z.strictObject({
+    method: z.enum(ORTHOGONALIZERS).default('newton-schulz'),
+    ...deviceShape,
+  }),
+);
 
 /**
  * The orthogonal polar factor UVᵀ of a matrix X = UΣVᵀ [rows, columns], or of each of a batch [count, rows, columns].

@@ -12,6 +12,7 @@ import { TrainedModel } from '../train/model.ts';
 import { loadInto, type Metadata, readModel } from '../train/model-file.ts';
 import { Turns } from '../train/turns.ts';
 
+/** What `loadModel` takes beside layers and path. */
 export interface LoadModelOptions {
   /** Shape of one example. Default what the file says, which another program's does not. */
   readonly input?: Shape;

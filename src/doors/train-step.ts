@@ -30,6 +30,7 @@ import { TRAINING_OPTIONS, type TrainingOptions } from '../train/training.ts';
 import { Turns } from '../train/turns.ts';
 import { checkBatch } from '../train/whole-batch.ts';
 
+/** What `trainStep` takes beside layers. */
 export interface TrainStepOptions extends Omit<TrainingOptions, 'accumulate' | 'metrics'> {
   /** Shape of one example, as the network takes it. */
   readonly input: Shape;

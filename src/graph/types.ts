@@ -5,7 +5,9 @@ export type DType = 'f32' | 'bf16' | 'i32' | 'u8';
 export type Shape = readonly number[];
 
 export interface TensorType {
+  /** What the inputs are kept as. */
   readonly dtype: DType;
+  /** With the batch first, as [1, 3]. */
   readonly shape: Shape;
 }
 

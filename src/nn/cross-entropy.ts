@@ -7,6 +7,7 @@ import { sampleLabels } from '../ops/sample_labels.ts';
 import { rowWeights } from '../ops/sequence.ts';
 import { type Loss, unitRows } from './loss.ts';
 
+/** What `crossEntropy` and `tokenCrossEntropy` take. */
 export interface CrossEntropyOptions {
   /** ε: a row's target is (1 − ε) of its class and ε/classes of each (Szegedy et al. 2016). From 0, the default, to 1. */
   readonly labelSmoothing?: number;

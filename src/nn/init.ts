@@ -8,7 +8,9 @@ export type Init =
   /** Square matrices [.., n, n], or [.., n(n + 1)/2] where packed, with `value` on their diagonals. */
   | { readonly kind: 'diagonal'; readonly value: number; readonly packed?: boolean };
 
+/** Fills a parameter with zeros. */
 export const zeros: Init = { kind: 'constant', value: 0 };
+/** Fills a parameter with ones. */
 export const ones: Init = { kind: 'constant', value: 1 };
 export const identity: Init = { kind: 'diagonal', value: 1 };
 

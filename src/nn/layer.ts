@@ -12,6 +12,7 @@ export interface Layer {
   readonly label?: string;
 }
 
+/** A tensor of a model: its name, shape and first values. */
 export interface ParameterSpec {
   readonly name: string;
   readonly shape: Shape;
@@ -174,6 +175,10 @@ export interface Description {
   readonly output: TensorType;
 }
 
+/**
+ * Parameters, other tensors and output of a model for inputs of a type, whose shape begins with the batch.
+ * `FLATMIN_SHAPE` where a layer does not take what comes to it.
+ */
 export function describeModel(model: Layer, input: TensorType): Description {
   if (typeof model !== 'function') throw wrongArgument('The model', 'a layer', model, MADE);
   checkObject('The input of a model', input);

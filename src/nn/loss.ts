@@ -7,6 +7,7 @@ import { accuracy, type Metric } from './metric.ts';
 
 /** A scalar to minimise, a mean over the rows of a batch: Σ weight · loss of a row / Σ weight. */
 export interface Loss {
+  /** As errors call it. */
   readonly name: string;
   /** What a batch's targets are: a class index a row, or numbers shaped as the output. Default `labels`. */
   readonly targets?: 'labels' | 'values';

@@ -29,6 +29,7 @@ export interface CountedMetric extends NamedMetric {
   counts(output: Outputs, targets: Numbers): readonly number[];
 }
 
+/** What a model put out for a batch. */
 export interface Outputs {
   readonly data: Float32Array;
   readonly shape: Shape;
@@ -38,6 +39,7 @@ export const isCounted = (metric: Metric): metric is CountedMetric => 'counts' i
 
 /** As a loss tells what rows weigh: those of 0 do not count. */
 interface Weighing {
+  /** What rows weigh, from their targets: those of 0 do not count. Default all count. */
   weights?(targets: Value): Value;
 }
 

@@ -37,6 +37,7 @@ export const lenet5 = (classes = 10): Layer =>
 
 const ACTIVATIONS = { relu, tanh, sigmoid } as const;
 
+/** What `mlp` takes. */
 export interface MlpOptions {
   /** Units of the hidden layers, first to last; a number is one layer. Default 64. */
   readonly hidden?: number | readonly number[];
@@ -74,6 +75,7 @@ export function mlp(options: MlpOptions): Layer {
   return sequential({ ...Object.fromEntries(layers), [`fc${units.length + 1}`]: linear(out) });
 }
 
+/** What `resnet18` takes. */
 export interface Resnet18Options {
   /** Default 10. */
   readonly classes?: number;
@@ -123,6 +125,7 @@ function basicBlock(channels: number, stride: number): Layer {
   return (x, scope) => ops.relu(block(x, scope));
 }
 
+/** What `lstmTagger` takes. */
 export interface LstmTaggerOptions
   extends Pick<LstmOptions, 'layers' | 'bidirectional' | 'dropout' | 'projection'> {
   /** Tokens that there are. */

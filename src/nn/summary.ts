@@ -18,6 +18,7 @@ export interface LayerSummary {
   readonly multiplications: number;
 }
 
+/** What `summary` tells of a model. */
 export interface ModelSummary {
   readonly layers: readonly LayerSummary[];
   /** Numbers that are trained. */
@@ -29,7 +30,14 @@ export interface ModelSummary {
 }
 
 /** One example's shape, or for tokens and bytes its dtype too. */
-export type ExampleForm = Shape | { readonly shape: Shape; readonly dtype?: 'f32' | 'i32' | 'u8' };
+export type ExampleForm =
+  | Shape
+  | {
+      /** Of one example, as [1, 28, 28]. */
+      readonly shape: Shape;
+      /** `i32` for tokens, `u8` for bytes. Default `f32`. */
+      readonly dtype?: 'f32' | 'i32' | 'u8';
+    };
 
 /**
  * What a model is for examples of a shape, `[1, 28, 28]` or `{ shape: [12], dtype: 'i32' }` for tokens: its layers with their

@@ -7,22 +7,32 @@ import { fill } from '../ops/fill.ts';
 import { sgdOp } from '../ops/sgd.ts';
 import { LARGEST, SQUARES } from '../ops/status.ts';
 import { sqrt } from '../ops/unary.ts';
+import { schemaOf } from '../options.ts';
 import type { OptimizerTrace } from '../step/context.ts';
+import type { Rate } from '../step/rate.ts';
 import { defineOptimizer, rateSlot } from './optimizer.ts';
 import { decay, nonNegative, positive, rate } from './options.ts';
 
-const schema = z.strictObject({
+/** What `adadelta` takes. */
+export interface AdadeltaOptions {
   /** Learning rate η, or a schedule. Zeiler's method has none: 1. */
-  lr: rate,
+  lr: Rate;
   /** Decay ρ of both mean squares. Default 0.9. */
-  rho: decay.default(0.9),
+  rho?: number;
   /** ε in both roots. Default 1e-6. */
-  eps: positive.default(1e-6),
+  eps?: number;
   /** λ, a term ½λ‖θ‖² of the loss: g ← g + λθ. Default 0. */
-  weightDecay: nonNegative.default(0),
-});
+  weightDecay?: number;
+}
 
-export type AdadeltaOptions = z.input<typeof schema>;
+const schema = schemaOf<AdadeltaOptions>()(
+  z.strictObject({
+    lr: rate,
+    rho: decay.default(0.9),
+    eps: positive.default(1e-6),
+    weightDecay: nonNegative.default(0),
+  }),
+);
 
 /**
  * AdaDelta (Zeiler 2012): v ← ρv + (1−ρ)g²; Δ = √(u + ε)/√(v + ε) · g with the u before; u ← ρu + (1−ρ)Δ²; θ ← θ − ηΔ.

@@ -1,24 +1,35 @@
 import { z } from 'zod';
 import { adagradOp } from '../ops/adagrad.ts';
 import { SQUARES } from '../ops/status.ts';
+import { schemaOf } from '../options.ts';
 import type { OptimizerTrace } from '../step/context.ts';
+import type { Rate } from '../step/rate.ts';
 import { defineOptimizer, rateSlot } from './optimizer.ts';
 import { nonNegative, positive, rate } from './options.ts';
 
-const schema = z.strictObject({
+/** What `adagrad` takes. */
+export interface AdagradOptions {
   /** Learning rate η, or a schedule. */
-  lr: rate,
+  lr: Rate;
   /** ε beside √v. Default 1e-10. */
-  eps: positive.default(1e-10),
+  eps?: number;
   /** g/√(v + ε) instead of g/(√v + ε). Default false. */
-  epsInsideSqrt: z.boolean().default(false),
+  epsInsideSqrt?: boolean;
   /** λ, a term ½λ‖θ‖² of the loss. Default 0. */
-  weightDecay: nonNegative.default(0),
+  weightDecay?: number;
   /** θ ← θ − ηλθ apart from the gradient, instead of g ← g + λθ. Default false. */
-  decoupled: z.boolean().default(false),
-});
+  decoupled?: boolean;
+}
 
-export type AdagradOptions = z.input<typeof schema>;
+const schema = schemaOf<AdagradOptions>()(
+  z.strictObject({
+    lr: rate,
+    eps: positive.default(1e-10),
+    epsInsideSqrt: z.boolean().default(false),
+    weightDecay: nonNegative.default(0),
+    decoupled: z.boolean().default(false),
+  }),
+);
 
 /** Adagrad (Duchi, Hazan, Singer 2011): v ← v + g²; θ ← θ − ηg/(√v + ε). State: 4 bytes a parameter. */
 export const adagrad = defineOptimizer('adagrad', schema, trace, {

@@ -1,18 +1,26 @@
 import { z } from 'zod';
 import { adamwOp } from '../ops/adamw.ts';
 import type { OptimizerTrace } from '../step/context.ts';
+import type { Rate } from '../step/rate.ts';
 import { rateSlot } from './optimizer.ts';
 import { betas, positive, rate } from './options.ts';
 
 /** What Adam and AdamW share; they differ in their weight decay. */
-export const adamFields = {
+export interface AdamCommon {
   /** Learning rate η, or a schedule. */
-  lr: rate,
+  lr: Rate;
   /** (β₁, β₂). Default (0.9, 0.999). */
-  betas: betas.default([0.9, 0.999]),
+  betas?: [number, number];
   /** ε beside √v̂. Default 1e-8. */
-  eps: positive.default(1e-8),
+  eps?: number;
   /** AMSGrad (Reddi et al. 2018): v̂ from the largest v so far; 4 bytes a parameter more. Default false. */
+  amsgrad?: boolean;
+}
+
+export const adamFields = {
+  lr: rate,
+  betas: betas.default([0.9, 0.999]),
+  eps: positive.default(1e-8),
   amsgrad: z.boolean().default(false),
 };
 

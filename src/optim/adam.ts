@@ -1,16 +1,22 @@
 import { z } from 'zod';
 import { SQUARES } from '../ops/status.ts';
-import { adamFields, adamStep } from './adam-step.ts';
+import { schemaOf } from '../options.ts';
+import { type AdamCommon, adamFields, adamStep } from './adam-step.ts';
 import { defineOptimizer } from './optimizer.ts';
 import { nonNegative } from './options.ts';
 
-const schema = z.strictObject({
-  ...adamFields,
+/** What `adam` takes. */
+export interface AdamOptions extends AdamCommon {
   /** λ, a term ½λ‖θ‖² of the loss: g ← g + λθ. Default 0. */
-  weightDecay: nonNegative.default(0),
-});
+  weightDecay?: number;
+}
 
-export type AdamOptions = z.input<typeof schema>;
+const schema = schemaOf<AdamOptions>()(
+  z.strictObject({
+    ...adamFields,
+    weightDecay: nonNegative.default(0),
+  }),
+);
 
 /**
  * Adam (Kingma & Ba 2015): m ← β₁m + (1−β₁)g; v ← β₂v + (1−β₂)g²; θ ← θ − η m̂/(√v̂ + ε) with m̂ = m/(1−β₁ᵗ),

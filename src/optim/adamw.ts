@@ -1,16 +1,22 @@
 import { z } from 'zod';
 import { SQUARES } from '../ops/status.ts';
-import { adamFields, adamStep } from './adam-step.ts';
+import { schemaOf } from '../options.ts';
+import { type AdamCommon, adamFields, adamStep } from './adam-step.ts';
 import { defineOptimizer } from './optimizer.ts';
 import { nonNegative } from './options.ts';
 
-const schema = z.strictObject({
-  ...adamFields,
+/** What `adamw` takes. */
+export interface AdamwOptions extends AdamCommon {
   /** Decoupled λ. Default 0.01. */
-  weightDecay: nonNegative.default(0.01),
-});
+  weightDecay?: number;
+}
 
-export type AdamwOptions = z.input<typeof schema>;
+const schema = schemaOf<AdamwOptions>()(
+  z.strictObject({
+    ...adamFields,
+    weightDecay: nonNegative.default(0.01),
+  }),
+);
 
 /**
  * AdamW (Loshchilov & Hutter 2019): m ← β₁m + (1−β₁)g; v ← β₂v + (1−β₂)g²;

@@ -3,21 +3,28 @@ import type { Value } from '../graph/graph.ts';
 import { div, maximum, minimum, mul } from '../ops/binary.ts';
 import { fill } from '../ops/fill.ts';
 import { globalNorm } from '../ops/sam.ts';
+import { schemaOf } from '../options.ts';
 import { positive } from './options.ts';
 import { defineWrapper } from './wrapper.ts';
 
-const schema = z
-  .strictObject({
-    /** Longest gradient, ‖·‖₂ over all tensors: g ← g min(1, norm/‖g‖). Default: by `value` instead. */
-    norm: positive.optional(),
-    /** Largest element: gᵢ ← max(−value, min(value, gᵢ)). Default: by `norm` instead. */
-    value: positive.optional(),
-  })
-  .refine(({ norm, value }) => (norm === undefined) !== (value === undefined), {
-    error: 'expected either norm or value',
-  });
+/** What `clip` takes beside its base. */
+export interface ClipOptions {
+  /** Longest gradient, ‖·‖₂ over all tensors: g ← g min(1, norm/‖g‖). Default: by `value` instead. */
+  norm?: number;
+  /** Largest element: gᵢ ← max(−value, min(value, gᵢ)). Default: by `norm` instead. */
+  value?: number;
+}
 
-export type ClipOptions = z.input<typeof schema>;
+const schema = schemaOf<ClipOptions>()(
+  z
+    .strictObject({
+      norm: positive.optional(),
+      value: positive.optional(),
+    })
+    .refine(({ norm, value }) => (norm === undefined) !== (value === undefined), {
+      error: 'expected either norm or value',
+    }),
+);
 
 /**
  * Clips the gradients that a base steps with, before its weight decay: `clip(lion({ lr }), { norm: 1 })`. Over SAM it

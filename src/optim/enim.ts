@@ -1,24 +1,35 @@
 import { z } from 'zod';
 import { enimOp } from '../ops/enim.ts';
+import { schemaOf } from '../options.ts';
 import { STREAM } from '../random/philox.ts';
 import type { OptimizerTrace } from '../step/context.ts';
+import type { Rate } from '../step/rate.ts';
 import { defineOptimizer, rateSlot } from './optimizer.ts';
 import { angle, betas, nonNegative, rate } from './options.ts';
 
-const schema = z.strictObject({
+/** What `enim` takes. */
+export interface EnimOptions {
   /** Learning rate η, or a schedule. */
-  lr: rate,
+  lr: Rate;
   /** Angle φ in radians, from 0 to π. Default arccos √(2/π) ≈ 0.647, that of Lion for a random direction. */
-  angle: angle.default(Math.acos(Math.sqrt(2 / Math.PI))),
+  angle?: number;
   /** What is rotated as one vector: each tensor, or all of them. Default `tensor`. */
-  scope: z.enum(['tensor', 'global']).default('tensor'),
+  scope?: 'tensor' | 'global';
   /** (β₁, β₂). Default (0.9, 0.99). */
-  betas: betas.default([0.9, 0.99]),
+  betas?: [number, number];
   /** Decoupled λ. Default 0. */
-  weightDecay: nonNegative.default(0),
-});
+  weightDecay?: number;
+}
 
-export type EnimOptions = z.input<typeof schema>;
+const schema = schemaOf<EnimOptions>()(
+  z.strictObject({
+    lr: rate,
+    angle: angle.default(Math.acos(Math.sqrt(2 / Math.PI))),
+    scope: z.enum(['tensor', 'global']).default('tensor'),
+    betas: betas.default([0.9, 0.99]),
+    weightDecay: nonNegative.default(0),
+  }),
+);
 
 /**
  * Enim (Elistratov, Podivilov, Iuzhakov, Vetrov): Lion whose sign(c) is replaced by a random rotation of the normalised

@@ -9,7 +9,9 @@ import { isOptimizer, shownBy } from './optimizer.ts';
 
 /** A parameter as groups see it. */
 export interface Described {
+  /** As `fc1.weight`. */
   readonly name: string;
+  /** [out, …]. */
   readonly shape: Shape;
 }
 
@@ -29,6 +31,7 @@ type BoundBy<L extends readonly Group[]> = (
   ? I
   : never;
 
+/** Parameters and what steps them. */
 export interface Group {
   /** Parameters of this group that no group before it took. Default all of them. */
   readonly match?: Match;

@@ -17,6 +17,7 @@ import { transposedFactors } from '../ops/linear.ts';
 import { countUpdate } from '../ops/roots.ts';
 import { sgdOp } from '../ops/sgd.ts';
 import { gradientRows, sgdRows, type TableRows } from '../ops/table_rows.ts';
+import { schemaOf } from '../options.ts';
 import { BoundOptimizer } from '../step/bound.ts';
 import type { OptimizerTrace, Pass } from '../step/context.ts';
 import { type LayerBatch, observationOf } from '../step/observation.ts';
@@ -28,80 +29,96 @@ import { defineOptimizer, rateSlot } from './optimizer.ts';
 import { count, decay, nonNegative, positive, rateOrModel } from './options.ts';
 import { every, refreshes } from './refreshes.ts';
 
-const schema = z
-  .strictObject({
-    /**
-     * Learning rate η, or a schedule; or `'model'`: θ ← θ + δ with δ = −αU + μδ₀, δ₀ the last update, whose α and μ make
-     * M(δ) = Vᵀδ + ½δᵀ(F + λd + λ)δ least (Martens & Grosse 2015, 6.4 and 7). F is the exact Fisher of the batch, through
-     * the derivatives of the outputs along U and δ₀: two forward passes each. It needs a model, all of whose parameters
-     * are in layers that K-FAC covers, and leaves `klClip` and `momentum` no place. State: a copy of the parameters.
-     */
-    lr: rateOrModel,
-    /**
-     * λ, part of the gradient before preconditioning: in an embedding all rows then take part in every step, and not those of
-     * the batch alone. Default 0.
-     */
-    weightDecay: nonNegative.default(0),
-    /** θ ← θ − ηλθ apart from the preconditioned gradient instead (Zhang et al. 2019). Default false. */
-    decoupled: z.boolean().default(false),
-    /**
-     * Damping λd: `inverse` splits it between the two factors, `eigen` adds it to their product. Default 1e-3; with
-     * `lr: 'model'`, where no clip holds back a model of a mini-batch that promises too much, 1.
-     */
-    damping: positive.optional(),
-    /**
-     * `inverse`: U = (G + √λd/π I)⁻¹ V (A + π√λd I)⁻¹, π² = (tr A/dim A)/(tr G/dim G), by Cholesky. `eigen`: with λd on the
-     * diagonal of A ⊗ G itself, U = (A ⊗ G + λd I)⁻¹ V = Q_Gᵀ((Q_G V Q_Aᵀ)/(gₒaᵢ + λd))Q_A of the eigenvalues g, a and
-     * eigenvectors Q; twice the products a step. Default `inverse`.
-     */
-    form: z.enum(['inverse', 'eigen']).default('inverse'),
-    /**
-     * Lets `damping` follow the reduction ratio r = (h(θ+δ) − h(θ)) / (M(δ) − M(0)) of every fifth step (Martens & Grosse
-     * 2015, 6.5): λd ← ωλd where r > 3/4, λd/ω where r < 1/4 or is not a number, ω = (19/20)⁵. h is the loss with its
-     * weight decay, M(δ) = gᵀδ + ½δᵀ(F + λd + λ)δ, δᵀFδ that of the change of the outputs, or with `lr: 'model'` exactly.
-     * One forward pass more in those steps; needs a model. State: a number, and a copy of the parameters within a step.
-     * Default false.
-     */
-    adaptDamping: z.boolean().default(false),
-    /**
-     * A and G are kept as blocks on their diagonals, as few and as equal as their order may be this at most; a
-     * convolution's A is cut between channels, and a bias is one more in its last block. What a layer costs for its a = in
-     * and g = out is then bounded by ag · blockSize in a step and (a + g) · blockSize² in a round of inverses. Default
-     * 1152, 128 channels of a 3 × 3 kernel.
-     */
-    blockSize: count.default(1152),
-    /** κ of the KL clip min(1, √(κ / (η² Σ U·V))). Default 1e-3. */
-    klClip: positive.optional(),
-    /** Momentum μ: v ← μv + νU. Default 0. */
-    momentum: decay.optional(),
-    /**
-     * Labels of the Fisher: drawn from the model's own output (`true`, an extra backward pass), the data's (`empirical`),
-     * or the expectation over all labels (`exact`, a backward pass for each output, and before layers in which rows
-     * interact, LSTMs and batch norm, for each output of each row: for small networks). Default `true`.
-     */
-    fisher: z.enum(['true', 'empirical', 'exact']).default('true'),
-    /** Steps between two updates of the factors. Default 10. */
-    statisticsEvery: count.default(10),
-    /**
-     * Steps T between two rounds of inverses, or of eigendecompositions, sooner while t is small: when
-     * t − t_last ≥ min(T, max(1, ⌊t/5⌋)) and the factors change; with `adaptDamping` after T steps in any case. Default 10.
-     */
-    inversesEvery: count.default(10),
-  })
-  .refine(({ lr, klClip, momentum }) => lr !== 'model' || (klClip ?? momentum) === undefined, {
-    error:
-      "lr 'model' takes the place of klClip and momentum: leave them out, or give a learning rate",
-  })
-  .refine(({ lr, decoupled, adaptDamping }) => !decoupled || (lr !== 'model' && !adaptDamping), {
-    error: "decoupled does not go with lr 'model' and adaptDamping, whose model has λ in it",
-  })
-  .transform(({ lr, damping, klClip = 1e-3, momentum = 0, ...options }) =>
-    lr === 'model'
-      ? { lr, damping: damping ?? 1, ...options }
-      : { lr, damping: damping ?? 1e-3, ...options, klClip, momentum },
-  );
+/** What `kfac` takes. */
+export interface KfacOptions {
+  /**
+   * Learning rate η, or a schedule; or `'model'`: θ ← θ + δ with δ = −αU + μδ₀, δ₀ the last update, whose α and μ make
+   * M(δ) = Vᵀδ + ½δᵀ(F + λd + λ)δ least (Martens & Grosse 2015, 6.4 and 7). F is the exact Fisher of the batch, through
+   * the derivatives of the outputs along U and δ₀: two forward passes each. It needs a model, all of whose parameters
+   * are in layers that K-FAC covers, and leaves `klClip` and `momentum` no place. State: a copy of the parameters.
+   */
+  lr: Rate | 'model';
+  /**
+   * λ, part of the gradient before preconditioning: in an embedding all rows then take part in every step, and not those of
+   * the batch alone. Default 0.
+   */
+  weightDecay?: number;
+  /** θ ← θ − ηλθ apart from the preconditioned gradient instead (Zhang et al. 2019). Default false. */
+  decoupled?: boolean;
+  /**
+   * Damping λd: `inverse` splits it between the two factors, `eigen` adds it to their product. Default 1e-3; with
+   * `lr: 'model'`, where no clip holds back a model of a mini-batch that promises too much, 1.
+   */
+  damping?: number;
+  /**
+   * `inverse`: U = (G + √λd/π I)⁻¹ V (A + π√λd I)⁻¹, π² = (tr A/dim A)/(tr G/dim G), by Cholesky. `eigen`: with λd on the
+   * diagonal of A ⊗ G itself, U = (A ⊗ G + λd I)⁻¹ V = Q_Gᵀ((Q_G V Q_Aᵀ)/(gₒaᵢ + λd))Q_A of the eigenvalues g, a and
+   * eigenvectors Q; twice the products a step. Default `inverse`.
+   */
+  form?: 'inverse' | 'eigen';
+  /**
+   * Lets `damping` follow the reduction ratio r = (h(θ+δ) − h(θ)) / (M(δ) − M(0)) of every fifth step (Martens & Grosse
+   * 2015, 6.5): λd ← ωλd where r > 3/4, λd/ω where r < 1/4 or is not a number, ω = (19/20)⁵. h is the loss with its
+   * weight decay, M(δ) = gᵀδ + ½δᵀ(F + λd + λ)δ, δᵀFδ that of the change of the outputs, or with `lr: 'model'` exactly.
+   * One forward pass more in those steps; needs a model. State: a number, and a copy of the parameters within a step.
+   * Default false.
+   */
+  adaptDamping?: boolean;
+  /**
+   * A and G are kept as blocks on their diagonals, as few and as equal as their order may be this at most; a
+   * convolution's A is cut between channels, and a bias is one more in its last block. What a layer costs for its a = in
+   * and g = out is then bounded by ag · blockSize in a step and (a + g) · blockSize² in a round of inverses. Default
+   * 1152, 128 channels of a 3 × 3 kernel.
+   */
+  blockSize?: number;
+  /** κ of the KL clip min(1, √(κ / (η² Σ U·V))). Default 1e-3. */
+  klClip?: number;
+  /** Momentum μ: v ← μv + νU. Default 0. */
+  momentum?: number;
+  /**
+   * Labels of the Fisher: drawn from the model's own output (`true`, an extra backward pass), the data's (`empirical`),
+   * or the expectation over all labels (`exact`, a backward pass for each output, and before layers in which rows
+   * interact, LSTMs and batch norm, for each output of each row: for small networks). Default `true`.
+   */
+  fisher?: 'exact' | 'true' | 'empirical';
+  /** Steps between two updates of the factors. Default 10. */
+  statisticsEvery?: number;
+  /**
+   * Steps T between two rounds of inverses, or of eigendecompositions, sooner while t is small: when
+   * t − t_last ≥ min(T, max(1, ⌊t/5⌋)) and the factors change; with `adaptDamping` after T steps in any case. Default 10.
+   */
+  inversesEvery?: number;
+}
 
-export type KfacOptions = z.input<typeof schema>;
+const schema = schemaOf<KfacOptions>()(
+  z
+    .strictObject({
+      lr: rateOrModel,
+      weightDecay: nonNegative.default(0),
+      decoupled: z.boolean().default(false),
+      damping: positive.optional(),
+      form: z.enum(['inverse', 'eigen']).default('inverse'),
+      adaptDamping: z.boolean().default(false),
+      blockSize: count.default(1152),
+      klClip: positive.optional(),
+      momentum: decay.optional(),
+      fisher: z.enum(['true', 'empirical', 'exact']).default('true'),
+      statisticsEvery: count.default(10),
+      inversesEvery: count.default(10),
+    })
+    .refine(({ lr, klClip, momentum }) => lr !== 'model' || (klClip ?? momentum) === undefined, {
+      error:
+        "lr 'model' takes the place of klClip and momentum: leave them out, or give a learning rate",
+    })
+    .refine(({ lr, decoupled, adaptDamping }) => !decoupled || (lr !== 'model' && !adaptDamping), {
+      error: "decoupled does not go with lr 'model' and adaptDamping, whose model has λ in it",
+    })
+    .transform(({ lr, damping, klClip = 1e-3, momentum = 0, ...options }) =>
+      lr === 'model'
+        ? { lr, damping: damping ?? 1, ...options }
+        : { lr, damping: damping ?? 1e-3, ...options, klClip, momentum },
+    ),
+);
 
 /** K-FAC on the caller's arrays: `observe` shows it what its layers saw, then `step` takes the gradients. */
 export class BoundKfac extends BoundOptimizer {

@@ -6,48 +6,87 @@ import { affine } from '../ops/elementwise.ts';
 import { kindOf, lionKOp, lionLargestOp, lionLpOp } from '../ops/lion_k.ts';
 import { ORTHOGONALIZERS, type Orthogonalizer, orthogonalize } from '../ops/orthogonalize.ts';
 import { sgdOp } from '../ops/sgd.ts';
+import { schemaOf } from '../options.ts';
 import type { OptimizerTrace } from '../step/context.ts';
+import type { Rate } from '../step/rate.ts';
 import { ofMatrices } from './matrices.ts';
 import { defineOptimizer, rateSlot } from './optimizer.ts';
 import { atLeast1, betas, count, nonNegative, positive, rate } from './options.ts';
 
-const schema = z.strictObject({
-  /** Learning rate η, or a schedule. */
-  lr: rate,
-  /** K, of each tensor as one vector. Default `{ kind: 'l1' }`, which is Lion. */
-  K: z
-    .discriminatedUnion('kind', [
-      /** ‖c‖₁ */
-      z.strictObject({ kind: z.literal('l1') }),
-      /** ‖c‖ₚ, p ≥ 1 */
-      z.strictObject({ kind: z.literal('lp'), p: atLeast1 }),
-      /** Σ max(│cᵢ│ − e, 0): no step where │cᵢ│ ≤ e */
-      z.strictObject({ kind: z.literal('deadZone'), e: nonNegative }),
-      /** Σ huberₑ(cᵢ), whose gradient is clip(c/e, −1, 1) */
-      z.strictObject({ kind: z.literal('huber'), e: positive }),
-      /** Σ √(cᵢ² + e²) */
-      z.strictObject({ kind: z.literal('smooth'), e: positive }),
-      /** Sum of the k largest │cᵢ│; ties go to the lower index */
-      z.strictObject({ kind: z.literal('largest'), k: count }),
-      /** ½‖c‖₂² */
-      z.strictObject({ kind: z.literal('squared') }),
-      /**
-       * ‖C‖_* of the matrix [out, everything else], whose gradient is U·Vᵀ of its SVD, by the `method` of
-       * `orthogonalize`. Default `exact`; the iterations of Muon cost less on large matrices.
-       */
-      z.strictObject({
-        kind: z.literal('nuclear'),
-        method: z.enum(ORTHOGONALIZERS).default('exact'),
-      }),
-    ])
-    .default({ kind: 'l1' }),
-  /** (β₁, β₂). Default (0.9, 0.99). */
-  betas: betas.default([0.9, 0.99]),
-  /** Decoupled λ: bounds λθ to the domain of K's conjugate. Default 0. */
-  weightDecay: nonNegative.default(0),
-});
+/** A convex function K of a tensor c, by its `kind`. */
+export type ConvexFunction =
+  | {
+      /** `l1`: ‖c‖₁. `squared`: ½‖c‖₂². */
+      kind: 'l1' | 'squared';
+    }
+  | {
+      /** ‖c‖ₚ. */
+      kind: 'lp';
+      /** At least 1. */
+      p: number;
+    }
+  | {
+      /** Σ max(│cᵢ│ − e, 0): no step where │cᵢ│ ≤ e. */
+      kind: 'deadZone';
+      /** At least 0. */
+      e: number;
+    }
+  | {
+      /** `huber`: Σ huberₑ(cᵢ), whose gradient is clip(c/e, −1, 1). `smooth`: Σ √(cᵢ² + e²). */
+      kind: 'huber' | 'smooth';
+      /** Above 0. */
+      e: number;
+    }
+  | {
+      /** Sum of the k largest │cᵢ│; ties go to the lower index. */
+      kind: 'largest';
+      /** A whole number of at least 1. */
+      k: number;
+    }
+  | {
+      /** ‖C‖_* of the matrix [out, everything else], whose gradient is U·Vᵀ of its SVD. */
+      kind: 'nuclear';
+      /** As of `orthogonalize`: the iterations of Muon cost less on large matrices. Default `exact`. */
+      method?: Orthogonalizer;
+    };
 
-export type LionKOptions = z.input<typeof schema>;
+/** What `lionK` takes. */
+export interface LionKOptions {
+  /** Learning rate η, or a schedule. */
+  lr: Rate;
+  /**
+   * K, of each tensor as one vector: `l1`, `lp`, `deadZone`, `huber`, `smooth`, `largest`, `squared`, or `nuclear` of the matrix.
+   * Default `{ kind: 'l1' }`, which is Lion.
+   */
+  K?: ConvexFunction;
+  /** (β₁, β₂). Default (0.9, 0.99). */
+  betas?: [number, number];
+  /** Decoupled λ: bounds λθ to the domain of K's conjugate. Default 0. */
+  weightDecay?: number;
+}
+
+const schema = schemaOf<LionKOptions>()(
+  z.strictObject({
+    lr: rate,
+    K: z
+      .discriminatedUnion('kind', [
+        z.strictObject({ kind: z.literal('l1') }),
+        z.strictObject({ kind: z.literal('lp'), p: atLeast1 }),
+        z.strictObject({ kind: z.literal('deadZone'), e: nonNegative }),
+        z.strictObject({ kind: z.literal('huber'), e: positive }),
+        z.strictObject({ kind: z.literal('smooth'), e: positive }),
+        z.strictObject({ kind: z.literal('largest'), k: count }),
+        z.strictObject({ kind: z.literal('squared') }),
+        z.strictObject({
+          kind: z.literal('nuclear'),
+          method: z.enum(ORTHOGONALIZERS).default('exact'),
+        }),
+      ])
+      .default({ kind: 'l1' }),
+    betas: betas.default([0.9, 0.99]),
+    weightDecay: nonNegative.default(0),
+  }),
+);
 
 /**
  * Lion-K (Chen, Liu, Liang, Liu 2023, arXiv 2310.05898): c = β₁m + (1−β₁)g; θ ← θ − η(∇K(c) + λθ);

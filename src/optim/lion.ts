@@ -1,31 +1,42 @@
 import { z } from 'zod';
 import { angularNoise } from '../ops/angular_noise.ts';
 import { lionOp } from '../ops/lion.ts';
+import { schemaOf } from '../options.ts';
 import type { OptimizerTrace } from '../step/context.ts';
+import type { Rate } from '../step/rate.ts';
 import { defineOptimizer, rateSlot } from './optimizer.ts';
 import { betas, nonNegative, rate } from './options.ts';
 
-const schema = z.strictObject({
+/** What `lion` takes. */
+export interface LionOptions {
   /** Learning rate η, or a schedule: 1e-4 is usual, 3 to 10 times below AdamW's. */
-  lr: rate,
+  lr: Rate;
   /** (β₁, β₂). Default (0.9, 0.99). */
-  betas: betas.default([0.9, 0.99]),
+  betas?: [number, number];
   /** Decoupled λ. Default 0. */
-  weightDecay: nonNegative.default(0),
+  weightDecay?: number;
   /**
    * What m is kept in: `float32`, or `bf16`, which is rounded to 8 significant bits after every step (to the nearest,
    * ties to even) and computed with in float32; of 20 bytes that a step moves for a parameter 16 remain. State: 4 or 2
    * bytes a parameter. Default `float32`.
    */
-  momentumDtype: z.enum(['float32', 'bf16']).default('float32'),
+  momentumDtype?: 'float32' | 'bf16';
   /**
    * Report the angular noise arccos ‖c‖₁/(√n‖c‖₂) of every step, the angle between c and sign(c) in radians, of all
    * tensors and of each: one more pass over g and m. Default false.
    */
-  angularNoise: z.boolean().default(false),
-});
+  angularNoise?: boolean;
+}
 
-export type LionOptions = z.input<typeof schema>;
+const schema = schemaOf<LionOptions>()(
+  z.strictObject({
+    lr: rate,
+    betas: betas.default([0.9, 0.99]),
+    weightDecay: nonNegative.default(0),
+    momentumDtype: z.enum(['float32', 'bf16']).default('float32'),
+    angularNoise: z.boolean().default(false),
+  }),
+);
 
 /**
  * Lion (Chen et al. 2023, arXiv 2302.06675): c = β₁m + (1−β₁)g; θ ← θ − η(sign(c) + λθ); m ← β₂m + (1−β₂)g.

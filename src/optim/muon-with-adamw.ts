@@ -7,8 +7,11 @@ import { type Described, type Group, groups, type Match } from './groups.ts';
 import { type MuonOptions, muon } from './muon.ts';
 import { variantsOf } from './variants.ts';
 
+/** What `muonWithAdamW` takes. */
 export interface MuonWithAdamWOptions {
+  /** Options of `muon`, for the matrices. */
   readonly muon: MuonOptions;
+  /** Options of `adamw`, for the rest. */
   readonly adamw: AdamwOptions;
   /** What Muon gets. Default `hiddenMatrix`. */
   readonly match?: Match;
@@ -117,5 +120,9 @@ muonWithAdamW.equation = 'Muon for the matrices inside a network, AdamW for the 
 muonWithAdamW.variants = variantsOf(
   { muon: { lr: 2e-3, weightDecay: 0.01, scale: 'match-rms-adamw' } },
   [adamw, muon],
-  (others, hidden) => muonWithAdamW({ muon: hidden as MuonOptions, adamw: others as AdamwOptions }),
+  (others, hidden) =>
+    muonWithAdamW({
+      muon: hidden as object as MuonOptions,
+      adamw: others as object as AdamwOptions,
+    }),
 );

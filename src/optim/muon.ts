@@ -3,30 +3,42 @@ import { affine } from '../ops/elementwise.ts';
 import { momentum } from '../ops/momentum.ts';
 import { ORTHOGONALIZERS, orthogonalize } from '../ops/orthogonalize.ts';
 import { sgdOp } from '../ops/sgd.ts';
+import { schemaOf } from '../options.ts';
 import type { OptimizerTrace } from '../step/context.ts';
+import type { Rate } from '../step/rate.ts';
 import { flattened, ofMatrices } from './matrices.ts';
 import { defineOptimizer, rateSlot } from './optimizer.ts';
 import { decay, nonNegative, rate } from './options.ts';
 
-const schema = z.strictObject({
+/** What `muon` takes. */
+export interface MuonOptions {
   /** Learning rate η, or a schedule. */
-  lr: rate,
+  lr: Rate;
   /** μ. Default 0.95. */
-  momentum: decay.default(0.95),
+  momentum?: number;
   /** u = g + μv instead of v. Default true. */
-  nesterov: z.boolean().default(true),
+  nesterov?: boolean;
   /** Decoupled λ. Default 0. */
-  weightDecay: nonNegative.default(0),
+  weightDecay?: number;
   /** How u is made orthogonal, as in `orthogonalize`. Default `newton-schulz`. */
-  method: z.enum(ORTHOGONALIZERS).default('newton-schulz'),
+  method?: 'exact' | 'newton-schulz' | 'polar-express';
   /**
    * s: √max(1, rows/cols), or `match-rms-adamw`, 0.2√max(rows, cols), whose steps are as large as AdamW's, so that its
    * rate and decay serve (Liu et al. 2025). Default `original`.
    */
-  scale: z.enum(['original', 'match-rms-adamw']).default('original'),
-});
+  scale?: 'original' | 'match-rms-adamw';
+}
 
-export type MuonOptions = z.input<typeof schema>;
+const schema = schemaOf<MuonOptions>()(
+  z.strictObject({
+    lr: rate,
+    momentum: decay.default(0.95),
+    nesterov: z.boolean().default(true),
+    weightDecay: nonNegative.default(0),
+    method: z.enum(ORTHOGONALIZERS).default('newton-schulz'),
+    scale: z.enum(['original', 'match-rms-adamw']).default('original'),
+  }),
+);
 
 /**
  * Muon (Jordan 2024): v ← μv + g; u = g + μv; O = the orthogonal polar factor of u, about; θ ← θ − η(s·O + λθ).

@@ -8,7 +8,9 @@ import { leadingPair, orthogonalize, type Settled } from '../ops/orthogonalize.t
 import { sum } from '../ops/reduce.ts';
 import { sgdOp } from '../ops/sgd.ts';
 import { ROOM } from '../ops/status.ts';
+import { schemaOf } from '../options.ts';
 import type { OptimizerTrace } from '../step/context.ts';
+import type { Rate } from '../step/rate.ts';
 import { ofMatrices } from './matrices.ts';
 import { defineOptimizer, rateSlot } from './optimizer.ts';
 import { decay, nonNegative, rate } from './options.ts';
@@ -20,23 +22,33 @@ const OF_MATRICES = {
   nuclear: leadingPair,
 };
 
-const schema = z.strictObject({
+/** What `normDescent` takes. */
+export interface NormDescentOptions {
   /** Learning rate η, or a schedule: the length of a step in the norm when `scale` is `unit`. */
-  lr: rate,
+  lr: Rate;
   /**
    * The norm of each tensor; `frobenius` is `l2` of its elements, `spectral` and `nuclear` are those of the matrix
    * [out, everything else]. Default `l2`.
    */
-  norm: z.enum([...NORMS, 'frobenius', 'spectral', 'nuclear']).default('l2'),
+  norm?: 'l1' | 'nuclear' | 'l2' | 'linf' | 'frobenius' | 'spectral';
   /** Steps of length η, or of η times the dual norm of m. Default `unit`. */
-  scale: z.enum(['unit', 'dual']).default('unit'),
+  scale?: 'unit' | 'dual';
   /** μ of m ← μm + (1−μ)g. Default 0, which keeps no state. */
-  momentum: decay.default(0),
+  momentum?: number;
   /** Decoupled λ. Default 0. */
-  weightDecay: nonNegative.default(0),
-});
+  weightDecay?: number;
+}
 
-export type NormDescentOptions = z.input<typeof schema>;
+const schema = schemaOf<NormDescentOptions>()(
+  z.strictObject({
+    lr: rate,
+    norm: z.enum([...NORMS, 'frobenius', 'spectral', 'nuclear']).default('l2'),
+    scale: z.enum(['unit', 'dual']).default('unit'),
+    momentum: decay.default(0),
+    weightDecay: nonNegative.default(0),
+  }),
+);
+
 type Options = z.output<typeof schema>;
 
 /**

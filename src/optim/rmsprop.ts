@@ -1,26 +1,38 @@
 import { z } from 'zod';
 import { adagradOp } from '../ops/adagrad.ts';
 import { SQUARES } from '../ops/status.ts';
+import { schemaOf } from '../options.ts';
 import type { OptimizerTrace } from '../step/context.ts';
+import type { Rate } from '../step/rate.ts';
 import { defineOptimizer, rateSlot } from './optimizer.ts';
 import { decay, nonNegative, positive, rate } from './options.ts';
 
-const schema = z.strictObject({
+/** What `rmsprop` takes. */
+export interface RmspropOptions {
   /** Learning rate η, or a schedule. */
-  lr: rate,
+  lr: Rate;
   /** Decay γ of the mean square. Default 0.99. */
-  gamma: decay.default(0.99),
+  gamma?: number;
   /** ε beside √v. Default 1e-8. */
-  eps: positive.default(1e-8),
+  eps?: number;
   /** g/√(v + ε) instead of g/(√v + ε). Default false. */
-  epsInsideSqrt: z.boolean().default(false),
+  epsInsideSqrt?: boolean;
   /** λ, a term ½λ‖θ‖² of the loss. Default 0. */
-  weightDecay: nonNegative.default(0),
+  weightDecay?: number;
   /** θ ← θ − ηλθ apart from the gradient, instead of g ← g + λθ. Default false. */
-  decoupled: z.boolean().default(false),
-});
+  decoupled?: boolean;
+}
 
-export type RmspropOptions = z.input<typeof schema>;
+const schema = schemaOf<RmspropOptions>()(
+  z.strictObject({
+    lr: rate,
+    gamma: decay.default(0.99),
+    eps: positive.default(1e-8),
+    epsInsideSqrt: z.boolean().default(false),
+    weightDecay: nonNegative.default(0),
+    decoupled: z.boolean().default(false),
+  }),
+);
 
 /** RMSProp (Tieleman & Hinton 2012): v ← γv + (1−γ)g²; θ ← θ − ηg/(√v + ε). State: 4 bytes a parameter. */
 export const rmsprop = defineOptimizer('rmsprop', schema, trace, {

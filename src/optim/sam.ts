@@ -9,34 +9,44 @@ import { lpDirection } from '../ops/lp_direction.ts';
 import { sum } from '../ops/reduce.ts';
 import { globalNorm, samPerturb } from '../ops/sam.ts';
 import { abs } from '../ops/unary.ts';
+import { schemaOf } from '../options.ts';
 import type { OptimizerTrace } from '../step/context.ts';
 import { count, nonNegative, norm } from './options.ts';
 import { type SgdOptions, sgd } from './sgd.ts';
 import { variantsOf } from './variants.ts';
 import { defineWrapper } from './wrapper.ts';
 
-const schema = z
-  .strictObject({
-    /** Radius ρ of the neighbourhood. Default 0.05, with `adaptive` 0.5. */
-    rho: nonNegative.optional(),
-    /** Norm of the neighbourhood, from 1 to Infinity. Default 2. */
-    p: norm.default(2),
-    /**
-     * ASAM (Kwon et al. 2021): measures each weight by T = |θ| + 0.01; T = 1 for tensors of fewer than two dimensions.
-     * Default false.
-     */
-    adaptive: z.boolean().default(false),
-    /** Steps from one that climbs to the next, the first step being one. Default 1: every step. */
-    every: count.default(1),
-    /** Steps between: plain ones of the base, or LookSAM's, which reuse what the last climb found. Default `base`. */
-    between: z.enum(['base', 'look']).default('base'),
-  })
-  .transform(({ rho, ...options }) => ({
-    rho: rho ?? (options.adaptive ? 0.5 : 0.05),
-    ...options,
-  }));
+/** What `sam` takes beside its base. */
+export interface SamOptions {
+  /** Radius ρ of the neighbourhood. Default 0.05, with `adaptive` 0.5. */
+  rho?: number;
+  /** Norm of the neighbourhood, from 1 to Infinity. Default 2. */
+  p?: number;
+  /**
+   * ASAM (Kwon et al. 2021): measures each weight by T = |θ| + 0.01; T = 1 for tensors of fewer than two dimensions.
+   * Default false.
+   */
+  adaptive?: boolean;
+  /** Steps from one that climbs to the next, the first step being one. Default 1: every step. */
+  every?: number;
+  /** Steps between: plain ones of the base, or LookSAM's, which reuse what the last climb found. Default `base`. */
+  between?: 'base' | 'look';
+}
 
-export type SamOptions = z.input<typeof schema>;
+const schema = schemaOf<SamOptions>()(
+  z
+    .strictObject({
+      rho: nonNegative.optional(),
+      p: norm.default(2),
+      adaptive: z.boolean().default(false),
+      every: count.default(1),
+      between: z.enum(['base', 'look']).default('base'),
+    })
+    .transform(({ rho, ...options }) => ({
+      rho: rho ?? (options.adaptive ? 0.5 : 0.05),
+      ...options,
+    })),
+);
 
 const wrapper = defineWrapper('sam', schema, (t, base, options) => {
   if (t.graph.precision !== 'float32') {
@@ -75,7 +85,7 @@ export const sam = Object.assign(wrapper, {
       looksam: { lr: 0.1, rho: 0.1, every: 5, between: 'look' },
     },
     [wrapper, sgd],
-    (own, base) => wrapper(sgd(base as SgdOptions), own),
+    (own, base) => wrapper(sgd(base as object as SgdOptions), own),
   ),
 });
 

@@ -15,7 +15,9 @@ const schedule = (
 
 /** A length in epochs or in steps: one of the two. */
 export interface Period {
+  /** Passes over the training data. */
   epochs?: number;
+  /** Optimizer steps. */
   steps?: number;
 }
 
@@ -56,6 +58,7 @@ export function constant(lr: number): Schedule {
   return schedule(() => lr, { name: 'constant', lr });
 }
 
+/** What `cosine` takes beside the rate to begin with. */
 export interface CosineOptions extends Period {
   /** Rate at the end, default 0. */
   min?: number;
@@ -80,6 +83,7 @@ export function cosine(max: number, options: CosineOptions = {}): Schedule {
   });
 }
 
+/** What `warmRestarts` takes beside the rate to begin with. */
 export interface WarmRestartsOptions extends CosineOptions {
   /** Length of a cycle over that of the one before, default 1. */
   factor?: number;
@@ -116,6 +120,7 @@ function shareOfCycle(lengths: number, factor: number): number {
   return Math.min(1, factor === 1 ? into : Math.expm1(into * perCycle) / growth);
 }
 
+/** What `stepDecay` takes beside the rate to begin with. */
 export interface StepDecayOptions extends Period {
   /** What the rate is multiplied by each time, default 0.1. */
   factor?: number;

@@ -1,24 +1,35 @@
 import { z } from 'zod';
 import { sgdOp } from '../ops/sgd.ts';
 import { gradientRows, sgdRows } from '../ops/table_rows.ts';
+import { schemaOf } from '../options.ts';
 import type { OptimizerTrace } from '../step/context.ts';
+import type { Rate } from '../step/rate.ts';
 import { defineOptimizer, rateSlot } from './optimizer.ts';
 import { decay, nonNegative, rate } from './options.ts';
 
-const schema = z.strictObject({
+/** What `sgd` takes. */
+export interface SgdOptions {
   /** Learning rate η, or a schedule. */
-  lr: rate,
+  lr: Rate;
   /** Momentum μ: v ← μv + g, θ ← θ − ηv. Default 0, which keeps no state. */
-  momentum: decay.default(0),
+  momentum?: number;
   /** Nesterov's form: θ ← θ − η(g + μv). Default false. */
-  nesterov: z.boolean().default(false),
+  nesterov?: boolean;
   /** λ, a term ½λ‖θ‖² of the loss. Default 0. */
-  weightDecay: nonNegative.default(0),
+  weightDecay?: number;
   /** θ ← θ − ηλθ apart from the gradient, instead of g ← g + λθ. Default false. */
-  decoupled: z.boolean().default(false),
-});
+  decoupled?: boolean;
+}
 
-export type SgdOptions = z.input<typeof schema>;
+const schema = schemaOf<SgdOptions>()(
+  z.strictObject({
+    lr: rate,
+    momentum: decay.default(0),
+    nesterov: z.boolean().default(false),
+    weightDecay: nonNegative.default(0),
+    decoupled: z.boolean().default(false),
+  }),
+);
 
 /**
  * Stochastic gradient descent: θ ← θ − ηg, with momentum, Nesterov's form and weight decay as options.

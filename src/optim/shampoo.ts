@@ -16,66 +16,90 @@ import { sgdOp } from '../ops/sgd.ts';
 import { SQUARES } from '../ops/status.ts';
 import { gradientRows, sgdRows, type TableRows } from '../ops/table_rows.ts';
 import { sqrt } from '../ops/unary.ts';
+import { schemaOf } from '../options.ts';
 import type { OptimizerTrace, Parameter } from '../step/context.ts';
+import type { Rate } from '../step/rate.ts';
 import { graftedMethod } from './graft.ts';
 import { defineOptimizer, rateSlot } from './optimizer.ts';
 import { count, decay, decayOrSum, nonNegative, positive, rate } from './options.ts';
 import { modesOf, preconditionedDims } from './preconditioner.ts';
 import { refreshes } from './refreshes.ts';
 
-const schema = z.strictObject({
+/** What `shampoo` takes. */
+export interface ShampooOptions {
   /** Learning rate η, or a schedule. */
-  lr: rate,
+  lr: Rate;
   /** Decoupled λ. Default 0. */
-  weightDecay: nonNegative.default(0),
+  weightDecay?: number;
   /** Absolute ε: the start of summed statistics, or added to an average before its root. Default 1e-4. */
-  epsilon: nonNegative.default(1e-4),
+  epsilon?: number;
   /** β of averaged statistics; 1 sums them, as the paper does. Default 1. */
-  beta: decayOrSum.default(1),
+  beta?: number;
   /** Steps T between two updates of the statistics, sooner while t is small: when t − t_last ≥ min(T, max(1, ⌊t/5⌋)). Default 1. */
-  statisticsEvery: count.default(1),
+  statisticsEvery?: number;
   /**
    * Steps T between two rounds of roots, sooner while t is small: when t − t_last ≥ min(T, max(1, ⌊t/5⌋)) and the
    * statistics change. Default 10.
    */
-  rootsEvery: count.default(10),
+  rootsEvery?: number;
   /** The first step that is preconditioned; before it the grafted method steps alone. Default 1. */
-  startStep: count.default(1),
+  startStep?: number;
   /**
    * Gives each tensor's step the ℓ2 norm of another method's at its defaults: SGD's g, Adagrad's g/(√v + 1e-10),
    * RMSProp's with γ = 0.99, Adam's with β = (0.9, 0.999); 4 bytes a parameter more, 8 for Adam (Anil et al. 2020).
    * Default `none`.
    */
-  graft: z.enum(['none', 'sgd', 'adagrad', 'rmsprop', 'adam']).default('none'),
+  graft?: 'none' | 'sgd' | 'adagrad' | 'rmsprop' | 'adam';
   /** Flattens a tensor of three or more dimensions to [out, everything else]. Default true. */
-  mergeDims: z.boolean().default(true),
+  mergeDims?: boolean;
   /** Tensors are cut into blocks of at most this along every dimension, each preconditioned alone. Default 1024. */
-  blockSize: count.default(1024),
+  blockSize?: number;
   /**
    * Of matrices with more rows than this and no more columns than `blockSize` L is its diagonal alone, the sums of squares of
    * the rows, and R is that of the whole matrix, as the paper proposes for large dimensions: for the tables of embeddings,
    * whose rows outside a batch then take no part in its step, unless with momentum. Default: of none.
    */
-  diagonalAbove: count.optional(),
+  diagonalAbove?: number;
   /** Vectors: a full statistic ggᵀ, or its diagonal g². Default `full`. */
-  vectors: z.enum(['full', 'diagonal']).default('full'),
+  vectors?: 'full' | 'diagonal';
   /** p of every root A^(−1/p), any number above 0, instead of 2 × the tensor's order, the default. */
-  exponentOverride: positive.optional(),
+  exponentOverride?: number;
   /**
    * A root's method. `eigh`: an eigendecomposition from nothing. `warm`: from the last root's eigenvectors, turned by
    * Jacobi rotations; where that gives no good root `eigh` takes over; one matrix of state more a statistic. `newton`:
    * coupled Newton, which leaves p that are not whole to `eigh`. Default `eigh`.
    */
-  rootMethod: z.enum(['eigh', 'warm', 'newton']).default('eigh'),
+  rootMethod?: 'eigh' | 'warm' | 'newton';
   /** Relative ridge added before a root: ridge · λmax. Default 1e-6. */
-  ridge: nonNegative.default(1e-6),
+  ridge?: number;
   /** μ of the preconditioned, grafted direction u: v ← μv + u, θ ← θ − ηv. Default 0, which keeps no state. */
-  momentum: decay.default(0),
+  momentum?: number;
   /** Nesterov's form: θ ← θ − η(u + μv). Default false. */
-  nesterov: z.boolean().default(false),
-});
+  nesterov?: boolean;
+}
 
-export type ShampooOptions = z.input<typeof schema>;
+const schema = schemaOf<ShampooOptions>()(
+  z.strictObject({
+    lr: rate,
+    weightDecay: nonNegative.default(0),
+    epsilon: nonNegative.default(1e-4),
+    beta: decayOrSum.default(1),
+    statisticsEvery: count.default(1),
+    rootsEvery: count.default(10),
+    startStep: count.default(1),
+    graft: z.enum(['none', 'sgd', 'adagrad', 'rmsprop', 'adam']).default('none'),
+    mergeDims: z.boolean().default(true),
+    blockSize: count.default(1024),
+    diagonalAbove: count.optional(),
+    vectors: z.enum(['full', 'diagonal']).default('full'),
+    exponentOverride: positive.optional(),
+    rootMethod: z.enum(['eigh', 'warm', 'newton']).default('eigh'),
+    ridge: nonNegative.default(1e-6),
+    momentum: decay.default(0),
+    nesterov: z.boolean().default(false),
+  }),
+);
+
 type Options = z.output<typeof schema>;
 
 /**

@@ -12,34 +12,47 @@ import { countUpdate } from '../ops/roots.ts';
 import { sgdOp } from '../ops/sgd.ts';
 import { type SoapBasis, soapBases, soapDirection } from '../ops/soap.ts';
 import { SQUARES } from '../ops/status.ts';
+import { schemaOf } from '../options.ts';
 import type { OptimizerTrace } from '../step/context.ts';
+import type { Rate } from '../step/rate.ts';
 import { defineOptimizer, rateSlot } from './optimizer.ts';
 import { betas, count, nonNegative, positive, rate } from './options.ts';
 import { modesOf, preconditionedDims } from './preconditioner.ts';
 import { every } from './refreshes.ts';
 
-const schema = z.strictObject({
+/** What `soap` takes. */
+export interface SoapOptions {
   /** Learning rate η, or a schedule. */
-  lr: rate,
+  lr: Rate;
   /** (β₁, β₂): of the mean of gradients; of their squares and of the statistics. Default (0.95, 0.95). */
-  betas: betas.default([0.95, 0.95]),
+  betas?: [number, number];
   /** ε beside √v̂. Default 1e-8. */
-  eps: positive.default(1e-8),
+  eps?: number;
   /** Decoupled λ. Default 0. */
-  weightDecay: nonNegative.default(0),
+  weightDecay?: number;
   /** Steps between two updates of the eigenbases. Default 10. */
-  basesEvery: count.default(10),
+  basesEvery?: number;
   /** Flattens a tensor of three or more dimensions to [out, everything else]. Default true. */
-  mergeDims: z.boolean().default(true),
+  mergeDims?: boolean;
   /**
    * Dimensions above this are not turned. Default 2048: one of 4608, a convolution of 512 channels, alone costs as much a
    * step as the rest of a network with its gradient, and eleven times the refresh and five times the state of one of
    * 2048. The authors' code has 10000.
    */
-  maxDim: count.default(2048),
-});
+  maxDim?: number;
+}
 
-export type SoapOptions = z.input<typeof schema>;
+const schema = schemaOf<SoapOptions>()(
+  z.strictObject({
+    lr: rate,
+    betas: betas.default([0.95, 0.95]),
+    eps: positive.default(1e-8),
+    weightDecay: nonNegative.default(0),
+    basesEvery: count.default(10),
+    mergeDims: z.boolean().default(true),
+    maxDim: count.default(2048),
+  }),
+);
 
 /**
  * SOAP (Vyas et al. 2024): Adam in the eigenbases of Shampoo's statistics. L ← β₂L + (1−β₂)GGᵀ, R alike;

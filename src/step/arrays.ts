@@ -4,7 +4,9 @@ import { type Shape, sizeOf } from '../graph/types.ts';
 
 /** A tensor in the caller's memory, row-major. */
 export interface ArrayTensor {
+  /** Row by row, matrix after matrix. */
   readonly data: Float32Array;
+  /** [n, n], or [count, n, n] of a batch. */
   readonly shape: Shape;
 }
 

@@ -37,6 +37,7 @@ import {
 } from './state-dict.ts';
 import { lossStop } from './stop.ts';
 
+/** What every method on arrays takes beside its own options. */
 export interface BindOptions extends DeviceOptions {
   /** Decides what a method draws: Enim's rotations. Default 0. */
   readonly seed?: number;

@@ -90,6 +90,8 @@ export interface OptimizerTrace {
 
 /** What is traced into a step: a method with its hyperparameters. */
 export interface Traceable {
+  /** As errors and checkpoints call it. */
   readonly name: string;
+  /** Traces one step; called once when a step is compiled. */
   trace(context: OptimizerTrace): void;
 }

@@ -10,11 +10,13 @@ import { type Shape, sameShape, sizeOf, type TensorType } from '../graph/types.t
  */
 export type StateDict = Readonly<Record<string, { readonly data: Numbers; readonly shape: Shape }>>;
 
+/** How a state is taken over. */
 export interface LoadOptions {
   /** Refuse a state that lacks a tensor or has others. Default true; a tensor that does not fit is always refused. */
   readonly strict?: boolean;
 }
 
+/** What a state left out, and what it had too much. */
 export interface Loaded {
   /** Tensors that the state lacks: they stay as they are. */
   readonly missing: readonly string[];

@@ -8,6 +8,7 @@ import type { Finished } from './trial.ts';
 export interface Choice {
   /** Name of a measure. */
   readonly by: string;
+  /** Whether the largest or the smallest value of the metric is best. */
   readonly best: 'max' | 'min';
 }
 

@@ -21,6 +21,7 @@ export type Space = Readonly<Record<string, Dimension>>;
 /** A value for every dimension. */
 export type Point = Readonly<Record<string, unknown>>;
 
+/** Random draws from a space. */
 export interface Draws {
   /** So many points drawn at random instead of all of a grid. */
   readonly random?: number;

@@ -9,6 +9,7 @@ import { type Draws, pointsOf, type Space } from './space.ts';
 import { SweepFolder } from './sweep-folder.ts';
 import { type Finished, keyOf, type Measures, type Outcome } from './trial.ts';
 
+/** What `sweep` takes. */
 export interface SweepOptions extends Draws {
   /** What is varied, by name: lists of values, or ranges of numbers. */
   readonly space: Space;
@@ -30,6 +31,7 @@ export interface SweepOptions extends Draws {
   readonly onTrial?: (trial: Finished, progress: { done: number; of: number }) => void;
 }
 
+/** What `sweep` resolves to. */
 export interface Swept {
   /** Points by their mean over seeds, the best first; those of which no seed was done come last. */
   readonly ranking: readonly Ranked[];

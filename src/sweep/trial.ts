@@ -23,6 +23,7 @@ export interface Outcome<M = Measures> {
   readonly reason?: string;
 }
 
+/** A trial that has ended, as a sweep's folder keeps it. */
 export interface Finished<M = Measures> extends Trial, Outcome<M> {}
 
 /** Runs a trial to its end. Throws `TrialLost` where it ended with the process that ran it. */

@@ -12,6 +12,7 @@ import { nearest } from '../nearest.ts';
 import type { StateDict } from '../step/state-dict.ts';
 import { anyNumber } from './json-numbers.ts';
 
+/** When a training ends because it no longer gets better. */
 export interface EarlyStoppingOptions {
   /** `testLoss`, `trainLoss`, or the name of a metric such as `accuracy`. Default `testLoss`. */
   readonly metric?: string;

@@ -19,6 +19,7 @@ export const ROWS = 500;
 /** Of sequences, of which there is a program for each length. */
 export const SEQUENCES = 64;
 
+/** Loss and metrics of a dataset. */
 export interface Evaluation {
   /** Mean over all rows by what they weigh. */
   readonly loss: number;

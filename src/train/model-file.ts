@@ -9,6 +9,7 @@ import { readSafetensors, writeSafetensors } from './safetensors.ts';
 
 const NAMES = ['flatmin', 'pytorch'] as const;
 
+/** What `save` takes beside a path. */
 export interface SaveOptions {
   /**
    * `pytorch`: as in a state dict of PyTorch, where these differ: `embedding.weight`, and `bias_ih_l0` and `bias_hh_l0` of

@@ -28,6 +28,7 @@ const PLANS = 64;
 
 const MOMENTS = [{ step: 1, epoch: 0, seed: 0, offset: 0 }];
 
+/** Numbers row by row and their shape. */
 export interface Tensor {
   readonly data: Float32Array;
   readonly shape: Shape;

@@ -34,12 +34,16 @@ import type { ModelOnStore } from './predictor.ts';
 import { DatasetSource } from './source.ts';
 import { Turns } from './turns.ts';
 
+/** What `fit` trains on and evaluates with. */
 export interface TrainingData<D extends AnyDataset = AnyDataset> {
+  /** Examples to train on. */
   readonly train: D;
+  /** Examples to evaluate on. Default none. */
   readonly test?: D;
 }
 
 export interface TrainingOptions {
+  /** How parameters are stepped, as `adamw({ lr: 1e-3 })`. */
   readonly optimizer: Optimizer;
   /** Default `crossEntropy()`. */
   readonly loss?: Loss;
@@ -109,6 +113,7 @@ export interface Position {
 
 const START: Position = { step: 0, epoch: 0, row: 0, lossSum: 0, counted: 0, seconds: 0 };
 
+/** What `onStep` is told of a step. */
 export interface StepReport extends StepResult {
   /** From 1. */
   readonly step: number;

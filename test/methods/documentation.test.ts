@@ -2,7 +2,7 @@
  * docs/optimizers.md: the table of methods comes from the catalogue, with the bytes of state that each really keeps, which
  * `npx vitest run test/methods/documentation.test.ts -u` writes anew; sections and pictures are whole.
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { lion, normDescent, type Optimizer, shampoo } from '../../src/index.ts';
@@ -92,29 +92,6 @@ describe('docs/optimizers.md', () => {
       for (const what of ['When', 'Defaults', 'Cost of a step', 'Source']) {
         expect(section).toContain(`- **${what}:** `);
       }
-    }
-  });
-});
-
-describe('options', () => {
-  const folder = join(docs, '..', 'src', 'optim');
-  const schemas = readdirSync(folder)
-    .map((file) => [file, readFileSync(join(folder, file), 'utf8')])
-    .filter(([, source]) => /^(const schema|export const \w+Fields) = /m.test(source));
-
-  it.each(schemas)('of %s say on hover what they are and their default', (_, source) => {
-    const end = source.search(/^(export )?type|^ {2}\.(refine|transform)/m);
-    const lines = source.slice(0, end).split('\n');
-    const from = lines.findIndex((line) => /^const schema|Fields = \{$/.test(line));
-    const found = lines
-      .map((line, at) => ({ name: /^ {2}(?: {2})?(\w+): \w/.exec(line)?.[1], at }))
-      .filter(({ name, at }) => name !== undefined && at > from);
-    expect(found.length).toBeGreaterThan(0);
-    for (const { name, at } of found) {
-      const start = lines.slice(0, at).findLastIndex((line) => line.trim().startsWith('/**'));
-      const comment = lines.slice(start, at);
-      expect(comment.at(-1)?.trim(), name).toMatch(/\*\/$/);
-      if (name !== 'lr') expect(comment.join(' '), name).toMatch(/default/i);
     }
   });
 });

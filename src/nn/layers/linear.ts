@@ -4,6 +4,7 @@ import { fanInUniform } from '../init.ts';
 import type { Layer } from '../layer.ts';
 import { expectCount, named } from './checks.ts';
 
+/** What `linear` takes beside outputs. */
 export interface LinearOptions {
   /** Default true. */
   bias?: boolean;

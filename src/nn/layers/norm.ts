@@ -7,6 +7,7 @@ import { ones, zeros } from '../init.ts';
 import type { Layer } from '../layer.ts';
 import { expectCount, expectNumber, named } from './checks.ts';
 
+/** What `batchNorm` takes. */
 export interface BatchNormOptions {
   /** ε beside the variance. Default 1e-5. */
   eps?: number;
@@ -47,6 +48,7 @@ export function batchNorm(options: BatchNormOptions = {}): Layer {
   });
 }
 
+/** What `layerNorm` takes. */
 export interface LayerNormOptions {
   /** ε beside the variance. Default 1e-5. */
   eps?: number;
@@ -81,6 +83,7 @@ function lastDims(layer: string, shape: Shape, dims: number): Shape {
   );
 }
 
+/** What `rmsNorm` takes. */
 export interface RmsNormOptions extends Omit<LayerNormOptions, 'bias'> {
   /** ε beside the mean square. Default 2⁻²³. */
   eps?: number;

@@ -7,6 +7,7 @@ import { fanInUniform } from '../init.ts';
 import type { Layer } from '../layer.ts';
 import { named } from './checks.ts';
 
+/** What `rnn` and `lstm` share. */
 export interface RecurrentOptions {
   /** Recurrences, each over the outputs of the one before it. Default 1. */
   layers?: number;
@@ -24,11 +25,13 @@ export interface RecurrentOptions {
   output?: 'steps' | 'last';
 }
 
+/** What `rnn` takes beside units. */
 export interface RnnOptions extends RecurrentOptions {
   /** φ. Default `tanh`. */
   activation?: ops.Activation;
 }
 
+/** What `lstm` takes beside units. */
 export interface LstmOptions extends RecurrentOptions {
   /** Size P of the projection of the units; without it there is none and P = hidden. */
   projection?: number;

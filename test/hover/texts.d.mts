@@ -1,0 +1,3 @@
+/** TypeScript 6, where it is installed. */
+export function typescript(): object | undefined;
+export function hoverTexts(ts: object): Map<string, string>;
