@@ -9,6 +9,7 @@ import { named } from './layers/checks.ts';
 import { dropout, layerNorm, residual } from './layers/index.ts';
 import { sequential } from './sequential.ts';
 
+/** What `gpt` takes. */
 export interface GptOptions {
   /** Tokens that there are. Default 50257. */
   readonly vocabulary?: number;

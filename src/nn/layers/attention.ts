@@ -8,6 +8,7 @@ import { attend } from './attend.ts';
 import { named } from './checks.ts';
 import { linear } from './linear.ts';
 
+/** What `causalSelfAttention` takes beside heads. */
 export interface SelfAttentionOptions {
   /** Of the projections. Default true. */
   bias?: boolean;
@@ -15,6 +16,7 @@ export interface SelfAttentionOptions {
   rotary?: boolean;
 }
 
+/** What `multiHeadAttention` takes beside heads. */
 export interface MultiHeadAttentionOptions extends SelfAttentionOptions {
   /** Whether a step sees only the steps up to its own. Default false. */
   causal?: boolean;
