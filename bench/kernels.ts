@@ -4,6 +4,7 @@ import type { Value } from '#flatmin/graph/graph';
 import { BYTES } from '#flatmin/graph/types';
 import { adamwOp } from '#flatmin/ops/adamw';
 import { assign } from '#flatmin/ops/assign';
+import { attention } from '#flatmin/ops/attention';
 import { batchNorm } from '#flatmin/ops/batch_norm';
 import { concat } from '#flatmin/ops/concat';
 import { conv2d } from '#flatmin/ops/conv2d';
@@ -235,3 +236,11 @@ export const samPoints = (size: number): Kernel => ({
   },
   amount: bytes(28 * size),
 });
+
+/** Forward and every gradient; the operations are those of all pairs of steps, seen or not. */
+export const causalAttention = (batch: number, steps: number, heads: number, dim: number): Kernel =>
+  withGradients(
+    new Array(3).fill([batch, steps, heads * dim]),
+    (q, k, v) => attention(q, k, v, { heads, causal: true }),
+    flop(6 * 2 * batch * heads * steps * steps * dim),
+  );

@@ -222,6 +222,75 @@ def convolution(image, dtype="float32"):
     return timed(step)
 
 
+def attend(q, k, v, heads, seen):
+    """Causal attention by matrix products, the weights of all steps in memory."""
+    batch, steps, width = q.shape
+    q, k, v = (x.view(batch, steps, heads, -1).transpose(1, 2) for x in (q, k, v))
+    scores = (q @ k.transpose(-1, -2)) * q.shape[-1] ** -0.5
+    weights = scores.masked_fill(~seen, -torch.inf).softmax(-1)
+    return (weights @ v).transpose(1, 2).reshape(batch, steps, width)
+
+
+def attention(batch, steps, heads, dim):
+    q, k, v = (noise(batch, steps, heads * dim).requires_grad_() for _ in range(3))
+    dy = noise(batch, steps, heads * dim)
+    seen = torch.ones(steps, steps, dtype=torch.bool).tril()
+
+    def step():
+        q.grad = k.grad = v.grad = None
+        attend(q, k, v, heads, seen).backward(dy)
+
+    return timed(step)
+
+
+class Gpt2Block(nn.Module):
+    def __init__(self, width, heads):
+        super().__init__()
+        self.heads = heads
+        self.ln_1, self.ln_2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.c_attn, self.c_proj = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.c_fc, self.c_out = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+
+    def forward(self, x, seen):
+        q, k, v = self.c_attn(self.ln_1(x)).chunk(3, -1)
+        x = x + self.c_proj(attend(q, k, v, self.heads, seen))
+        return x + self.c_out(F.gelu(self.c_fc(self.ln_2(x)), approximate="tanh"))
+
+
+class Gpt2(nn.Module):
+    """GPT-2 with 124 M parameters, whose head is the tokens' table."""
+
+    def __init__(self, vocabulary=50257, context=1024, layers=12, heads=12, width=768):
+        super().__init__()
+        self.wte, self.wpe = nn.Embedding(vocabulary, width), nn.Embedding(context, width)
+        self.h = nn.ModuleList(Gpt2Block(width, heads) for _ in range(layers))
+        self.ln_f = nn.LayerNorm(width)
+        for parameter in self.parameters():
+            if parameter.dim() == 2:
+                nn.init.normal_(parameter, std=0.02)
+
+    def forward(self, tokens):
+        steps = tokens.shape[1]
+        seen = torch.ones(steps, steps, dtype=torch.bool).tril()
+        x = self.wte(tokens) + self.wpe.weight[:steps]
+        for block in self.h:
+            x = block(x, seen)
+        return self.ln_f(x) @ self.wte.weight.T
+
+
+def gpt2(batch, steps):
+    model = Gpt2()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4)
+    tokens = (torch.arange(batch * steps) * 7919 % 50257).view(batch, steps)
+
+    def step():
+        optimizer.zero_grad(set_to_none=True)
+        F.cross_entropy(model(tokens).flatten(0, 1), tokens.flatten()).backward()
+        optimizer.step()
+
+    return timed(step)
+
+
 def matmul(m, n, k, dtype="float32"):
     a, b = noise(m, k, dtype=dtype), noise(k, n, dtype=dtype)
     return timed(lambda: a @ b)
@@ -259,7 +328,7 @@ WORKS = {
     f.__name__: f
     for f in (
         *(update, lenet5, resnet18, mlp, tagger, tagger_epoch),
-        *(convolution, matmul, roots, conditioned_roots),
+        *(attention, gpt2, convolution, matmul, roots, conditioned_roots),
     )
 }
 

@@ -1,8 +1,10 @@
 /** The same work in flatmin and in other programs, in alternating pairs of fresh processes. */
 import { trainingOf } from '../digits.ts';
 import { cores, flatmin, JS } from '../flatmin.ts';
+import { gpt2Step } from '../gpt2.ts';
 import {
   adamw,
+  causalAttention,
   inBf16,
   type Kernel,
   lion,
@@ -150,6 +152,15 @@ const DUELS: Readonly<Record<string, Duel>> = {
     perform: (target) => lstmSteps(target, 2, 15),
     peers: [torch('tagger', 1, 2, 15)],
     target: ONE_THREAD,
+  },
+  'causal attention, 1024 steps, 12 heads of 64, forward and gradients': kernel(
+    causalAttention(1, 1024, 12, 64),
+    [torch('attention', cores, 1, 1024, 12, 64)],
+  ),
+  'GPT-2 124 M, AdamW step of 4 × 64 tokens': {
+    perform: (target) => gpt2Step(target, 4, 64),
+    peers: [torch('gpt2', cores, 4, 64)],
+    rounds: 3,
   },
   ...Object.fromEntries(
     RESNET.map((image) => [

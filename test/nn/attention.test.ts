@@ -1,5 +1,8 @@
 /** Layers of attention: their equation with weights of one's own, what they may see, and K-FAC's view of their projections. */
 import { describe, expect, it } from 'vitest';
+import { gradients } from '../../src/autodiff/gradients.ts';
+import { compile } from '../../src/graph/compile.ts';
+import { Graph } from '../../src/graph/graph.ts';
 import {
   causalSelfAttention,
   describeModel,
@@ -144,4 +147,18 @@ it('refuses heads that do not divide the width, and rows without steps', () => {
   expect(() => describeModel(layers, { dtype: 'f32', shape: [2, 6] })).toThrow(
     'causalSelfAttention expects [batch, steps, width], got [2, 6]',
   );
+});
+
+it.each([true, false])('memory grows as steps do, causal: %s', (causal) => {
+  const arena = (steps: number): number => {
+    const graph = new Graph();
+    const [q, k, v] = ['q', 'k', 'v'].map((key) =>
+      graph.stored(key, { dtype: 'f32', shape: [1, steps, 128] }),
+    );
+    const lengths = causal ? undefined : graph.stored('lengths', { dtype: 'i32', shape: [1] });
+    const y = ops.attention(q, k, v, { heads: 2, causal, lengths });
+    const reports = gradients(ops.sum(ops.mul(y, y)), [q, k, v]).map((d) => ops.sum(d ?? y));
+    return compile(graph, { reports }).spec.arenaBytes;
+  };
+  expect(arena(4096) / arena(1024)).toBeLessThan(4.4);
 });
