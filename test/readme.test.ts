@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import * as flatmin from '../src/index.ts';
 
@@ -25,24 +25,33 @@ async function run(code: string): Promise<unknown[]> {
 }
 
 describe('README scripts', () => {
-  const [gradients, closures, models, loop, layer] = blocks('js');
+  const [first, models, loop, layer, gradients, closures] = blocks('js');
 
-  it('has the five that are checked here', () => {
-    expect(blocks('js')).toHaveLength(5);
+  it('has the six that are checked here', () => {
+    expect(blocks('js')).toHaveLength(6);
   });
 
-  it('door 1 moves every weight towards zero by about its 100 steps of 0.01', async () => {
+  it('the first trains, saves, loads and tells the circle from what is beyond', async () => {
+    const path = join(mkdtempSync(join(tmpdir(), 'flatmin-first-')), 'circle.safetensors');
+    const logged = await run(first.replaceAll("'circle.safetensors'", JSON.stringify(path)));
+    rmSync(dirname(path), { recursive: true });
+    const [loss, logits] = logged as [number, Float32Array];
+    expect(loss).toBeLessThan(0.4);
+    expect([logits[0] > logits[1], logits[3] > logits[2]]).toEqual([true, true]);
+  });
+
+  it('door 2 moves every weight towards zero by about its 100 steps of 0.01', async () => {
     const [weights] = (await run(gradients)) as [Float32Array];
     expect([...weights].map((w) => Math.round(w * 10) / 10 + 0)).toEqual([0, -0.9, 1.8, -2.7]);
   });
 
-  it('door 2 comes near the solution (5/7, 1/7) of its two equations', async () => {
+  it('door 3 comes near the solution (5/7, 1/7) of its two equations', async () => {
     const [weights] = (await run(closures)) as [Float32Array];
     const away = Math.hypot(weights[0] - 5 / 7, weights[1] - 1 / 7);
     expect(away).toBeLessThan(Math.hypot(0.5 - 5 / 7, -0.5 - 1 / 7));
   });
 
-  it('door 3 trains and reports every epoch', async () => {
+  it('door 1 trains and reports every epoch', async () => {
     const logged = (await run(models)) as number[];
     expect(logged).toHaveLength(5);
     const [, first, , second, epochs] = logged;
