@@ -20,6 +20,13 @@ export {
   type TransformJSON,
   type TransformOptions,
 } from './data/table.ts';
+export { type TokenWindowOptions, tokenWindows } from './data/text.ts';
+export {
+  ByteTokenizer,
+  CharacterTokenizer,
+  type Tokenizer,
+  type TokenizerJSON,
+} from './data/tokenizer.ts';
 export { Vocabulary, WORD_SHAPES, type WordShape, wordShape } from './data/vocabulary.ts';
 export { type BackendInfo, backend } from './doors/backend.ts';
 export { type FitOptions, type Fitted, fit, type InTraining } from './doors/fit.ts';
@@ -76,6 +83,7 @@ export {
   type Resnet18Options,
   resnet18,
 } from './nn/models.ts';
+export { perplexity } from './nn/perplexity.ts';
 export { sequential } from './nn/sequential.ts';
 export { type ExampleForm, type LayerSummary, type ModelSummary, summary } from './nn/summary.ts';
 export * as ops from './ops/index.ts';
@@ -114,3 +122,4 @@ export type { EvaluateOptions, TrainedModel } from './train/model.ts';
 export type { SaveOptions } from './train/model-file.ts';
 export type { Inputs, Tensor } from './train/predictor.ts';
 export type { StepReport, TrainingData } from './train/training.ts';
+export { type Sampling, type WriteOptions, type Writing, writeTokens } from './train/write.ts';

@@ -110,6 +110,8 @@ const GOOD: Readonly<Record<string, readonly unknown[]>> = {
   clip: [sgd({ lr }), { norm: 1 }],
   syntheticDigits: [{ count: 1, seed: 0, split: 'train' }],
   loadMnist: ['/nowhere', 'train', {}],
+  tokenWindows: [Int32Array.of(0, 1), { context: 1, vocabulary: 2, name: 'two' }],
+  writeTokens: [{ predictAsync: () => undefined }, Int32Array.of(0), { count: 1, context: 1 }],
   groups: [{ w: matrix() }, [{ optimizer: sgd({ lr }) }], {}],
   muonWithAdamW: [
     { a: matrix(), w: matrix() },

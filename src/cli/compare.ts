@@ -55,6 +55,9 @@ export async function compare(
   );
   process.stderr.write('\n');
   process.stdout.write(`${resultTable(title, results, runs[0].settings)}\n`);
+  for (const { optimizer, sample } of results) {
+    if (sample !== undefined) process.stdout.write(`\n${optimizer} writes:\n${sample}\n`);
+  }
 }
 
 /** A bar where it stands alone, on a terminal that can move: JSON lines on the same one would cut through it. */

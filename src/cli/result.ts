@@ -21,6 +21,8 @@ export const resultSchema = z.object({
   metrics: z.record(z.string(), anyNumber).optional(),
   /** Why it ended before its last epoch, where it did. */
   stopped: z.enum(['early', 'diverged']).optional(),
+  /** What the model writes from nothing, where it is one that writes. */
+  sample: z.string().optional(),
 });
 
 /** What a finished run comes to. */

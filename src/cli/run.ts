@@ -11,6 +11,10 @@ import type { KeptEvent, RunEvent, Sink } from './run-events.ts';
 import { folderSink, type RunFolder } from './run-folder.ts';
 import { type RunSettings, requireSameSettings, type TrainOptions } from './settings.ts';
 
+/** What is written at the end of a run. */
+const PROMPT = '\n';
+const SAMPLE = { count: 400, temperature: 0.8 };
+
 export interface RunOptions extends Pick<TrainOptions, 'device' | 'threads' | 'resume'> {
   readonly folder: RunFolder | undefined;
   /** Get every event, those of a resumed run's past included; the folder's comes before them. */
@@ -87,8 +91,13 @@ export async function runMethod(
         `Training was stopped in epoch ${epoch} of ${epochs}`,
       );
     }
-    const result = { ...summarise(settings, task.target, history), ...(stopped && { stopped }) };
     if (folder !== undefined) model.save(folder.model, { metadata: metadataOf(task, problem) });
+    const sample = await problem.writer?.(model, PROMPT, { ...SAMPLE, seed });
+    const result = {
+      ...summarise(settings, task.target, history),
+      ...(stopped && { stopped }),
+      ...(sample !== undefined && { sample }),
+    };
     tell({ event: 'result', ...result });
     return result;
   } finally {

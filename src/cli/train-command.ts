@@ -63,7 +63,11 @@ export function trainCommand(program: Command): void {
     .option('--examples <n>', 'use the first n training examples', wholeFrom(1))
     .option('--test-examples <n>', 'use the first n test examples', wholeFrom(1))
     .option('--validation', 'test on rows held out of the training data, not the test data')
-    .option('--width <n>', 'units or channels of the network, of tasks but digits', wholeFrom(1))
+    .option(
+      '--width <n>',
+      'units or channels of the network, of tasks but digits; of text a multiple of 4',
+      wholeFrom(1),
+    )
     .option('--augment', 'change training images at random: of images, crop and flip them')
     .option('--seed <n>', 'decides initialisation and shuffling', wholeFrom(0), 0)
     .option(

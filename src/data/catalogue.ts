@@ -153,6 +153,20 @@ export const CATALOGUE: CatalogueEntry[] = [
     ],
   },
   {
+    name: 'text',
+    title: 'Tiny Shakespeare, 1.1 million characters of his plays (Karpathy 2015)',
+    licence: 'public domain',
+    mirrors: ['https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/'],
+    files: [
+      plain(
+        'tinyshakespeare.txt',
+        1_115_394,
+        '86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed',
+        'input.txt',
+      ),
+    ],
+  },
+  {
     name: 'titanic',
     title: 'Titanic, 891 passengers in 12 columns (Kaggle, Encyclopedia Titanica)',
     licence: 'none stated',

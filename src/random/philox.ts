@@ -26,6 +26,8 @@ export const STREAM = {
   digits: 0xb000_0000,
   /** Enim: plus the tensor's index. */
   enim: 0xc000_0000,
+  /** Tokens that a model writes. */
+  write: 0xc800_0000,
   sweep: 0xd000_0000,
   bootstrap: 0xd800_0000,
   split: 0xe000_0000,

@@ -9,7 +9,12 @@ export interface Baseline {
   readonly metrics: Readonly<Record<string, number>>;
 }
 
-export function baselineOf({ data: { train, test }, classes, metrics = [] }: Problem): Baseline {
+export function baselineOf({
+  data: { train, test },
+  classes,
+  metrics = [],
+  baseline,
+}: Problem): Baseline {
   const counts = new Float64Array(train.classes);
   for (const label of train.labels) if (label >= 0) counts[label] += 1;
   const answer = counts.indexOf(Math.max(...counts));
@@ -27,6 +32,6 @@ export function baselineOf({ data: { train, test }, classes, metrics = [] }: Pro
   });
   return {
     answer: classes[answer],
-    metrics: { accuracy: right / all, ...Object.fromEntries(counted) },
+    metrics: { accuracy: right / all, ...Object.fromEntries(counted), ...baseline },
   };
 }

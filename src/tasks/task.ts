@@ -5,6 +5,7 @@ import type { Metric } from '../nn/metric.ts';
 import type { Options } from '../optim/variants.ts';
 import type { Inputs, Tensor } from '../train/predictor.ts';
 import type { TrainingData } from '../train/training.ts';
+import type { Sampling, Writing } from '../train/write.ts';
 import type { MethodName } from './methods.ts';
 
 /** A network, its data, and what it sets for methods. */
@@ -55,10 +56,14 @@ export interface Problem {
   readonly loss?: Loss;
   /** What its test data are judged by beside the loss's own metrics. */
   readonly metrics?: readonly Metric[];
+  /** What metrics that are traced come to by the answer that needs no network. */
+  readonly baseline?: Readonly<Record<string, number>>;
   /** Names of the classes, by label. */
   readonly classes: readonly string[];
   /** What goes with the model, as JSON, so that it takes raw inputs when it is loaded. */
   readonly saved: object;
+  /** Of a model that writes. */
+  readonly writer?: Writer;
 }
 
 /** A task's network, and how files become its inputs and its outputs answers. */
@@ -66,7 +71,16 @@ export interface Reader {
   readonly model: Layer;
   /** `FLATMIN_DATA` says what is wrong with the file. */
   read(path: string): RawInputs;
+  /** Of a model that writes. */
+  readonly writer?: Writer;
 }
+
+/** Goes on from a prompt, which is not empty, by so many tokens, and returns what is new. */
+export type Writer = (
+  model: Writing,
+  prompt: string,
+  options: Sampling & { readonly count: number },
+) => Promise<string>;
 
 export interface RawInputs {
   /** As `predict` takes them. */

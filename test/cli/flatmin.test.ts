@@ -159,6 +159,42 @@ describe('other tasks', () => {
     expect(stdout).toMatch(/^always O +0\.\d{4} +0\.0000 +–/m);
   });
 
+  it('of text write at the end, and go on from a prompt', async () => {
+    const out = inFolder('text');
+    const args = ['--synthetic', '--examples', '24', '--test-examples', '12', '--epochs', '1'];
+    const common = ['--width', '8', '--device', 'js'];
+    const { code, stdout } = await flatmin('train', 'text', ...args, ...common, '--out', out);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^method +accuracy +perplexity +loss/m);
+    expect(stdout).toMatch(/^always " " +0\.\d{4} +\d+\.\d{4} +–/m);
+    const [, sample] = stdout.split('\nlion writes:\n');
+    expect(linesOf(join(out, 'metrics.jsonl')).at(-1)).toMatchObject({
+      event: 'result',
+      sample: sample.slice(0, -1),
+    });
+
+    const prompt = join(command.folder, 'prompt.txt');
+    writeFileSync(prompt, 'then we saw ');
+    const predict = (...more: string[]) =>
+      flatmin('predict', out, prompt, '--device', 'js', '--tokens', '20', ...more);
+    const [one, again, other] = [await predict(), await predict(), await predict('--seed', '1')];
+    expect([...one.stdout]).toHaveLength('then we saw '.length + 20 + 1);
+    expect(one.stdout).toMatch(/^then we saw /);
+    expect(again.stdout).toBe(one.stdout);
+    expect(other.stdout).not.toBe(one.stdout);
+    const greedy = await predict('--temperature', '0', '--json');
+    const single = await predict('--top-k', '1', '--json');
+    expect(JSON.parse(greedy.stdout)).toMatchObject({ event: 'prediction', file: prompt });
+    expect(single.stdout).toBe(greedy.stdout);
+    writeFileSync(prompt, '');
+    expect(await predict()).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('holds no text to go on from'),
+    });
+    const titanic = await flatmin('predict', inFolder('titanic'), prompt, '--top-k', '2');
+    expect(titanic.stderr).toContain('--top-k is for text, and the model is of titanic');
+  });
+
   it('have the options that they have', async () => {
     const { code, stderr } = await train('--width', '8');
     expect(code).toBe(2);
