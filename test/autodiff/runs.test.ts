@@ -5,7 +5,7 @@ import { JsStore } from '../../src/backend/js/store.ts';
 import { Graph } from '../../src/graph/graph.ts';
 import type { Shape } from '../../src/graph/types.ts';
 import { batchNorm } from '../../src/ops/batch_norm.ts';
-import { findOp } from '../../src/ops/define.ts';
+import { findOp, opNames } from '../../src/ops/define.ts';
 import * as ops from '../../src/ops/index.ts';
 import { previousSteps } from '../../src/ops/sequence.ts';
 import { collectCases } from '../conformance/collect.ts';
@@ -23,7 +23,10 @@ const outputsOf = (c: Case) => traceForward(c).run(new JsStore({ float64: true }
 const sizeOf = ({ data }: Tensor) => data.length;
 const few = (await collectCases()).filter(
   ({ op, inputs, gradient }) =>
-    findOp(op).runs !== undefined && gradient?.every((i) => sizeOf(inputs[i]) <= 400),
+    // A loss made of ops has a case and is none.
+    opNames().includes(op) &&
+    findOp(op).runs !== undefined &&
+    gradient?.every((i) => sizeOf(inputs[i]) <= 400),
 );
 const names = [...new Set(few.map(({ op }) => op))];
 
