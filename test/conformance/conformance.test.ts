@@ -1,7 +1,8 @@
 /**
  * For every case: the TypeScript kernel in doubles agrees with the oracle; its gradient and its tangent agree with
  * central differences of the oracle; and every backend agrees with both within the case's tolerance, to the bit for
- * every number of threads, and in place. FLATMIN_CONFORMANCE_TABLE=file.md writes ops × backends.
+ * every number of threads, and in place; no CPU kernel writes beside its operands, and none that reads the status block
+ * changes anything under a set one. FLATMIN_CONFORMANCE_TABLE=file.md writes ops × backends.
  */
 import { afterAll, describe, expect, it } from 'vitest';
 import type { Numbers } from '../../src/graph/kernel.ts';
@@ -9,6 +10,7 @@ import { findOp, opNames } from '../../src/ops/define.ts';
 import { backends } from './backends.ts';
 import { collectCases, executedOps, nativeOps } from './collect.ts';
 import { checkAgainstDifferences, checkTangents } from './differences.ts';
+import { readsStatus, runBetweenGuards, whileStanding } from './guards.ts';
 import {
   type Case,
   compare,
@@ -22,26 +24,37 @@ import {
   traceGradient,
   traceTangent,
 } from './harness.ts';
+import { shortList } from './short.ts';
 import { coverageTable } from './table.ts';
 
-const cases = await collectCases();
+const all = await collectCases();
+const cases = process.env.FLATMIN_QUICK === undefined ? all : shortList(all);
 const table = coverageTable(backends.map(({ name }) => name));
 const DOUBLES: Tolerance = { rel: 1e-10, abs: 1e-10 };
 
+interface Expected {
+  readonly traced: Traced;
+  readonly want: Float64Array[];
+  readonly tolerance?: Tolerance;
+}
+
 interface Checked {
   readonly case: Case;
-  /** What is run, and what must come out. */
-  readonly programs: readonly { traced: Traced; want: Float64Array[]; tolerance?: Tolerance }[];
+  /** What is run, and what must come out: computed once, when a test of the case asks first. */
+  programs(): readonly Expected[];
 }
 
 function check(c: Case): Checked {
-  const forward = traceForward(c);
-  const programs = [{ traced: forward, want: expected(c), tolerance: c.tolerance }];
-  if (c.gradient !== undefined) {
-    const traced = traceGradient(c);
-    programs.push({ traced, want: inDoubles(traced), tolerance: c.gradientTolerance ?? GRADIENTS });
-  }
-  return { case: c, programs };
+  let programs: Expected[] | undefined;
+  return { case: c, programs: () => (programs ??= programsOf(c)) };
+}
+
+function programsOf(c: Case): Expected[] {
+  const forward = { traced: traceForward(c), want: expected(c), tolerance: c.tolerance };
+  if (c.gradient === undefined) return [forward];
+  const traced = traceGradient(c);
+  const tolerance = c.gradientTolerance ?? GRADIENTS;
+  return [forward, { traced, want: inDoubles(traced), tolerance }];
 }
 
 function expectClose(got: Parameters<typeof compare>[0], want: Float64Array[], t?: Tolerance) {
@@ -59,9 +72,10 @@ describe.each(ops)('%s', (op) => {
   const checked = cases.filter((c) => c.op === op).map(check);
 
   it.each(checked)('$case.name: doubles agree with the oracle', ({ case: c, programs }) => {
-    expectClose(inDoubles(programs[0].traced), programs[0].want, DOUBLES);
-    if (c.gradient !== undefined) {
-      checkAgainstDifferences(c, programs[1].want);
+    const [forward, gradient] = programs();
+    expectClose(inDoubles(forward.traced), forward.want, DOUBLES);
+    if (gradient !== undefined) {
+      checkAgainstDifferences(c, gradient.want);
       checkTangents(c, inDoubles(traceTangent(c)));
     }
   });
@@ -71,7 +85,7 @@ describe.each(ops)('%s', (op) => {
       backend.missing === null ? backend.name : `${backend.name}, skipped: ${backend.missing}`,
       () => {
         it.each(checked)('$case.name', ({ programs }) => {
-          for (const { traced, want, tolerance } of programs) {
+          for (const { traced, want, tolerance } of programs()) {
             const results = backend.threads.map((threads) => traced.run(backend.open(threads)));
             const worst = expectClose(results[0], want, tolerance);
             results.forEach((other, i) => {
@@ -81,6 +95,19 @@ describe.each(ops)('%s', (op) => {
             const shared = inPlace(traced)?.run(backend.open(1));
             if (shared !== undefined) {
               expect(bytes(shared).equals(bytes(results[0])), 'the same bits in place').toBe(true);
+            }
+            if (backend.name.startsWith('cpu')) {
+              const { outputs, overwritten } = runBetweenGuards(traced, backend.open(2));
+              expect(overwritten, 'operands beside which something was written').toEqual([]);
+              expect(bytes(outputs).equals(bytes(results[0])), 'the same bits unaligned').toBe(
+                true,
+              );
+            }
+            if (readsStatus(traced)) {
+              expect(
+                whileStanding(traced, () => backend.open(1)),
+                'changed',
+              ).toEqual([]);
             }
             table.record(traced.spec, op, backend.name, worst);
           }
@@ -92,7 +119,7 @@ describe.each(ops)('%s', (op) => {
 
 describe('coverage', () => {
   const reached = new Set(
-    cases.flatMap((c) => [
+    all.flatMap((c) => [
       c.op,
       ...(c.gradient === undefined
         ? []

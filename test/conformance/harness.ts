@@ -24,7 +24,7 @@ import { gradients, pushforward } from '../../src/autodiff/gradients.ts';
 import type { Store } from '../../src/backend/backend.ts';
 import { JsStore } from '../../src/backend/js/store.ts';
 import { Program } from '../../src/backend/program.ts';
-import { compile } from '../../src/graph/compile.ts';
+import { type Compiled, compile } from '../../src/graph/compile.ts';
 import { Graph, type Value } from '../../src/graph/graph.ts';
 import type { Numbers } from '../../src/graph/kernel.ts';
 import type { Moment } from '../../src/graph/moment.ts';
@@ -70,6 +70,10 @@ export interface Traced {
   readonly case: Case;
   readonly isGradient: boolean;
   readonly spec: ProgramSpec;
+  /** `spec` with the graph that it was compiled from. */
+  readonly compiled: Compiled;
+  /** Buffers of the outputs. */
+  readonly outputs: readonly number[];
   readonly run: (store: Store) => Numbers[];
 }
 
@@ -136,23 +140,28 @@ function finish(c: Case, graph: Graph, outputs: readonly Value[]): Traced {
       store.declare(keys[i], root.type);
     });
     const program = new Program({ ...compiled, spec }, store);
-    c.inputs.forEach(({ data }, i) => {
-      if (store.has(`in.${i}`)) store.write(`in.${i}`, data);
-    });
-    for (let i = 0; store.has(`weights.${i}`); i++) {
-      const { shape } = store.type(`weights.${i}`);
-      store.write(
-        `weights.${i}`,
-        weightsOf(
-          i,
-          shape.reduce((n, d) => n * d, 1),
-        ),
-      );
+    for (const { key, size } of graph.buffers) {
+      const data = contentsOf(c, key, size);
+      if (data !== undefined) store.write(key, data);
     }
     program.runSync(c.moments ?? [MOMENT]);
     return keys.map((key) => store.read(key));
   };
-  return { case: c, isGradient: false, spec, run };
+  return {
+    case: c,
+    isGradient: false,
+    spec,
+    compiled: { ...compiled, spec },
+    outputs: compiled.spec.reports,
+    run,
+  };
+}
+
+/** What a stored buffer holds before a run; none where that is zeros. */
+export function contentsOf(c: Case, key: string, size: number): Numbers | undefined {
+  const [kind, index] = key.split('.');
+  if (kind === 'in') return c.inputs[Number(index)].data;
+  return kind === 'weights' ? weightsOf(Number(index), size) : undefined;
 }
 
 function withoutAliases(value: Value): Value {

@@ -32,6 +32,7 @@ import {
   traceForward,
   traceGradient,
 } from './harness.ts';
+import { shortList } from './short.ts';
 
 const BITS = { tf32: 10, bf16: 7 } as const;
 const PRECISIONS = Object.keys(BITS) as (keyof typeof BITS)[];
@@ -68,7 +69,8 @@ const specials: Case = {
   oracle: () => [],
 };
 
-const cases = (await collectCases()).filter(
+const all = await collectCases();
+const cases = (process.env.FLATMIN_QUICK === undefined ? all : shortList(all)).filter(
   ({ op, inputs }) =>
     ['linear', 'matmul', 'conv2d'].includes(op) &&
     inputs.every(({ data }) => data.length > 0 && data.length < 9000),
