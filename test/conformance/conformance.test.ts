@@ -71,14 +71,19 @@ const bytes = (results: readonly Numbers[]): Buffer =>
 describe.each(ops)('%s', (op) => {
   const checked = cases.filter((c) => c.op === op).map(check);
 
-  it.each(checked)('$case.name: doubles agree with the oracle', ({ case: c, programs }) => {
-    const [forward, gradient] = programs();
-    expectClose(inDoubles(forward.traced), forward.want, DOUBLES);
-    if (gradient !== undefined) {
-      checkAgainstDifferences(c, gradient.want);
-      checkTangents(c, inDoubles(traceTangent(c)));
-    }
-  });
+  // What must come out is computed here, which takes half a minute for a few.
+  it.each(checked)(
+    '$case.name: doubles agree with the oracle',
+    { timeout: 300_000 },
+    ({ case: c, programs }) => {
+      const [forward, gradient] = programs();
+      expectClose(inDoubles(forward.traced), forward.want, DOUBLES);
+      if (gradient !== undefined) {
+        checkAgainstDifferences(c, gradient.want);
+        checkTangents(c, inDoubles(traceTangent(c)));
+      }
+    },
+  );
 
   for (const backend of backends) {
     describe.skipIf(backend.missing !== null)(
