@@ -114,11 +114,22 @@ export type { Dimension, Draws, Point, Range, Space } from './sweep/space.ts';
 export { type SweepOptions, type Swept, sweep } from './sweep/sweep.ts';
 export type { Finished, Measures, Outcome, Trial } from './sweep/trial.ts';
 export type { EpochMetrics, StepEvaluation } from './train/checkpoint.ts';
+export type {
+  Curvature,
+  CurvatureMatrix,
+  Density,
+  DensityOptions,
+  Eigenpair,
+  EigenvaluesOptions,
+  Estimate,
+  ProbeOptions,
+  SharpnessOptions,
+} from './train/curvature.ts';
 export type { Best, EarlyStoppingOptions } from './train/early-stopping.ts';
 export type { Evaluation } from './train/evaluate.ts';
 export type { NamePattern } from './train/frozen.ts';
 export type { Stopped } from './train/halt.ts';
-export type { EvaluateOptions, TrainedModel } from './train/model.ts';
+export type { CurvatureOptions, EvaluateOptions, TrainedModel } from './train/model.ts';
 export type { SaveOptions } from './train/model-file.ts';
 export type { Inputs, Tensor } from './train/predictor.ts';
 export type { StepReport, TrainingData } from './train/training.ts';

@@ -25,10 +25,10 @@ async function run(code: string): Promise<unknown[]> {
 }
 
 describe('README scripts', () => {
-  const [first, models, loop, layer, gradients, closures] = blocks('js');
+  const [first, models, curvature, loop, layer, gradients, closures] = blocks('js');
 
-  it('has the six that are checked here', () => {
-    expect(blocks('js')).toHaveLength(6);
+  it('has the seven that are checked here', () => {
+    expect(blocks('js')).toHaveLength(7);
   });
 
   it('the first trains, saves, loads and tells the circle from what is beyond', async () => {
@@ -57,6 +57,13 @@ describe('README scripts', () => {
     const [, first, , second, epochs] = logged;
     expect(epochs).toBe(2);
     expect(Math.max(first, second)).toBeGreaterThan(0.3);
+  });
+
+  it('the curvature of a fit has a trace of at least its largest eigenvalue', async () => {
+    const [largest, trace, error, sharpness] = (await run(curvature)) as number[];
+    expect(largest).toBeGreaterThan(0);
+    expect(trace + 4 * error).toBeGreaterThan(largest);
+    expect(sharpness).toBeGreaterThan(0);
   });
 
   it('the loop learns exclusive or', async () => {

@@ -45,10 +45,17 @@ export function pullback(y: Value, dy: Value, wrt: readonly Value[]): (Value | u
 }
 
 /** Traces Σ ∂y/∂x dx over the x of `wrt` and their tangents dx (forward mode), by the values that y was made of. */
-export function pushforward(y: Value, wrt: readonly Value[], dxs: readonly Value[]): Value {
-  const { graph } = y;
-  const traced = [...graph.nodes];
-  const reaching = new Set<Value>([y]);
+export const pushforward = (y: Value, wrt: readonly Value[], dxs: readonly Value[]): Value =>
+  pushforwards([y], wrt, dxs)[0] ?? fill(y.graph, y.shape, 0);
+
+/** The same of several values of one graph; `undefined` where one depends on none of `wrt`. */
+export function pushforwards(
+  ys: readonly Value[],
+  wrt: readonly Value[],
+  dxs: readonly Value[],
+): (Value | undefined)[] {
+  const traced = ys.length === 0 ? [] : [...ys[0].graph.nodes];
+  const reaching = new Set<Value>(ys);
   for (const node of [...traced].reverse()) {
     if (node.outputs.some((out) => reaching.has(out))) for (const x of node.inputs) reaching.add(x);
   }
@@ -65,5 +72,5 @@ export function pushforward(y: Value, wrt: readonly Value[], dxs: readonly Value
       tangents.set(out, dys[i]);
     });
   }
-  return tangents.get(y) ?? fill(graph, y.shape, 0);
+  return ys.map((y) => tangents.get(y));
 }

@@ -131,8 +131,14 @@ export class Graph {
   /** Of products that are traced in `inPrecision`; all others are float32. */
   readonly precision: Precision;
 
-  constructor(precision: Precision = 'float32') {
+  /**
+   * Recurrences are traced step by step, of ops whose gradients have tangents: where a gradient is to be differentiated.
+   */
+  readonly unrolled: boolean;
+
+  constructor(precision: Precision = 'float32', unrolled = false) {
     this.precision = precision;
+    this.unrolled = unrolled;
   }
 
   /** A buffer of the store, shared by all programs that name it. */

@@ -1,6 +1,9 @@
 import { checkNames, checkOneOf } from '../arguments.ts';
 import type { Value } from '../graph/graph.ts';
-import { unary, unaryGrad } from './elementwise.ts';
+import { add, mul, square } from './binary.ts';
+import { affine, unary } from './elementwise.ts';
+import { exp, sigmoid as sigmoidOf } from './unary.ts';
+import { unaryGrad } from './unary_grad.ts';
 
 /** 1 / (1 + e^−x). */
 const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
@@ -41,12 +44,38 @@ function gatedSlope(x: number, u: number, slope: number): number {
   return s === 0 || s === 1 ? s : s + x * s * (1 - s) * slope;
 }
 
-const geluGrad = unaryGrad('geluGrad', (x, dy) => dy * (normal(x) + x * density(x)));
+/** The second derivative of x σ(u(x)): σ′ (2 u′ + x ((1 − 2σ) u′² + u″)). */
+function gatedBend(x: Value, u: Value, slope: Value | 1, bend: Value | 0): Value {
+  const s = sigmoidOf(u);
+  const both = mul(affine(s, -2, 1), slope === 1 ? 1 : square(slope));
+  const curved = mul(x, add(both, bend));
+  return mul(mul(s, affine(s, -1, 1)), add(curved, slope === 1 ? 2 : affine(slope, 2)));
+}
+
+const geluGrad = unaryGrad(
+  'geluGrad',
+  (x, dy) => dy * (normal(x) + x * density(x)),
+  // φ(x) (2 − x²).
+  (x, dy) => {
+    const squares = square(x);
+    const bell = affine(exp(affine(squares, -0.5)), 1 / Math.sqrt(2 * Math.PI));
+    return mul(dy, mul(bell, affine(squares, -1, 2)));
+  },
+);
 const geluTanhGrad = unaryGrad(
   'geluTanhGrad',
   (x, dy) => dy * gatedSlope(x, cubic(x), cubicSlope(x)),
+  (x, dy) => {
+    const slope = affine(square(x), 6 * ROOT * CUBIC, 2 * ROOT);
+    const u = mul(x, affine(square(x), 2 * ROOT * CUBIC, 2 * ROOT));
+    return mul(dy, gatedBend(x, u, slope, affine(x, 12 * ROOT * CUBIC)));
+  },
 );
-const siluGrad = unaryGrad('siluGrad', (x, dy) => dy * gatedSlope(x, x, 1));
+const siluGrad = unaryGrad(
+  'siluGrad',
+  (x, dy) => dy * gatedSlope(x, x, 1),
+  (x, dy) => mul(dy, gatedBend(x, x, 1, 0)),
+);
 
 const exact = unary(
   'gelu',

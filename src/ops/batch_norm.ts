@@ -2,10 +2,11 @@ import { FlatminError } from '../errors.ts';
 import type { Value } from '../graph/graph.ts';
 import type { Numbers, Operand } from '../graph/kernel.ts';
 import { type Shape, showType, sizeOf, type TensorType } from '../graph/types.ts';
-import { add, div, mul, plus, sub } from './binary.ts';
+import { add, div, mul, plus, square, sub } from './binary.ts';
 import { defineOp, expectType, shapeError } from './define.ts';
-import { affine } from './elementwise.ts';
+import { affine, neg } from './elementwise.ts';
 import { fill } from './fill.ts';
+import { sum } from './reduce.ts';
 import { reshape } from './reshape.ts';
 import { standsStill } from './status.ts';
 import { sqrt } from './unary.ts';
@@ -86,6 +87,41 @@ const batchNormOp = defineOp<{ eps: number }>({
 const batchNormGradOp = defineOp<{ eps: number }>({
   name: 'batchNormGrad',
   infer: ([x, weight]) => [x, weight, weight],
+  // By dy it is linear; of the rest x̂ moves by tx̂, and so do both sums of dx and what is before the bracket.
+  tangent: (
+    { op, inputs: [x, weight, mean, variance, dy], outputs: [, along, total], attrs },
+    [tx, tweight, tmean, tvariance, tdy],
+  ) => {
+    const { graph } = x;
+    const [moved, dweight, dbias] = tdy
+      ? graph.add(op, [x, weight, mean, variance, tdy], attrs)
+      : [];
+    const channels = (v: Value) => reshape(v, [v.size, ...x.shape.slice(2).map(() => 1)]);
+    const axes = x.shape.flatMap((_, d) => (d === 1 ? [] : [d]));
+    const count = Math.max(1, countOf(x.type));
+    const scale = div(fill(graph, [], 1), sqrt(affine(variance, 1, attrs.eps)));
+    const normed = mul(sub(x, channels(mean)), channels(scale));
+    const tscale = tvariance && mul(affine(mul(scale, square(scale)), -0.5), tvariance);
+    const shifted = plus(tx, tmean && neg(channels(tmean)));
+    const stretched = tscale && mul(normed, channels(div(tscale, scale)));
+    const tnormed = plus(shifted && mul(shifted, channels(scale)), stretched);
+    const talong = tnormed && sum(mul(dy, tnormed), axes);
+    // Of weight / √(variance + ε).
+    const tfactor = plus(tweight && mul(tweight, scale), tscale && mul(weight, tscale));
+    const bracket = sub(dy, affine(add(channels(total), mul(normed, channels(along))), 1 / count));
+    const inner =
+      tnormed &&
+      talong &&
+      affine(add(mul(tnormed, channels(along)), mul(normed, channels(talong))), -1 / count);
+    return [
+      plus(
+        plus(moved, tfactor && mul(bracket, channels(tfactor))),
+        inner && mul(inner, channels(mul(weight, scale))),
+      ),
+      plus(dweight, talong),
+      dbias,
+    ];
+  },
   kernel: ({ inputs: [x, weight, mean, variance, dy], outputs: [dx, dweight, dbias], attrs }) => {
     const count = Math.max(1, countOf(x));
     const [, channels] = x.shape;

@@ -152,6 +152,10 @@ const conv2dGradInputOp = defineOp<Geometry & { readonly shape: readonly number[
   name: 'conv2dGradInput',
   product: true,
   infer: (_, { shape }) => [f32(...shape)],
+  tangent: ({ op, inputs: [dy, weight], attrs }, [tdy, tweight]) => {
+    const apply = (a: Value, b: Value) => a.graph.add(op, [a, b], attrs)[0];
+    return [plus(tdy && apply(tdy, weight), tweight && apply(dy, tweight))];
+  },
   kernel: ({ inputs: [dy, weight], outputs: [dx], attrs }) => {
     const layout = layoutOf(dx.shape, weight.shape, attrs);
     const { groups, items, inputs, outs, taps, positions } = layout;
@@ -191,6 +195,10 @@ const conv2dGradWeightOp = defineOp<
   name: 'conv2dGradWeight',
   product: true,
   infer: (_, { shape, bias }) => (bias ? [f32(...shape), f32(shape[0])] : [f32(...shape)]),
+  tangent: ({ op, inputs: [x, dy], attrs }, [tx, tdy]) => {
+    const [moved, dbias] = tdy ? tdy.graph.add(op, [x, tdy], attrs) : [];
+    return [plus(tx?.graph.add(op, [tx, dy], { ...attrs, bias: 0 })[0], moved), dbias];
+  },
   kernel: ({ inputs: [x, dy], outputs: [dweight, dbias], attrs }) => {
     const layout = layoutOf(x.shape, dweight.shape, attrs);
     const { groups, items, inputs, outs, taps, positions } = layout;

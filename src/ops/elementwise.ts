@@ -1,5 +1,5 @@
 import type { Value } from '../graph/graph.ts';
-import { defineOp, expectNumbers, expectSameShape, expectType, graphOf } from './define.ts';
+import { defineOp, expectNumbers, expectType, graphOf } from './define.ts';
 
 /** An elementwise function with its gradient as traced ops of x, y = f(x) and dy. */
 export function unary(
@@ -25,28 +25,6 @@ export function unary(
       },
   });
   return (x) => graphOf(name, x).add(op, [x], {})[0];
-}
-
-/** dx from dy and from y, or from x, whichever f′ is simplest in terms of. */
-export function unaryGrad(
-  name: string,
-  f: (y: number, dy: number) => number,
-): (y: Value, dy: Value) => Value {
-  const op = defineOp({
-    name,
-    infer: ([y, dy]) => {
-      expectType(name, 'a value', y, 'f32');
-      expectSameShape(name, y.shape, dy.shape);
-      return [dy];
-    },
-    inPlace: [[1, 0]],
-    kernel:
-      ({ inputs: [y, dy], outputs: [dx] }) =>
-      () => {
-        for (let i = 0; i < dx.size; i++) dx.data[i] = f(y.data[i], dy.data[i]);
-      },
-  });
-  return (y, dy) => y.graph.add(op, [y, dy], {})[0];
 }
 
 const affineOp = defineOp<{ scale: number; shift: number }>({

@@ -45,6 +45,9 @@ const gatherOp = defineOp({
 export const scatterAddOp = defineOp<{ shape: readonly number[] }>({
   name: 'scatterAdd',
   infer: ([dy], { shape }) => [{ dtype: dy.dtype, shape }],
+  tangent: ({ op, inputs: [, indices], attrs }, [tdy]) => [
+    tdy?.graph.add(op, [tdy, indices], attrs)[0],
+  ],
   kernel: ({ inputs: [dy, indices], outputs: [dtable], attrs: { shape } }) => {
     const width = sizeOf(shape.slice(1));
     return () => {

@@ -1,9 +1,11 @@
 import { FlatminError } from '../errors.ts';
 import type { Value } from '../graph/graph.ts';
 import { type Shape, sameShape, showType, sizeOf } from '../graph/types.ts';
-import { mul, plus } from './binary.ts';
+import { add, div, mul, plus, square, sub } from './binary.ts';
 import { defineOp, expectNumbers, expectType, graphOf, shapeError } from './define.ts';
+import { neg } from './elementwise.ts';
 import { fill } from './fill.ts';
+import { mean as meanOf, sum } from './reduce.ts';
 import { reshape } from './reshape.ts';
 
 type Attrs = Readonly<{
@@ -43,9 +45,15 @@ const layerNormOp = defineOp<Attrs>({
       (dweight ?? dbias) &&
       graph.add(op, [x, dweight ?? filled(0), ...(dbias === undefined ? [] : [dbias])], attrs)[0];
     if (dx === undefined) return [scaled];
+    const { centred } = attrs;
     const given = [x, filled(1), mean, scale, dx];
-    const [moved] = graph.add(layerNormGradOp, given, { centred: attrs.centred });
-    return [plus(mul(moved, weight), scaled)];
+    const [moved] = graph.add(layerNormGradOp, given, { centred });
+    const along = meanOf(mul(sub(x, column(mean)), dx), [1]);
+    return [
+      plus(mul(moved, weight), scaled),
+      centred ? meanOf(dx, [1]) : undefined,
+      neg(mul(mul(scale, square(scale)), along)),
+    ];
   },
   kernel: ({ inputs: [x, weight, bias], outputs: [y, mean, scale], attrs: { eps, centred } }) => {
     const [rows, width] = x.shape;
@@ -76,6 +84,34 @@ const layerNormOp = defineOp<Attrs>({
 const layerNormGradOp = defineOp<{ centred: number }>({
   name: 'layerNormGrad',
   infer: ([x, weight]) => [x, weight, weight],
+  // By dy it is linear; of the rest g, x̂ and the scale move.
+  tangent: (
+    { op, inputs: [x, weight, mean, scale, dy], attrs },
+    [tx, tweight, tmean, tscale, tdy],
+  ) => {
+    const { graph } = x;
+    const [moved, dweight, dbias] = tdy ? graph.add(op, [x, weight, mean, scale, tdy], attrs) : [];
+    const [turned] = tweight ? graph.add(op, [x, tweight, mean, scale, dy], attrs) : [];
+    const by = column(scale);
+    const normed = mul(sub(x, column(mean)), by);
+    const shifted = plus(tx, tmean && neg(column(tmean)));
+    const stretched = tscale && mul(normed, div(column(tscale), by));
+    const tnormed = plus(shifted && mul(shifted, by), stretched);
+    const g = mul(weight, dy);
+    const level = (v: Value) => meanOf(v, [1], { keepDims: true });
+    const inner =
+      tnormed &&
+      neg(mul(by, add(mul(tnormed, level(mul(g, normed))), mul(normed, level(mul(g, tnormed))))));
+    const bracket = () => {
+      const rest = sub(g, mul(normed, level(mul(g, normed))));
+      return attrs.centred ? sub(rest, level(g)) : rest;
+    };
+    return [
+      plus(plus(moved, turned), plus(inner, tscale && mul(column(tscale), bracket()))),
+      plus(dweight, tnormed && sum(mul(dy, tnormed), [0])),
+      dbias,
+    ];
+  },
   kernel: ({ inputs: [x, weight, mean, scale, dy], outputs: [dx, dweight, dbias], attrs }) => {
     const [rows, width] = x.shape;
     const count = Math.max(1, width);
@@ -105,6 +141,9 @@ const layerNormGradOp = defineOp<{ centred: number }>({
     };
   },
 });
+
+/** A number for each row. */
+const column = (x: Value): Value => reshape(x, [x.size, 1]);
 
 /** By the last dimensions of x, those of the weight. */
 function normed(

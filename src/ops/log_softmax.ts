@@ -1,6 +1,7 @@
 import type { Value } from '../graph/graph.ts';
-import { mul, sub } from './binary.ts';
+import { mul, plus, sub } from './binary.ts';
 import { defineOp, expectSameShape, expectType, graphOf, shapeError } from './define.ts';
+import { neg } from './elementwise.ts';
 import { sum } from './reduce.ts';
 import { exp } from './unary.ts';
 
@@ -40,6 +41,11 @@ const logSoftmaxGradOp = defineOp({
     return [y];
   },
   inPlace: [[1, 0]],
+  tangent: ({ op, inputs: [y, dy] }, [ty, tdy]) => {
+    const total = ty && sum(dy, [-1], { keepDims: true });
+    const turned = ty && total && neg(mul(mul(exp(y), ty), total));
+    return [plus(tdy?.graph.add(op, [y, tdy], {})[0], turned)];
+  },
   kernel: ({ inputs: [y, dy], outputs: [dx] }) => {
     const length = y.shape[y.shape.length - 1];
     return () => {

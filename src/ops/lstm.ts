@@ -2,7 +2,8 @@ import { checkNames } from '../arguments.ts';
 import type { Value } from '../graph/graph.ts';
 import type { Operand } from '../graph/kernel.ts';
 import type { Shape, TensorType } from '../graph/types.ts';
-import { plus } from './binary.ts';
+import { add, mul, plus } from './binary.ts';
+import { split } from './concat.ts';
 import { defineOp, expectType, f32, graphOf } from './define.ts';
 import { fill } from './fill.ts';
 import { linear, matmul } from './linear.ts';
@@ -13,9 +14,11 @@ import {
   type SequenceOptions,
   sequenceOf,
   timesColumns,
+  unrolled,
 } from './recurrence.ts';
 import { reshape } from './reshape.ts';
 import { previousSteps } from './sequence.ts';
+import { sigmoid as sigmoidOf, tanh } from './unary.ts';
 
 /** With `projected` h_t is not the units o ⊙ tanh c_t but a projection of them. */
 type Attrs = { projected: number; reverse: number };
@@ -272,6 +275,7 @@ export function lstm(x: Value, weights: LstmWeights, options: SequenceOptions = 
   const graph = graphOf('lstm', x, input, recurrent, bias, projection ?? bias);
   const { ends, attrs } = sequenceOf('lstm', x, options);
   const z = linear(x, input, bias);
+  if (graph.unrolled) return stepByStep(z, weights, options);
   if (projection === undefined) {
     return graph.add(lstmOp, [z, recurrent, ...ends], { projected: 0, ...attrs })[0];
   }
@@ -279,4 +283,19 @@ export function lstm(x: Value, weights: LstmWeights, options: SequenceOptions = 
   const offset = fill(graph, [...x.shape.slice(0, -1), projection.shape[0] ?? 0], 0);
   const operands = [z, recurrent, projection, offset, ...ends];
   return graph.add(lstmOp, operands, { projected: 1, ...attrs })[0];
+}
+
+/** The same recurrence over gates [batch, steps, 4H] of ops that are differentiated twice. */
+function stepByStep(
+  z: Value,
+  { recurrent, projection }: LstmWeights,
+  options: SequenceOptions,
+): Value {
+  const hidden = z.shape[2] / GATES;
+  return unrolled(z, options, [recurrent.shape[1], hidden], (z, [h, c]) => {
+    const [i, f, g, o] = split(add(z, linear(h, recurrent)), GATES, 1);
+    const cell = add(mul(sigmoidOf(f), c), mul(sigmoidOf(i), tanh(g)));
+    const units = mul(sigmoidOf(o), tanh(cell));
+    return [projection === undefined ? units : linear(units, projection), cell];
+  });
 }

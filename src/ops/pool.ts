@@ -100,6 +100,9 @@ const maxPool2dOp = defineOp<Geometry>({
 const maxPool2dGradOp = defineOp<Geometry & { readonly shape: readonly number[] }>({
   name: 'maxPool2dGrad',
   infer: (_, { shape }) => [f32(...shape)],
+  tangent: ({ op, inputs: [, index], attrs }, [tdy]) => [
+    tdy?.graph.add(op, [tdy, index], attrs)[0],
+  ],
   kernel: ({ inputs: [dy, index], outputs: [dx], attrs }) => {
     const { planes, plane, positions } = layoutOf('maxPool2d', dx.shape, attrs);
     return () => {
@@ -145,6 +148,7 @@ const avgPool2dOp = defineOp<Geometry>({
 const avgPool2dGradOp = defineOp<Geometry & { readonly shape: readonly number[] }>({
   name: 'avgPool2dGrad',
   infer: (_, { shape }) => [f32(...shape)],
+  tangent: ({ op, attrs }, [tdy]) => [tdy?.graph.add(op, [tdy], attrs)[0]],
   kernel: ({ inputs: [dy], outputs: [dx], attrs }) => {
     const { windows, planes, plane, positions } = layoutOf('avgPool2d', dx.shape, attrs);
     const scale = 1 / sizeOf(attrs.kernel);

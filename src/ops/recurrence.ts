@@ -3,8 +3,15 @@ import { checkBoolean, checkNames } from '../arguments.ts';
 import type { Value } from '../graph/graph.ts';
 import type { Numbers, Operand } from '../graph/kernel.ts';
 import type { Shape } from '../graph/types.ts';
+import { mul } from './binary.ts';
+import { stack } from './concat.ts';
 import { graphOf } from './define.ts';
+import { affine } from './elementwise.ts';
+import { fill } from './fill.ts';
+import { oneHot } from './one_hot.ts';
+import { sum } from './reduce.ts';
 import { reshape } from './reshape.ts';
+import { slice } from './views.ts';
 
 export interface SequenceOptions {
   /** Steps of each row, i32 [batch]; outputs past them are 0. Default: all steps. */
@@ -77,4 +84,31 @@ export function timesColumns(weight: Operand, x: Numbers, at: number, out: Float
     const part = x[at * count + k];
     for (let j = 0; j < width; j++) out[j] += part * weight.data[k * width + j];
   }
+}
+
+/**
+ * Traces a recurrence over z [batch, steps, …] by a function of a step's z and what the step before it put out, [batch, …]
+ * each, zeros at first and past a row's end; the first is the output, [batch, steps, …]. Lengths are from 0 on.
+ */
+export function unrolled(
+  z: Value,
+  { lengths, reverse = false }: SequenceOptions,
+  widths: readonly number[],
+  step: (z: Value, before: readonly Value[]) => readonly Value[],
+): Value {
+  const { graph } = z;
+  const [batch, steps] = z.shape;
+  // 1 in the column of each row's length, where that is short of all steps.
+  const ends = lengths && oneHot(lengths, steps);
+  const outputs: Value[] = [];
+  let state: readonly Value[] = widths.map((width) => fill(graph, [batch, width], 0));
+  for (let k = 0; k < steps; k++) {
+    const at = reverse ? steps - 1 - k : k;
+    const ended = ends && sum(slice(ends, [null, [0, at + 1]]), [1], { keepDims: true });
+    const going = ended && affine(ended, -1, 1);
+    const next = step(slice(z, [null, at]), state);
+    state = going === undefined ? next : next.map((x) => mul(x, going));
+    outputs[at] = state[0];
+  }
+  return steps === 0 ? fill(graph, [batch, 0, widths[0]], 0) : stack(outputs, 1);
 }

@@ -99,6 +99,9 @@ const maxOp = defineOp<Axis>({
 const maxGradOp = defineOp<Axis>({
   name: 'maxGrad',
   infer: (_, { outer, length, inner }) => [{ dtype: 'f32', shape: [outer, length, inner] }],
+  tangent: ({ op, inputs: [, index], attrs }, [tdy]) => [
+    tdy?.graph.add(op, [tdy, index], attrs)[0],
+  ],
   kernel:
     ({ inputs: [dy, index], outputs: [dx], attrs: { outer, length, inner } }) =>
     () => {

@@ -1,7 +1,7 @@
 import { checkNames, checkOneOf } from '../arguments.ts';
 import type { Value } from '../graph/graph.ts';
 import type { TensorType } from '../graph/types.ts';
-import { plus } from './binary.ts';
+import { add, plus } from './binary.ts';
 import { defineOp, expectType, graphOf } from './define.ts';
 import { linear, matmul } from './linear.ts';
 import {
@@ -11,9 +11,11 @@ import {
   type SequenceOptions,
   sequenceOf,
   timesColumns,
+  unrolled,
 } from './recurrence.ts';
 import { reshape } from './reshape.ts';
 import { previousSteps } from './sequence.ts';
+import { relu as reluOf, tanh } from './unary.ts';
 
 type Attrs = { relu: number; reverse: number };
 
@@ -139,5 +141,11 @@ export function rnn(
   checkOneOf('activation of rnn', activation, ['tanh', 'relu']);
   const { ends, attrs } = sequenceOf('rnn', x, sequence);
   const relu = Number(activation === 'relu');
+  if (x.graph.unrolled) {
+    const phi = relu ? reluOf : tanh;
+    return unrolled(linear(x, input, bias), sequence, [recurrent.shape[0]], (z, [h]) => [
+      phi(add(z, linear(h, recurrent))),
+    ]);
+  }
   return x.graph.add(rnnOp, [linear(x, input, bias), recurrent, ...ends], { relu, ...attrs })[0];
 }

@@ -1,8 +1,9 @@
 import type { Value } from '../graph/graph.ts';
 import type { Numbers } from '../graph/kernel.ts';
 import { showType } from '../graph/types.ts';
-import { mul } from './binary.ts';
+import { mul, plus, sub } from './binary.ts';
 import { defineOp, expectSameShape, expectType, graphOf, shapeError } from './define.ts';
+import { affine } from './elementwise.ts';
 import { fill } from './fill.ts';
 import { sum } from './reduce.ts';
 import { reshape } from './reshape.ts';
@@ -48,6 +49,13 @@ const softmaxGradOp = defineOp({
   infer: ([y, dy]) => {
     expectSameShape('softmaxGrad', y.shape, dy.shape);
     return [y];
+  },
+  tangent: ({ inputs: [y, dy] }, [ty, tdy]) => {
+    const moved = tdy && softmaxGrad(y, tdy);
+    if (ty === undefined) return [moved];
+    const along = (a: Value, b: Value) => sum(mul(a, b), [-1], { keepDims: true });
+    const turned = sub(mul(ty, sub(dy, along(y, dy))), mul(y, along(ty, dy)));
+    return [plus(moved, turned)];
   },
   kernel: ({ inputs: [y, dy], outputs: [dx] }) => {
     const length = y.shape[y.shape.length - 1];
@@ -128,6 +136,14 @@ const crossEntropyGradOp = defineOp({
   name: 'crossEntropyGrad',
   infer: ([probabilities]) => [probabilities],
   inPlace: [[0, 0]],
+  tangent: ({ op, inputs: [p, labels, dloss, ...weights] }, [tp, , tdloss]) => {
+    const [weight] = weights;
+    const [rows] = p.shape;
+    const share = weight && reshape(weight, [rows, 1]);
+    const moved = tp && mul(share === undefined ? affine(tp, 1 / rows) : mul(tp, share), dloss);
+    const scaled = tdloss?.graph.add(op, [p, labels, tdloss, ...weights], {})[0];
+    return [plus(moved, scaled)];
+  },
   kernel: ({ inputs: [probabilities, labels, dloss, weights], outputs: [dx] }) => {
     const [rows, classes] = dx.shape;
     return () => {

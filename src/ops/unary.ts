@@ -1,9 +1,22 @@
 import { div, mul } from './binary.ts';
-import { affine, unary, unaryGrad } from './elementwise.ts';
+import { affine, unary } from './elementwise.ts';
+import { unaryGrad } from './unary_grad.ts';
 
-const reluGrad = unaryGrad('reluGrad', (y, dy) => (y > 0 ? dy : 0));
-const tanhGrad = unaryGrad('tanhGrad', (y, dy) => dy * (1 - y * y));
-const sigmoidGrad = unaryGrad('sigmoidGrad', (y, dy) => dy * y * (1 - y));
+const reluGrad = unaryGrad(
+  'reluGrad',
+  (y, dy) => (y > 0 ? dy : 0),
+  () => undefined,
+);
+const tanhGrad = unaryGrad(
+  'tanhGrad',
+  (y, dy) => dy * (1 - y * y),
+  (y, dy) => mul(dy, affine(y, -2)),
+);
+const sigmoidGrad = unaryGrad(
+  'sigmoidGrad',
+  (y, dy) => dy * y * (1 - y),
+  (y, dy) => mul(dy, affine(y, -2, 1)),
+);
 
 /** max(x, 0); NaN stays NaN, the gradient at 0 is 0. */
 export const relu = unary(

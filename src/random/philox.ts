@@ -30,6 +30,7 @@ export const STREAM = {
   write: 0xc800_0000,
   sweep: 0xd000_0000,
   bootstrap: 0xd800_0000,
+  probes: 0xdc00_0000,
   split: 0xe000_0000,
   /** Generated tables, sentences, images: plus a number for each kind. */
   synthetic: 0xf000_0000,

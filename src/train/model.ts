@@ -1,11 +1,12 @@
 import { inspect } from 'node:util';
-import { checkNames } from '../arguments.ts';
+import { checkNames, checkWhole } from '../arguments.ts';
 import type { AnyDataset } from '../data/dataset.ts';
 import { FlatminError } from '../errors.ts';
 import { sizeOf } from '../graph/types.ts';
 import { parameterKey, tensorKeys } from '../nn/layer.ts';
 import { type Loss, metricsOf } from '../nn/loss.ts';
 import { checkMetrics, type Metric } from '../nn/metric.ts';
+import { permutation, STREAM } from '../random/philox.ts';
 import { counted } from '../shown.ts';
 import {
   checkState,
@@ -16,8 +17,11 @@ import {
   writeState,
 } from '../step/state-dict.ts';
 import { checkCriteria, checkExamples } from './check-form.ts';
+import { Curvature } from './curvature.ts';
+import { CurvatureProducts } from './curvature-products.ts';
 import type { Evaluation } from './evaluate.ts';
 import { Examination } from './examination.ts';
+import { HandedData } from './handed.ts';
 import { checkSaving, type Metadata, type SaveOptions, writeModel } from './model-file.ts';
 import { type Inputs, type ModelOnStore, Predictor, type Tensor } from './predictor.ts';
 import { fromPyTorch } from './pytorch-names.ts';
@@ -29,6 +33,16 @@ export interface EvaluateOptions {
   readonly loss?: Loss;
   /** Beside the loss's own, accuracy among them. Default none. */
   readonly metrics?: readonly Metric[];
+}
+
+/** Of what a curvature is. */
+export interface CurvatureOptions {
+  /** Default that of the training; of a loaded model the one given to `loadModel`. */
+  readonly loss?: Loss;
+  /** How many examples of the dataset are looked at. Default all. */
+  readonly rows?: number;
+  /** Decides which. Default 0. */
+  readonly seed?: number;
 }
 
 /** What a dataset was last evaluated with, by which loss and metrics. */
@@ -138,6 +152,35 @@ export class TrainedModel {
       this.#examinations.set(dataset, { by, examination });
       return examination.run();
     });
+  }
+
+  /**
+   * The curvature of the mean loss over a dataset, or over `rows` of it that are drawn by `seed`, at the parameters that the
+   * model has when it is asked for; the model is in evaluation: batch norm by its running statistics, no dropout. Its arrays
+   * must stay as they are. `FLATMIN_DATA` and `FLATMIN_ARGUMENT` as `evaluate`; an op whose gradient cannot be
+   * differentiated, as attention's, is refused by the products with the Hessian alone.
+   */
+  curvature(dataset: AnyDataset, options: CurvatureOptions = {}): Curvature {
+    checkNames<CurvatureOptions>('curvature', options, { loss: true, rows: true, seed: true });
+    checkCriteria(options);
+    checkExamples('curvature', dataset);
+    const { loss = this.#on.loss, rows = dataset.count, seed = 0 } = options;
+    checkDataset('curvature', dataset, loss);
+    checkWhole('rows of curvature', rows, 1);
+    checkWhole('seed', seed, 0);
+    const { count } = dataset;
+    if (rows > count) {
+      throw new FlatminError(
+        'FLATMIN_DATA',
+        `curvature data: ${rows} rows were asked for, and there are ${count}`,
+      );
+    }
+    const drawn =
+      rows === count
+        ? undefined
+        : permutation({ seed, stream: STREAM.probes, step: 0 }, count).subarray(0, rows);
+    const data = new HandedData(this.#on, dataset, drawn);
+    return new Curvature(new CurvatureProducts(this.#on, data, loss), this.#on);
   }
 
   /**

@@ -9,7 +9,7 @@ import type { Numbers } from '../../src/graph/kernel.ts';
 import { findOp, opNames } from '../../src/ops/define.ts';
 import { backends } from './backends.ts';
 import { collectCases, executedOps, nativeOps } from './collect.ts';
-import { checkAgainstDifferences, checkTangents } from './differences.ts';
+import { checkAgainstDifferences, checkSecondOrder, checkTangents } from './differences.ts';
 import { readsStatus, runBetweenGuards, whileStanding } from './guards.ts';
 import {
   type Case,
@@ -18,6 +18,7 @@ import {
   GRADIENTS,
   inDoubles,
   inPlace,
+  secondOrder,
   type Tolerance,
   type Traced,
   traceForward,
@@ -68,6 +69,9 @@ const ops = [...new Set(cases.map((c) => c.op))];
 const bytes = (results: readonly Numbers[]): Buffer =>
   Buffer.concat(results.map((y) => Buffer.from(y.buffer, y.byteOffset, y.byteLength)));
 
+/** Ops whose gradients have no tangent: a Hessian of what is made of them is refused. */
+const ONCE = new Set(['attention', 'attentionGrad', 'attentionTangent']);
+
 describe.each(ops)('%s', (op) => {
   const checked = cases.filter((c) => c.op === op).map(check);
 
@@ -81,6 +85,7 @@ describe.each(ops)('%s', (op) => {
       if (gradient !== undefined) {
         checkAgainstDifferences(c, gradient.want);
         checkTangents(c, inDoubles(traceTangent(c)));
+        if (c.once === undefined && !ONCE.has(op)) checkSecondOrder(c, secondOrder(c));
       }
     },
   );

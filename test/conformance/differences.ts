@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { type Case, MOMENT, weightsOf } from './harness.ts';
+import { alongOf, type Case, inDoubles, MOMENT, traceGradient, weightsOf } from './harness.ts';
 
 /** Elements of each input that are checked. */
 const SAMPLES = 6;
@@ -60,6 +60,32 @@ export function checkTangents(c: Case, tangents: readonly Float64Array[]): void 
       const error = Math.abs(tangent - slope) / (1 + Math.abs(slope));
       expect(error, `output ${output}[${k}]: tangent ${tangent}, slope ${slope}`).toBeLessThan(
         1e-6,
+      );
+    });
+  });
+}
+
+/** Compares tangents of gradients, all inputs moving at once, with central differences of the gradients in doubles. */
+export function checkSecondOrder(c: Case, tangents: readonly Float64Array[]): void {
+  if (c.inputs.reduce((n, { data }) => n + data.length, 0) > LARGEST) return; // guard
+  const h = 1e-5;
+  const moved = (by: number) => {
+    const inputs = c.inputs.map((input) => ({ ...input }));
+    (c.gradient ?? []).forEach((input, i) => {
+      const data = Float64Array.from(c.inputs[input].data);
+      const dx = alongOf(i, data.length);
+      inputs[input] = { ...inputs[input], data: data.map((x, k) => x + by * dx[k]) };
+    });
+    return inDoubles(traceGradient({ ...c, inputs }));
+  };
+  const [above, below] = [moved(h), moved(-h)];
+  tangents.forEach((dy, gradient) => {
+    dy.forEach((tangent, k) => {
+      const slope = (above[gradient][k] - below[gradient][k]) / (2 * h);
+      if (Number.isNaN(slope)) return;
+      const error = Math.abs(tangent - slope) / (1 + Math.abs(slope));
+      expect(error, `gradient ${gradient}[${k}]: tangent ${tangent}, slope ${slope}`).toBeLessThan(
+        1e-5,
       );
     });
   });

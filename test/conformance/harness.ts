@@ -20,7 +20,7 @@
  * Backends are listed in backends.ts. What is checked of each case is listed in conformance.test.ts.
  */
 
-import { gradients, pushforward } from '../../src/autodiff/gradients.ts';
+import { gradients, pushforward, pushforwards } from '../../src/autodiff/gradients.ts';
 import type { Store } from '../../src/backend/backend.ts';
 import { JsStore } from '../../src/backend/js/store.ts';
 import { Program } from '../../src/backend/program.ts';
@@ -32,6 +32,7 @@ import type { Precision } from '../../src/graph/precision.ts';
 import type { BufferSpec, ProgramSpec, TensorType } from '../../src/graph/types.ts';
 import { add, mul } from '../../src/ops/binary.ts';
 import { findOp } from '../../src/ops/define.ts';
+import { fill } from '../../src/ops/fill.ts';
 import { sum } from '../../src/ops/reduce.ts';
 import { fromBits } from '../optim/oracles/bf16.ts';
 import { random } from './data.ts';
@@ -57,6 +58,8 @@ export interface Case {
   readonly gradient?: readonly number[];
   readonly tolerance?: Tolerance;
   readonly gradientTolerance?: Tolerance;
+  /** Why its gradient's tangent is not checked. */
+  readonly once?: string;
   readonly moments?: readonly Moment[];
 }
 
@@ -90,18 +93,20 @@ export function traceForward(c: Case, precision?: Precision): Traced {
 /** Gradients of Σ weights · outputs with respect to `c.gradient`, weights drawn by `weightsOf`. */
 export function traceGradient(c: Case, precision?: Precision): Traced {
   const { graph, inputs } = inputsOf(c, precision);
-  const wrt = (c.gradient ?? []).map((i) => inputs[i]);
-  const grads = graph.inPrecision(() => {
-    const terms = c.build(inputs, graph).flatMap((y, i) => {
-      if (y.dtype !== 'f32') return [];
-      const w = graph.stored(`weights.${i}`, y.type);
-      return [sum(mul(y, w))];
-    });
-    return gradients(terms.reduce(add), wrt);
-  });
+  const grads = graph.inPrecision(() => gradientsOf(c, graph, inputs));
   const missing = grads.indexOf(undefined);
   if (missing !== -1) throw new Error(`no gradient reaches input ${c.gradient?.[missing]}`);
   return { ...finish(c, graph, grads as Value[]), isGradient: true };
+}
+
+function gradientsOf(c: Case, graph: Graph, inputs: readonly Value[]): (Value | undefined)[] {
+  const terms = c.build(inputs, graph).flatMap((y, i) => {
+    if (y.dtype !== 'f32') return [];
+    const w = graph.stored(`weights.${i}`, y.type);
+    return [sum(mul(y, w))];
+  });
+  const wrt = (c.gradient ?? []).map((i) => inputs[i]);
+  return gradients(terms.reduce(add), wrt);
 }
 
 /** Tangents of the f32 outputs along those of `c.gradient`, number i of which is drawn by `weightsOf(i)`. */
@@ -114,11 +119,34 @@ export function traceTangent(c: Case): Traced {
   return finish(c, graph, dys);
 }
 
+/** Tangents of these gradients along those of `c.gradient` in doubles; recurrences are traced step by step. */
+export function secondOrder(c: Case): Float64Array[] {
+  const { graph, inputs } = inputsOf(c, 'float32', true);
+  const wrt = (c.gradient ?? []).map((i) => inputs[i]);
+  const grads = gradientsOf(c, graph, inputs).map((dx, i) => dx ?? fill(graph, wrt[i].shape, 0));
+  const dxs = wrt.map((x, i) => graph.stored(`along.${i}`, x.type));
+  const moved = pushforwards(grads, wrt, dxs);
+  // Each of its own: `finish` moves outputs, and another may read the same value by an alias.
+  const outputs = moved.map((dy, i) => {
+    const zero = fill(graph, grads[i].shape, 0);
+    return dy === undefined ? zero : add(dy, zero);
+  });
+  return inDoubles(finish(c, graph, outputs));
+}
+
+/** Along which input number `input` of those of `c.gradient` moves. */
+export const alongOf = (input: number, size: number): Float32Array =>
+  random(size, { seed: 2000 + input });
+
 export const weightsOf = (output: number, size: number): Float32Array =>
   random(size, { seed: 1000 + output });
 
-function inputsOf(c: Case, precision?: Precision): { graph: Graph; inputs: Value[] } {
-  const graph = new Graph(precision);
+function inputsOf(
+  c: Case,
+  precision?: Precision,
+  unrolled?: boolean,
+): { graph: Graph; inputs: Value[] } {
+  const graph = new Graph(precision, unrolled);
   const inputs = c.inputs.map(({ dtype, shape }, i) => graph.stored(`in.${i}`, { dtype, shape }));
   return { graph, inputs };
 }
@@ -161,7 +189,8 @@ function finish(c: Case, graph: Graph, outputs: readonly Value[]): Traced {
 export function contentsOf(c: Case, key: string, size: number): Numbers | undefined {
   const [kind, index] = key.split('.');
   if (kind === 'in') return c.inputs[Number(index)].data;
-  return kind === 'weights' ? weightsOf(Number(index), size) : undefined;
+  if (kind === 'weights') return weightsOf(Number(index), size);
+  return kind === 'along' ? alongOf(Number(index), size) : undefined;
 }
 
 function withoutAliases(value: Value): Value {

@@ -69,6 +69,9 @@ export const cases: Case[] = LOSSES.flatMap(({ loss, of }) => [
   {
     op: loss.name,
     name: 'outputs of every size',
+    ...(loss.name === 'binaryCrossEntropy' && {
+      once: 'it is made of |x|, whose second derivative at 0 is taken for 0',
+    }),
     inputs: [
       f32([6, 2], [0, 0, 40, -40, 150, -150, 0.02, -0.02, 8, -8, 20, -20]),
       f32([6, 2], [1, 0.5, 1, 0, 0, 1, 1, 0, 0.25, 0.75, 1, 1]),

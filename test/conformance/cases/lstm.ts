@@ -92,6 +92,7 @@ function one(size: Size): Case {
   return {
     op: 'lstm',
     name: nameOf(size),
+    ...(size.lengths?.some((n) => n < 0) && { once: 'step by step, lengths are from 0' }),
     inputs: [...operands(size, 3), ...endsOf(size)],
     build: (given) => [layer(size, given, count)],
     oracle: (given) => [outputs(size, given)],

@@ -82,6 +82,7 @@ const layer = (
 const forward = (size: Size): Case => ({
   op: 'rnn',
   name: nameOf(size),
+  ...(size.lengths?.some((n) => n < 0) && { once: 'step by step, lengths are from 0' }),
   inputs: [...operands(size, 3), ...endsOf(size)],
   build: (given) => [layer(size, given, given[4])],
   oracle: (given) => [outputs(size, given.slice(0, 4)).h],
