@@ -24,7 +24,7 @@ export type DeviceName =
   | `cuda-emulated:${number}`;
 
 export interface DeviceOptions {
-  /** Default `auto`. */
+  /** Where the work is done: `auto` is the best kernels there are on the CPU. Default `auto`. */
   device?: DeviceName;
   /** CPU threads; default the environment's FLATMIN_THREADS, else every core. */
   threads?: number;

@@ -26,11 +26,11 @@ interface Examples {
    * much. Means are over what examples weigh together, and metrics count all examples alike. Default 1 each.
    */
   weights?: Float32Array;
-  /** The network sees x · scale[c] + shift[c] for an input x of channel c. */
+  /** The network sees x · scale[c] + shift[c] for an input x of channel c. Default x itself. */
   normalise?: {
-    /** A factor a channel. */
+    /** The factor of each channel, [channels]. */
     scale: number[];
-    /** What is added, a number a channel. */
+    /** What is added to each channel after the factor, [channels]. */
     shift: number[];
   };
 }

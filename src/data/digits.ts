@@ -11,9 +11,9 @@ export interface DigitsOptions {
   count: number;
   /** Pixels a side, at least 12. Default 28. */
   size?: number;
-  /** A non-negative integer up to 2^53 − 1. */
+  /** Decides what is drawn: a whole number from 0 to 2^53 − 1. */
   seed: number;
-  /** `train` and `test` are of different draws. */
+  /** Which draws the examples are of: those of `train` and of `test` differ for equal seeds. */
   split: Split;
 }
 

@@ -45,29 +45,36 @@ interface CommonOptions {
   readonly lengths?: readonly number[];
   /** As in `Dataset`: the network sees x · scale[c] + shift[c] for an input of channel c. Default as it is. */
   readonly normalise?: {
-    /** A factor a channel. */
+    /** The factor of each channel, [channels]. */
     readonly scale: number[];
-    /** What is added, a number a channel. */
+    /** What is added to each channel after the factor, [channels]. */
     readonly shift: number[];
   };
 }
 
-/** What `dataset` takes for examples of classes. */
+/**
+ * Options of a dataset of classes: inputs, a label for each example, and what the dataset says of itself. An unknown
+ * option is `FLATMIN_ARGUMENT`.
+ */
 export interface LabelledOptions extends CommonOptions {
   /** A class index an example, from 0; or lists of them for each of its tokens, where −1 is padding. */
   readonly labels: Rows;
   /** Default the largest label + 1. */
   readonly classes?: number;
+  /** Not given where there are `labels`. Default undefined. */
   readonly targets?: undefined;
 }
 
-/** What `dataset` takes for examples with numbers to predict. */
+/**
+ * Options of a dataset of numbers to predict: inputs, the targets of each example, and what the dataset says of itself.
+ * An unknown option is `FLATMIN_ARGUMENT`.
+ */
 export interface TargetOptions extends CommonOptions {
   /** Numbers to predict: a list of one an example, which makes the shape [1], or as `inputs`. */
   readonly targets: Rows;
-  /** None here: there are `targets`. */
+  /** Not given where there are `targets`. Default undefined. */
   readonly labels?: undefined;
-  /** None here: there are `targets`. */
+  /** Not given where there are `targets`. Default undefined. */
   readonly classes?: undefined;
 }
 

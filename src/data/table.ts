@@ -160,9 +160,9 @@ export class TableTransform {
 export interface SplitOptions {
   /** Decides the order of rows. A whole number of at least 0. */
   readonly seed: number;
-  /** Shares of the rows, rounded up. Default 0.2, and none for validation. */
+  /** The share of rows for the test, from 0 to 1, rounded up to whole rows. Default 0.2. */
   readonly test?: number;
-  /** The share of rows held back, from 0 to 1. */
+  /** The share of rows held back for validation, from 0 to 1, rounded up to whole rows. Default 0. */
   readonly validation?: number;
 }
 

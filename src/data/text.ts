@@ -10,7 +10,10 @@ const FILES = ['tinyshakespeare.txt', 'input.txt'];
 /** Of a text: its beginning is trained on, its end tested. */
 const SHARES = { train: 0.9, validation: 0.05 };
 
-/** What `tokenWindows` takes. */
+/**
+ * Options of windows of a text: their length and distance in tokens, and what the dataset says of itself. An unknown
+ * option is `FLATMIN_ARGUMENT`.
+ */
 export interface TokenWindowOptions {
   /** Tokens of a window, a whole number of at least 1. */
   readonly context: number;

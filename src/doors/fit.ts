@@ -37,11 +37,14 @@ export interface InTraining {
   stop(): void;
 }
 
-/** What `fit` takes beside layers and data. */
+/**
+ * Options of a training: its length in epochs, the optimizer, the loss, when to evaluate and to stop, callbacks,
+ * checkpoints and device. An unknown option is `FLATMIN_ARGUMENT`.
+ */
 export interface FitOptions extends TrainingOptions {
-  /** Passes over the training data. */
+  /** Passes over the training data, a whole number. */
   readonly epochs: number;
-  /** Called before the first step with what the checkpoint brought back: finished epochs, and where to go on. */
+  /** Called before the first step with what the checkpoint brought back: finished epochs, and where to go on. Default none. */
   readonly onStart?: (
     history: readonly EpochMetrics[],
     position: Readonly<Position>,
@@ -49,14 +52,14 @@ export interface FitOptions extends TrainingOptions {
   ) => unknown;
   /**
    * Called in order for every step, some 50 ms at most after it was taken. While a promise of it is pending no further
-   * report is given and training pauses.
+   * report is given and training pauses. Default none.
    */
   readonly onStep?: (report: StepReport) => unknown;
   /** When `data.test` is evaluated: after so many epochs, so many steps, or both; after the last epoch in any case. Default every epoch. */
   readonly evaluateEvery?: Period;
-  /** Called after every evaluation of an `evaluateEvery` in steps, with the model in hand. */
+  /** Called after every evaluation of an `evaluateEvery` in steps, with the model in hand. Default none. */
   readonly onEvaluation?: (report: StepEvaluation & InTraining) => unknown;
-  /** Called after every epoch, and its evaluation where one is due, with the model in hand. */
+  /** Called after every epoch, and its evaluation where one is due, with the model in hand. Default none. */
   readonly onEpoch?: (report: EpochMetrics & InTraining) => unknown;
   /** Ends the training when a number no longer gets better. Its best value is part of checkpoints. Default: never. */
   readonly earlyStopping?: EarlyStoppingOptions;
@@ -67,15 +70,16 @@ export interface FitOptions extends TrainingOptions {
    * steps before. Default 20, and false, for never, where training begins `from` weights, whose loss may be small.
    */
   readonly divergence?: number | false;
-  /** Stops between two steps, with the status `aborted`. */
+  /** Stops the training between two steps, with the status `aborted`. Default none. */
   readonly signal?: AbortSignal;
-  /** File for checkpoints: written after every epoch and when stopped. */
+  /** Path of the file for checkpoints, written after every epoch and when stopped. Default: none are written. */
   readonly checkpoint?: string;
   /** Go on from `checkpoint` where it exists. Default false. */
   readonly resume?: boolean;
   /**
    * Weights to begin with instead of fresh ones: the path of a safetensors file, or a model's `stateDict()`, by PyTorch's
-   * names too. `FLATMIN_CHECKPOINT` lists what does not fit. A checkpoint that is resumed has its own.
+   * names too. `FLATMIN_CHECKPOINT` lists what does not fit. A checkpoint that is resumed has its own. Default fresh
+   * weights.
    */
   readonly from?: string | StateDict;
 }

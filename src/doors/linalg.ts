@@ -80,7 +80,10 @@ const deviceShape = {
   threads: z.custom<number>().optional(),
 };
 
-/** What `inverseRoot` takes beside matrices. */
+/**
+ * Options of the inverse pth root: p, how it is computed, the ridge that is added before, device and threads. An unknown
+ * option is `FLATMIN_ARGUMENT`.
+ */
 export interface InverseRootOptions extends DeviceOptions {
   /** The root's p, any number above 0. */
   p: number;
@@ -155,7 +158,10 @@ export function inverseRoot(
   };
 }
 
-/** What `orthogonalize` takes beside matrices. */
+/**
+ * Options of the orthogonal polar factor: how it is computed, device and threads. An unknown option is
+ * `FLATMIN_ARGUMENT`.
+ */
 export interface OrthogonalizeOptions extends DeviceOptions {
   /** Default `newton-schulz`. */
   method?: Orthogonalizer;

@@ -12,7 +12,10 @@ import { TrainedModel } from '../train/model.ts';
 import { loadInto, type Metadata, readModel } from '../train/model-file.ts';
 import { Turns } from '../train/turns.ts';
 
-/** What `loadModel` takes beside layers and path. */
+/**
+ * Options of loading a model: what its inputs are where the file does not say, its loss, device and threads. An unknown
+ * option is `FLATMIN_ARGUMENT`.
+ */
 export interface LoadModelOptions {
   /** Shape of one example. Default what the file says, which another program's does not. */
   readonly input?: Shape;
@@ -22,7 +25,7 @@ export interface LoadModelOptions {
   readonly normalise?: InputForm['normalise'];
   /** What `evaluate` judges by. Default `crossEntropy()`. */
   readonly loss?: Loss;
-  /** Default `auto`. */
+  /** Where the work is done: `auto` is the best kernels there are on the CPU. Default `auto`. */
   readonly device?: DeviceName;
   /** CPU threads, default every core. */
   readonly threads?: number;

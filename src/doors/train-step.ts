@@ -30,7 +30,10 @@ import { TRAINING_OPTIONS, type TrainingOptions } from '../train/training.ts';
 import { Turns } from '../train/turns.ts';
 import { checkBatch } from '../train/whole-batch.ts';
 
-/** What `trainStep` takes beside layers. */
+/**
+ * Options of a step for a loop of one's own: shape and type of an example, and those of `fit` that concern a step. An
+ * unknown option is `FLATMIN_ARGUMENT`.
+ */
 export interface TrainStepOptions extends Omit<TrainingOptions, 'accumulate' | 'metrics'> {
   /** Shape of one example, as the network takes it. */
   readonly input: Shape;

@@ -11,7 +11,7 @@ import { type Loss, unitRows } from './loss.ts';
 export interface CrossEntropyOptions {
   /** ε: a row's target is (1 − ε) of its class and ε/classes of each (Szegedy et al. 2016). From 0, the default, to 1. */
   readonly labelSmoothing?: number;
-  /** What rows of each class weigh, numbers ≥ 0, above 0 with label smoothing; then label −1 weighs nothing. */
+  /** What rows of each class weigh, numbers ≥ 0, above 0 with label smoothing; then label −1 weighs nothing. Default 1 each. */
   readonly classWeights?: readonly number[];
 }
 

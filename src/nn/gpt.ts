@@ -9,7 +9,7 @@ import { named } from './layers/checks.ts';
 import { dropout, layerNorm, residual } from './layers/index.ts';
 import { sequential } from './sequential.ts';
 
-/** What `gpt` takes. */
+/** Options of a GPT: its vocabulary, its context in tokens, and its sizes. An unknown option is `FLATMIN_ARGUMENT`. */
 export interface GptOptions {
   /** Tokens that there are. Default 50257. */
   readonly vocabulary?: number;

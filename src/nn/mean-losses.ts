@@ -67,7 +67,7 @@ export const meanAbsoluteError = (): Loss => ({
   ...constantFisher((outputs) => 1 / outputs ** 2),
 });
 
-/** What `huber` takes. */
+/** Options of the Huber loss: where it turns from squares to absolute values. An unknown option is `FLATMIN_ARGUMENT`. */
 export interface HuberOptions {
   /** δ > 0: the error from which on the loss grows by its size and no longer by its square. Default 1. */
   readonly delta?: number;

@@ -37,7 +37,10 @@ export const lenet5 = (classes = 10): Layer =>
 
 const ACTIVATIONS = { relu, tanh, sigmoid } as const;
 
-/** What `mlp` takes. */
+/**
+ * Options of a network of fully connected layers: their sizes, what stands between them, and dropout. An unknown option
+ * is `FLATMIN_ARGUMENT`.
+ */
 export interface MlpOptions {
   /** Units of the hidden layers, first to last; a number is one layer. Default 64. */
   readonly hidden?: number | readonly number[];
@@ -75,7 +78,7 @@ export function mlp(options: MlpOptions): Layer {
   return sequential({ ...Object.fromEntries(layers), [`fc${units.length + 1}`]: linear(out) });
 }
 
-/** What `resnet18` takes. */
+/** Options of ResNet-18. An unknown option is `FLATMIN_ARGUMENT`. */
 export interface Resnet18Options {
   /** Default 10. */
   readonly classes?: number;
@@ -125,7 +128,10 @@ function basicBlock(channels: number, stride: number): Layer {
   return (x, scope) => ops.relu(block(x, scope));
 }
 
-/** What `lstmTagger` takes. */
+/**
+ * Options of a tagger of tokens by an LSTM: its vocabulary, its tags and its sizes. An unknown option is
+ * `FLATMIN_ARGUMENT`.
+ */
 export interface LstmTaggerOptions
   extends Pick<LstmOptions, 'layers' | 'bidirectional' | 'dropout' | 'projection'> {
   /** Tokens that there are. */

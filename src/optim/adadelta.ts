@@ -13,9 +13,12 @@ import type { Rate } from '../step/rate.ts';
 import { defineOptimizer, rateSlot } from './optimizer.ts';
 import { decay, nonNegative, positive, rate } from './options.ts';
 
-/** What `adadelta` takes. */
+/**
+ * Options of Adadelta: its rate, the decay of both mean squares, ε and weight decay. An unknown option or a value out of
+ * range is `FLATMIN_ARGUMENT`.
+ */
 export interface AdadeltaOptions {
-  /** Learning rate η, or a schedule. Zeiler's method has none: 1. */
+  /** Learning rate η, or a schedule; Zeiler's method has none, which is 1. */
   lr: Rate;
   /** Decay ρ of both mean squares. Default 0.9. */
   rho?: number;

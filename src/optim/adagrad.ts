@@ -7,7 +7,7 @@ import type { Rate } from '../step/rate.ts';
 import { defineOptimizer, rateSlot } from './optimizer.ts';
 import { nonNegative, positive, rate } from './options.ts';
 
-/** What `adagrad` takes. */
+/** Options of Adagrad: its rate, ε and weight decay. An unknown option or a value out of range is `FLATMIN_ARGUMENT`. */
 export interface AdagradOptions {
   /** Learning rate η, or a schedule. */
   lr: Rate;

@@ -5,7 +5,9 @@ import { type AdamCommon, adamFields, adamStep } from './adam-step.ts';
 import { defineOptimizer } from './optimizer.ts';
 import { nonNegative } from './options.ts';
 
-/** What `adam` takes. */
+/**
+ * Options of Adam: its rate, both β, ε, AMSGrad and weight decay. An unknown option or a value out of range is `FLATMIN_ARGUMENT`.
+ */
 export interface AdamOptions extends AdamCommon {
   /** λ, a term ½λ‖θ‖² of the loss: g ← g + λθ. Default 0. */
   weightDecay?: number;

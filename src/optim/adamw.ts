@@ -5,7 +5,10 @@ import { type AdamCommon, adamFields, adamStep } from './adam-step.ts';
 import { defineOptimizer } from './optimizer.ts';
 import { nonNegative } from './options.ts';
 
-/** What `adamw` takes. */
+/**
+ * Options of AdamW: its rate, both β, ε, AMSGrad and decoupled weight decay. An unknown option or a value out of range is
+ * `FLATMIN_ARGUMENT`.
+ */
 export interface AdamwOptions extends AdamCommon {
   /** Decoupled λ. Default 0.01. */
   weightDecay?: number;

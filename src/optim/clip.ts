@@ -7,7 +7,10 @@ import { schemaOf } from '../options.ts';
 import { positive } from './options.ts';
 import { defineWrapper } from './wrapper.ts';
 
-/** What `clip` takes beside its base. */
+/**
+ * Options of clipping: what bounds the gradient before the base steps. An unknown option or a value out of range is
+ * `FLATMIN_ARGUMENT`.
+ */
 export interface ClipOptions {
   /** Longest gradient, ‖·‖₂ over all tensors: g ← g min(1, norm/‖g‖). Default: by `value` instead. */
   norm?: number;

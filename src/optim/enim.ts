@@ -7,7 +7,10 @@ import type { Rate } from '../step/rate.ts';
 import { defineOptimizer, rateSlot } from './optimizer.ts';
 import { angle, betas, nonNegative, rate } from './options.ts';
 
-/** What `enim` takes. */
+/**
+ * Options of Enim: its rate, the angle that it rotates by, what it rotates as one vector, both β and decoupled weight
+ * decay. An unknown option or a value out of range is `FLATMIN_ARGUMENT`.
+ */
 export interface EnimOptions {
   /** Learning rate η, or a schedule. */
   lr: Rate;

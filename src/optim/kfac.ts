@@ -29,7 +29,10 @@ import { defineOptimizer, rateSlot } from './optimizer.ts';
 import { count, decay, nonNegative, positive, rateOrModel } from './options.ts';
 import { every, refreshes } from './refreshes.ts';
 
-/** What `kfac` takes. */
+/**
+ * Options of K-FAC: its rate, damping, the Fisher's labels, how often factors and inverses are made anew, momentum and
+ * weight decay. An unknown option or a value out of range is `FLATMIN_ARGUMENT`.
+ */
 export interface KfacOptions {
   /**
    * Learning rate η, or a schedule; or `'model'`: θ ← θ + δ with δ = −αU + μδ₀, δ₀ the last update, whose α and μ make

@@ -22,25 +22,25 @@ export type ConvexFunction =
   | {
       /** ‖c‖ₚ. */
       kind: 'lp';
-      /** At least 1. */
+      /** The norm's p, at least 1. */
       p: number;
     }
   | {
       /** Σ max(│cᵢ│ − e, 0): no step where │cᵢ│ ≤ e. */
       kind: 'deadZone';
-      /** At least 0. */
+      /** Half the width of the zone, in the units of c; at least 0. */
       e: number;
     }
   | {
       /** `huber`: Σ huberₑ(cᵢ), whose gradient is clip(c/e, −1, 1). `smooth`: Σ √(cᵢ² + e²). */
       kind: 'huber' | 'smooth';
-      /** Above 0. */
+      /** Where squares turn to absolute values, in the units of c; above 0. */
       e: number;
     }
   | {
       /** Sum of the k largest │cᵢ│; ties go to the lower index. */
       kind: 'largest';
-      /** A whole number of at least 1. */
+      /** How many elements of c are summed: a whole number of at least 1. */
       k: number;
     }
   | {
@@ -50,7 +50,10 @@ export type ConvexFunction =
       method?: Orthogonalizer;
     };
 
-/** What `lionK` takes. */
+/**
+ * Options of Lion-K: its rate, the convex function K, both β and decoupled weight decay. An unknown option or a value out
+ * of range is `FLATMIN_ARGUMENT`.
+ */
 export interface LionKOptions {
   /** Learning rate η, or a schedule. */
   lr: Rate;

@@ -7,7 +7,10 @@ import type { Rate } from '../step/rate.ts';
 import { defineOptimizer, rateSlot } from './optimizer.ts';
 import { betas, nonNegative, rate } from './options.ts';
 
-/** What `lion` takes. */
+/**
+ * Options of Lion: its rate, both β, decoupled weight decay, the type that momentum is kept in, and whether to report the
+ * angular noise. An unknown option or a value out of range is `FLATMIN_ARGUMENT`.
+ */
 export interface LionOptions {
   /** Learning rate η, or a schedule: 1e-4 is usual, 3 to 10 times below AdamW's. */
   lr: Rate;

@@ -7,7 +7,10 @@ import { type Described, type Group, groups, type Match } from './groups.ts';
 import { type MuonOptions, muon } from './muon.ts';
 import { variantsOf } from './variants.ts';
 
-/** What `muonWithAdamW` takes. */
+/**
+ * Options of Muon for the matrices inside a network, and of AdamW for all other parameters. An unknown option or a value
+ * out of range is `FLATMIN_ARGUMENT`.
+ */
 export interface MuonWithAdamWOptions {
   /** Options of `muon`, for the matrices. */
   readonly muon: MuonOptions;

@@ -10,7 +10,10 @@ import { flattened, ofMatrices } from './matrices.ts';
 import { defineOptimizer, rateSlot } from './optimizer.ts';
 import { decay, nonNegative, rate } from './options.ts';
 
-/** What `muon` takes. */
+/**
+ * Options of Muon: its rate, momentum, decoupled weight decay, how matrices are made orthogonal and the scale of a step.
+ * An unknown option or a value out of range is `FLATMIN_ARGUMENT`.
+ */
 export interface MuonOptions {
   /** Learning rate η, or a schedule. */
   lr: Rate;

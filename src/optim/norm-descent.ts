@@ -22,7 +22,10 @@ const OF_MATRICES = {
   nuclear: leadingPair,
 };
 
-/** What `normDescent` takes. */
+/**
+ * Options of norm-constrained descent: its rate, the norm, the length of a step in it, momentum and decoupled weight
+ * decay. An unknown option or a value out of range is `FLATMIN_ARGUMENT`.
+ */
 export interface NormDescentOptions {
   /** Learning rate η, or a schedule: the length of a step in the norm when `scale` is `unit`. */
   lr: Rate;

@@ -21,7 +21,7 @@ import { type Entry, type Options, type Part, variantsOf } from './variants.ts';
 export const isOptimizer = (value: unknown): value is Optimizer =>
   typeof (value as Optimizer | undefined)?.trace === 'function';
 
-/** What every method takes beside its own options. */
+/** The option that every method has beside its own: L1 regularisation. */
 export interface Regularisation {
   /** λ₁ of L1 regularisation: g ← g + λ₁ sign θ, a term λ₁‖θ‖₁ of the loss. Default 0. */
   l1?: number;

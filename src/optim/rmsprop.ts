@@ -7,7 +7,10 @@ import type { Rate } from '../step/rate.ts';
 import { defineOptimizer, rateSlot } from './optimizer.ts';
 import { decay, nonNegative, positive, rate } from './options.ts';
 
-/** What `rmsprop` takes. */
+/**
+ * Options of RMSProp: its rate, the decay γ of the mean square, ε and where it stands, and weight decay. An unknown
+ * option or a value out of range is `FLATMIN_ARGUMENT`.
+ */
 export interface RmspropOptions {
   /** Learning rate η, or a schedule. */
   lr: Rate;

@@ -16,7 +16,10 @@ import { type SgdOptions, sgd } from './sgd.ts';
 import { variantsOf } from './variants.ts';
 import { defineWrapper } from './wrapper.ts';
 
-/** What `sam` takes beside its base. */
+/**
+ * Options of sharpness-aware minimisation: radius and norm of the neighbourhood, and which steps climb. An unknown option
+ * or a value out of range is `FLATMIN_ARGUMENT`.
+ */
 export interface SamOptions {
   /** Radius ρ of the neighbourhood. Default 0.05, with `adaptive` 0.5. */
   rho?: number;

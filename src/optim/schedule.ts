@@ -15,9 +15,9 @@ const schedule = (
 
 /** A length in epochs or in steps: one of the two. */
 export interface Period {
-  /** Passes over the training data. */
+  /** The length in passes over the training data. Default: `steps` alone count. */
   epochs?: number;
-  /** Optimizer steps. */
+  /** The length in optimizer steps. Default: `epochs` alone count. */
   steps?: number;
 }
 
@@ -58,7 +58,10 @@ export function constant(lr: number): Schedule {
   return schedule(() => lr, { name: 'constant', lr });
 }
 
-/** What `cosine` takes beside the rate to begin with. */
+/**
+ * Options of the cosine schedule: its length in epochs or in steps, and the rate at its end. An unknown option is
+ * `FLATMIN_ARGUMENT`.
+ */
 export interface CosineOptions extends Period {
   /** Rate at the end, default 0. */
   min?: number;
@@ -83,7 +86,10 @@ export function cosine(max: number, options: CosineOptions = {}): Schedule {
   });
 }
 
-/** What `warmRestarts` takes beside the rate to begin with. */
+/**
+ * Options of the cosine schedule with warm restarts: the first cycle's length and how cycles grow. An unknown option is
+ * `FLATMIN_ARGUMENT`.
+ */
 export interface WarmRestartsOptions extends CosineOptions {
   /** Length of a cycle over that of the one before, default 1. */
   factor?: number;
@@ -120,7 +126,10 @@ function shareOfCycle(lengths: number, factor: number): number {
   return Math.min(1, factor === 1 ? into : Math.expm1(into * perCycle) / growth);
 }
 
-/** What `stepDecay` takes beside the rate to begin with. */
+/**
+ * Options of a rate that falls in steps: by what factor, and after how many epochs or steps. An unknown option is
+ * `FLATMIN_ARGUMENT`.
+ */
 export interface StepDecayOptions extends Period {
   /** What the rate is multiplied by each time, default 0.1. */
   factor?: number;

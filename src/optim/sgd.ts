@@ -7,7 +7,10 @@ import type { Rate } from '../step/rate.ts';
 import { defineOptimizer, rateSlot } from './optimizer.ts';
 import { decay, nonNegative, rate } from './options.ts';
 
-/** What `sgd` takes. */
+/**
+ * Options of stochastic gradient descent: its rate, momentum, Nesterov's form and weight decay. An unknown option or a
+ * value out of range is `FLATMIN_ARGUMENT`.
+ */
 export interface SgdOptions {
   /** Learning rate η, or a schedule. */
   lr: Rate;

@@ -25,7 +25,10 @@ import { count, decay, decayOrSum, nonNegative, positive, rate } from './options
 import { modesOf, preconditionedDims } from './preconditioner.ts';
 import { refreshes } from './refreshes.ts';
 
-/** What `shampoo` takes. */
+/**
+ * Options of Shampoo: its rate, statistics and roots, the method whose step lengths it takes over, blocks, momentum and
+ * decay. An unknown option or a value out of range is `FLATMIN_ARGUMENT`.
+ */
 export interface ShampooOptions {
   /** Learning rate η, or a schedule. */
   lr: Rate;

@@ -20,7 +20,10 @@ import { betas, count, nonNegative, positive, rate } from './options.ts';
 import { modesOf, preconditionedDims } from './preconditioner.ts';
 import { every } from './refreshes.ts';
 
-/** What `soap` takes. */
+/**
+ * Options of SOAP: its rate, both β, ε, decoupled weight decay, and how often and of which dimensions eigenbases are
+ * kept. An unknown option or a value out of range is `FLATMIN_ARGUMENT`.
+ */
 export interface SoapOptions {
   /** Learning rate η, or a schedule. */
   lr: Rate;

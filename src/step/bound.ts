@@ -37,7 +37,10 @@ import {
 } from './state-dict.ts';
 import { lossStop } from './stop.ts';
 
-/** What every method on arrays takes beside its own options. */
+/**
+ * Options of every method that is bound to arrays: its seed, what it does with gradients that are not finite, device and
+ * threads. An unknown option is `FLATMIN_ARGUMENT`.
+ */
 export interface BindOptions extends DeviceOptions {
   /** Decides what a method draws: Enim's rotations. Default 0. */
   readonly seed?: number;

@@ -11,9 +11,9 @@ export interface ModuleWork {
    * measured, or its promise.
    */
   readonly module: URL | string;
-  /** What it is to know, as JSON can hold it; a sweep that is resumed must have the same. */
+  /** What it is to know, as JSON can hold it; a sweep that is resumed must have the same. Default undefined. */
   readonly context?: unknown;
-  /** What may differ from machine to machine: folders, devices. */
+  /** What it is to know that may differ from machine to machine, as folders and devices. Default undefined. */
   readonly environment?: unknown;
 }
 

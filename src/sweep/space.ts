@@ -23,7 +23,7 @@ export type Point = Readonly<Record<string, unknown>>;
 
 /** Random draws from a space. */
 export interface Draws {
-  /** So many points drawn at random instead of all of a grid. */
+  /** How many points are drawn at random in place of all of the grid. Default: the whole grid. */
   readonly random?: number;
   /** What decides them. Default 0. */
   readonly drawSeed?: number;

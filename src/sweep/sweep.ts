@@ -9,7 +9,10 @@ import { type Draws, pointsOf, type Space } from './space.ts';
 import { SweepFolder } from './sweep-folder.ts';
 import { type Finished, keyOf, type Measures, type Outcome } from './trial.ts';
 
-/** What `sweep` takes. */
+/**
+ * Options of a sweep: what is varied, over how many seeds, what ranks the points, and where trials are kept. An unknown
+ * option is `FLATMIN_ARGUMENT`.
+ */
 export interface SweepOptions extends Draws {
   /** What is varied, by name: lists of values, or ranges of numbers. */
   readonly space: Space;
@@ -19,15 +22,18 @@ export interface SweepOptions extends Draws {
   readonly choice: Choice;
   /** Trials at a time. Default as many as there are cores. */
   readonly jobs?: number;
-  /** The part i of n of the trials, as [i, n], i from 1: sweeps of the same options with other parts make up the whole. */
+  /**
+   * The part i of n of the trials, as [i, n], i from 1: sweeps of the same options with other parts make up the whole.
+   * Default: all trials.
+   */
   readonly shard?: readonly [number, number];
-  /** Folder for the trials as they end, in which a sweep that was stopped goes on. */
+  /** Folder for the trials as they end, in which a sweep that was stopped goes on. Default: no file is written. */
   readonly out?: string;
   /** Go on with the sweep in `out`, if there is one. Default false. */
   readonly resume?: boolean;
-  /** Stops the sweep: trials under way are given up, and `sweep` throws `FLATMIN_ABORTED`. */
+  /** Stops the sweep: trials under way are given up, and `sweep` throws `FLATMIN_ABORTED`. Default none. */
   readonly signal?: AbortSignal;
-  /** Told of every trial as it ends, how many have, and how many there are. */
+  /** Told of every trial as it ends, how many have, and how many there are. Default none. */
   readonly onTrial?: (trial: Finished, progress: { done: number; of: number }) => void;
 }
 

@@ -10,7 +10,7 @@ export interface InputForm {
   readonly dtype: InputType;
   /** Of one example. */
   readonly shape: Shape;
-  /** The network sees x · scale[c] + shift[c] for an input x of channel c. */
+  /** The network sees x · scale[c] + shift[c] for an input x of channel c. Default x itself. */
   readonly normalise?: Normalisation;
 }
 

@@ -9,14 +9,17 @@ import { readSafetensors, writeSafetensors } from './safetensors.ts';
 
 const NAMES = ['flatmin', 'pytorch'] as const;
 
-/** What `save` takes beside a path. */
+/**
+ * Options of `model.save`: the names of tensors, and texts that the file keeps with the weights. An unknown option is
+ * `FLATMIN_ARGUMENT`.
+ */
 export interface SaveOptions {
   /**
    * `pytorch`: as in a state dict of PyTorch, where these differ: `embedding.weight`, and `bias_ih_l0` and `bias_hh_l0` of
    * recurrent layers. `loadModel` takes either. Default `flatmin`.
    */
   readonly names?: (typeof NAMES)[number];
-  /** Texts that go with the model, such as the vocabulary's JSON; a loaded model has them as `metadata`. */
+  /** Texts that go with the model, such as the vocabulary's JSON; a loaded model has them as `metadata`. Default none. */
   readonly metadata?: Readonly<Record<string, string>>;
 }
 

@@ -27,7 +27,7 @@ import { type Inputs, type ModelOnStore, Predictor, type Tensor } from './predic
 import { fromPyTorch } from './pytorch-names.ts';
 import { checkDataset } from './source.ts';
 
-/** What `evaluate` takes beside a dataset. */
+/** Options of `model.evaluate`: the loss and the metrics that it judges by. An unknown option is `FLATMIN_ARGUMENT`. */
 export interface EvaluateOptions {
   /** Default that of the training; of a loaded model the one given to `loadModel`. */
   readonly loss?: Loss;

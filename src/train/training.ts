@@ -59,7 +59,7 @@ export interface TrainingOptions {
   readonly accumulate?: number;
   /** Decides initialisation, shuffling, dropout and drawn labels. Default 0. */
   readonly seed?: number;
-  /** Default `auto`. */
+  /** Where the work is done: `auto` is the best kernels there are on the CPU. Default `auto`. */
   readonly device?: DeviceName;
   /** CPU threads, default every core. */
   readonly threads?: number;

@@ -14,11 +14,14 @@ export interface Sampling {
   readonly seed?: number;
 }
 
-/** What `writeTokens` takes beside the model and the prompt. */
+/**
+ * Options of writing tokens by a model: how many, what it sees of those before, and how the next is drawn. An unknown
+ * option is `FLATMIN_ARGUMENT`.
+ */
 export interface WriteOptions extends Sampling {
   /** Tokens to write, a whole number of at least 1. */
   readonly count: number;
-  /** The most tokens that the model sees: the last ones. */
+  /** The most tokens that the model sees, the last ones: a whole number of at least 1. */
   readonly context: number;
 }
 

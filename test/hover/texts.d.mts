@@ -1,3 +1,6 @@
 /** TypeScript 6, where it is installed. */
 export function typescript(): object | undefined;
-export function hoverTexts(ts: object): Map<string, string>;
+export function hoverTexts(ts: object): {
+  texts: Map<string, string>;
+  optional: [string, string][];
+};

@@ -10,7 +10,10 @@ export function typescript() {
     return undefined;
   }
 }
-/** What an editor shows on hover of each export and of each property of what exported functions take. */
+/**
+ * What an editor shows on hover of each export and of each property of what exported functions take; `optional` are those
+ * that may be left out, [name, text].
+ */
 export function hoverTexts(ts) {
   const entry = resolve(root, 'dist/index.d.ts');
   const file = resolve(root, 'dist/user.ts');
@@ -40,6 +43,7 @@ export function hoverTexts(ts) {
   const program = service.getProgram();
   const checker = program.getTypeChecker();
   const texts = new Map();
+  const optional = [];
   const seen = new Set();
   /** As the service answers where the name stands. */
   const hover = (symbol) => {
@@ -63,7 +67,10 @@ export function hoverTexts(ts) {
       if (!ours(property) || seen.has(property)) continue;
       seen.add(property);
       const name = `${title}.${property.name}`;
-      texts.set(name, hover(property));
+      const text = hover(property);
+      // The first of a union tells: others may say that it is not given.
+      if (!texts.has(name) || texts.get(name) === '') texts.set(name, text);
+      if ((property.flags & ts.SymbolFlags.Optional) !== 0) optional.push([name, text]);
       properties(name, checker.getTypeOfSymbol(property));
     }
   };
@@ -81,5 +88,5 @@ export function hoverTexts(ts) {
       }
     }
   }
-  return texts;
+  return { texts, optional };
 }

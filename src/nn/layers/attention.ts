@@ -8,7 +8,7 @@ import { attend } from './attend.ts';
 import { named } from './checks.ts';
 import { linear } from './linear.ts';
 
-/** What `causalSelfAttention` takes beside heads. */
+/** Options of attention of each token to itself and those before it. An unknown option is `FLATMIN_ARGUMENT`. */
 export interface SelfAttentionOptions {
   /** Of the projections. Default true. */
   bias?: boolean;
@@ -16,7 +16,7 @@ export interface SelfAttentionOptions {
   rotary?: boolean;
 }
 
-/** What `multiHeadAttention` takes beside heads. */
+/** Options of attention by several heads. An unknown option is `FLATMIN_ARGUMENT`. */
 export interface MultiHeadAttentionOptions extends SelfAttentionOptions {
   /** Whether a step sees only the steps up to its own. Default false. */
   causal?: boolean;

@@ -5,7 +5,7 @@ import type { Layer } from '../layer.ts';
 import { expectCount, named } from './checks.ts';
 import type { LinearOptions } from './linear.ts';
 
-/** What `conv2d` takes beside outputs and kernel. */
+/** Options of a two-dimensional convolution. An unknown option is `FLATMIN_ARGUMENT`. */
 export interface Conv2dOptions extends LinearOptions, ops.Conv2dOptions {}
 
 /**

@@ -4,7 +4,7 @@ import { fanInUniform } from '../init.ts';
 import type { Layer } from '../layer.ts';
 import { expectCount, named } from './checks.ts';
 
-/** What `linear` takes beside outputs. */
+/** Options of a fully connected layer. An unknown option is `FLATMIN_ARGUMENT`. */
 export interface LinearOptions {
   /** Default true. */
   bias?: boolean;

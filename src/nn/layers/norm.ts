@@ -7,7 +7,7 @@ import { ones, zeros } from '../init.ts';
 import type { Layer } from '../layer.ts';
 import { expectCount, expectNumber, named } from './checks.ts';
 
-/** What `batchNorm` takes. */
+/** Options of batch normalisation over channels. An unknown option is `FLATMIN_ARGUMENT`. */
 export interface BatchNormOptions {
   /** ε beside the variance. Default 1e-5. */
   eps?: number;
@@ -48,7 +48,7 @@ export function batchNorm(options: BatchNormOptions = {}): Layer {
   });
 }
 
-/** What `layerNorm` takes. */
+/** Options of layer normalisation. An unknown option is `FLATMIN_ARGUMENT`. */
 export interface LayerNormOptions {
   /** ε beside the variance. Default 1e-5. */
   eps?: number;
@@ -83,7 +83,7 @@ function lastDims(layer: string, shape: Shape, dims: number): Shape {
   );
 }
 
-/** What `rmsNorm` takes. */
+/** Options of normalisation by the root of the mean square. An unknown option is `FLATMIN_ARGUMENT`. */
 export interface RmsNormOptions extends Omit<LayerNormOptions, 'bias'> {
   /** ε beside the mean square. Default 2⁻²³. */
   eps?: number;

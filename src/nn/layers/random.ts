@@ -13,7 +13,7 @@ export function dropout(p: number): Layer {
   );
 }
 
-/** What `randomCrop2d` takes beside its padding. */
+/** Options of random crops of images. An unknown option is `FLATMIN_ARGUMENT`. */
 export interface CropOptions {
   /** What lies around an image, as the layer sees images: after `normalise` black is no 0. Default 0. */
   value?: number;

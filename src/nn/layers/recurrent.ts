@@ -25,15 +25,18 @@ export interface RecurrentOptions {
   output?: 'steps' | 'last';
 }
 
-/** What `rnn` takes beside units. */
+/** Options of a recurrent layer of tanh units. An unknown option is `FLATMIN_ARGUMENT`. */
 export interface RnnOptions extends RecurrentOptions {
   /** φ. Default `tanh`. */
   activation?: ops.Activation;
 }
 
-/** What `lstm` takes beside units. */
+/**
+ * Options of an LSTM: those of every recurrent layer, and a projection of its units. An unknown option is
+ * `FLATMIN_ARGUMENT`.
+ */
 export interface LstmOptions extends RecurrentOptions {
-  /** Size P of the projection of the units; without it there is none and P = hidden. */
+  /** Size P of the projection of the units; by default there is none and P = hidden. */
   projection?: number;
 }
 
