@@ -33,11 +33,15 @@ export function checkOptions<S extends z.ZodType>(
   throw new FlatminError('FLATMIN_ARGUMENT', `${name}: ${complaints.join('; ')}`);
 }
 
-/** Names of an object's schema, or of the one that lies at a path within it. */
-export function namesOf(schema: unknown, [first, ...rest]: readonly PropertyKey[]): string[] {
-  if (schema instanceof z.ZodPipe) return namesOf(schema.in, [first, ...rest]);
+/** Names of an object's schema, or of the one that lies at a path within it; of a union those of all its kinds. */
+export function namesOf(schema: unknown, path: readonly PropertyKey[]): string[] {
+  const [first, ...rest] = path;
+  if (schema instanceof z.ZodPipe) return namesOf(schema.in, path);
   if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault) {
-    return namesOf(schema.unwrap(), [first, ...rest]);
+    return namesOf(schema.unwrap(), path);
+  }
+  if (schema instanceof z.ZodUnion) {
+    return [...new Set(schema.options.flatMap((option) => namesOf(option, path)))];
   }
   if (!(schema instanceof z.ZodObject)) return [];
   return first === undefined

@@ -63,6 +63,12 @@ export class TableTransform {
    * does not fit.
    */
   static fit(table: Table, rows: ArrayLike<number>, options: TransformOptions): TableTransform {
+    checkNames<TransformOptions>('TableTransform.fit', options, {
+      target: true,
+      drop: true,
+      numeric: true,
+      categorical: true,
+    });
     const { target, drop = [], numeric = [], categorical = [] } = options;
     for (const name of [...drop, ...numeric, ...categorical]) placeOf(table, name);
     const goal = placeOf(table, target);
