@@ -241,6 +241,12 @@ describe('ops refuse it:', () => {
     avgPool2d: [traced(image, (x, o) => op.avgPool2d(x, { kernel: 2, ...o })), 'stride'],
     conv2d: [traced(image, (x, o) => op.conv2d(x, x, undefined, o)), 'stride'],
     attention: [traced([1, 1, 2, 2], (x, o) => op.attention(x, x, x, o)), 'causal'],
+    dropout: [traced([2, 2], (x, o) => op.dropout(x, { p: 0.5, stream: 1, ...o })), 'stream'],
+    randomCrop2d: [
+      traced(image, (x, o) => op.randomCrop2d(x, { padding: 1, stream: 1, ...o })),
+      'value',
+    ],
+    randomFlip: [traced(image, (x, o) => op.randomFlip(x, { stream: 1, ...o })), 'stream'],
     rotary: [traced([1, 1, 2, 2], (x, o) => op.rotary(x, o)), 'base'],
   };
   it.each(Object.entries(cases))('%s', async (_, each) => {
