@@ -19,15 +19,9 @@ export function polarFactor(
   columns: number,
   { leading = false, sweeps = POLAR_SWEEPS } = {},
 ): Float64Array | 'notConverged' {
-  const turned = Float64Array.from(x);
-  const rotations = new Float64Array(rows * rows);
-  for (let i = 0; i < rows; i++) rotations[i * rows + i] = 1;
-  let done = 0;
-  while (sweep(turned, rotations, rows, columns)) if (++done >= sweeps) return 'notConverged';
-
-  const lengths = Float64Array.from({ length: rows }, (_, i) =>
-    Math.sqrt(dot(turned, i * columns, i * columns, columns)),
-  );
+  const found = singular(x, rows, columns, sweeps);
+  if (found === 'notConverged') return found;
+  const { turned, rotations, lengths } = found;
   const largest = lengths.reduce((a, b) => Math.max(a, b), 0);
   const least = columns * Number.EPSILON * largest;
   const first = Math.max(0, lengths.indexOf(largest)); // 0 where a NaN is the largest
@@ -40,6 +34,33 @@ export function polarFactor(
     }
   }
   return out;
+}
+
+export interface Singular {
+  /** Row i is σᵢvᵢ, in the order in which the rotations leave them. */
+  readonly turned: Float64Array;
+  /** Row i is uᵢ. */
+  readonly rotations: Float64Array;
+  /** σᵢ */
+  readonly lengths: Float64Array;
+}
+
+/** The singular value decomposition of a matrix with at most as many rows as columns, by the same rotations. */
+export function singular(
+  x: Real,
+  rows: number,
+  columns: number,
+  sweeps = POLAR_SWEEPS,
+): Singular | 'notConverged' {
+  const turned = Float64Array.from(x);
+  const rotations = new Float64Array(rows * rows);
+  for (let i = 0; i < rows; i++) rotations[i * rows + i] = 1;
+  let done = 0;
+  while (sweep(turned, rotations, rows, columns)) if (++done >= sweeps) return 'notConverged';
+  const lengths = Float64Array.from({ length: rows }, (_, i) =>
+    Math.sqrt(dot(turned, i * columns, i * columns, columns)),
+  );
+  return { turned, rotations, lengths };
 }
 
 /** Turns every pair of rows once; false when all were orthogonal. */

@@ -30,6 +30,16 @@ export class Draws {
     return spread * (toUniform(this.word()) - toUniform(this.word()));
   }
 
+  /** Standard normal (Box & Muller 1958). */
+  normal(): number {
+    const radius = Math.sqrt(-2 * Math.log(toUniform(this.word()) + 2 ** -24));
+    return radius * Math.cos(2 * Math.PI * toUniform(this.word()));
+  }
+
+  normals(count: number): Float64Array {
+    return Float64Array.from({ length: count }, () => this.normal());
+  }
+
   chance(probability: number): boolean {
     return toUniform(this.word()) < probability;
   }

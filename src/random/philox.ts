@@ -34,6 +34,8 @@ export const STREAM = {
   split: 0xe000_0000,
   /** Generated tables, sentences, images: plus a number for each kind. */
   synthetic: 0xf000_0000,
+  /** Problems of experiments. */
+  experiment: 0xf800_0000,
 } as const;
 
 /** The upper word of a product, by halves of the factors: no sum leaves 32 bits. */
