@@ -333,7 +333,7 @@ describe('fetchDataset', () => {
 
   it('refuses unknown names and addresses', async () => {
     expect((await failure(fetchDataset('mnits', dir))).message).toBe(
-      'unknown data set "mnits"; expected one of: mnist, cifar10, wnut17, titanic, spambase, mushroom',
+      'unknown data set "mnits"; expected one of: mnist, cifar10, wnut17, text, titanic, spambase, mushroom',
     );
     for (const mirrors of [[], ['ftp://127.0.0.1/'], ['mirror']]) {
       expect((await failure(run({ mirrors }))).code).toBe('FLATMIN_ARGUMENT');
