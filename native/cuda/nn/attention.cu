@@ -28,7 +28,7 @@ struct Attention {
         causal(in.integer("causal") != 0),
         scale(static_cast<float>(1 / std::sqrt(static_cast<double>(dim)))) {}
 
-  int64_t groups(int64_t rows) const { return (rows + kWarps - 1) / kWarps; }
+  __host__ __device__ int64_t groups(int64_t rows) const { return (rows + kWarps - 1) / kWarps; }
   unsigned blocks(int64_t rows) const {
     return static_cast<unsigned>(std::min(batch * heads * groups(rows), kMostBlocks));
   }

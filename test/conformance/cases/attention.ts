@@ -1,4 +1,5 @@
 /** Attention against its equation in doubles, and rotary positions against rotations of complex numbers. */
+import { pushforward } from '../../../src/autodiff/gradients.ts';
 import * as ops from '../../../src/ops/index.ts';
 import { f32, i32, random } from '../data.ts';
 import type { Case } from '../harness.ts';
@@ -15,10 +16,17 @@ interface Sizes {
   readonly spread?: number;
 }
 
-function oracle(s: Sizes, [q, k, v]: readonly Float64Array[]): number[] {
+/** Outputs, and how they move where queries, keys and values do by `moves`. */
+function oracle(
+  s: Sizes,
+  [q, k, v]: readonly Float64Array[],
+  moves?: readonly Float64Array[],
+): { y: number[]; dy: number[] } {
   const { batch, steps, keys = steps, heads, dim } = s;
   const width = heads * dim;
+  const [dq, dk, dv] = moves ?? [q, k, v].map(({ length }) => new Float64Array(length));
   const y = new Array<number>(batch * steps * width).fill(0);
+  const dy = [...y];
   for (let b = 0; b < batch; b++) {
     for (let h = 0; h < heads; h++) {
       for (let i = 0; i < steps; i++) {
@@ -27,23 +35,29 @@ function oracle(s: Sizes, [q, k, v]: readonly Float64Array[]): number[] {
         const seen = Array.from({ length: keys }, (_, j) => j).filter(
           (j) => (!s.causal || j <= i) && (s.lengths === undefined || j < s.lengths[b]),
         );
-        const scores = seen.map((j) => {
-          let dot = 0;
-          for (let d = 0; d < dim; d++) dot += q[at + d] * k[number(j, d)];
-          return dot / Math.sqrt(dim);
-        });
+        const dot = (j: number, a: Float64Array, c: Float64Array) => {
+          let sum = 0;
+          for (let d = 0; d < dim; d++) sum += a[at + d] * c[number(j, d)];
+          return sum / Math.sqrt(dim);
+        };
+        const scores = seen.map((j) => dot(j, q, k));
         const top = Math.max(...scores);
         const parts = scores.map((score) => Math.exp(score - top));
         const total = parts.reduce((x, y) => x + y, 0);
+        const shares = parts.map((part) => part / total);
+        const slopes = seen.map((j) => dot(j, dq, k) + dot(j, q, dk));
+        const mean = slopes.reduce((sum, slope, n) => sum + slope * shares[n], 0);
         for (let d = 0; d < dim; d++) {
           seen.forEach((j, n) => {
-            y[at + d] += (parts[n] / total) * v[number(j, d)];
+            y[at + d] += shares[n] * v[number(j, d)];
+            const moved = (slopes[n] - mean) * v[number(j, d)] + dv[number(j, d)];
+            dy[at + d] += shares[n] * moved;
           });
         }
       }
     }
   }
-  return y;
+  return { y, dy };
 }
 
 const SIZES: readonly Sizes[] = [
@@ -64,26 +78,54 @@ const SIZES: readonly Sizes[] = [
   { batch: 1, steps: 2, keys: 0, heads: 1, dim: 2 },
 ];
 
-const attended = SIZES.flatMap((s) => {
-  const { batch, steps, keys = steps, heads, dim, lengths, spread = 1 } = s;
-  const width = heads * dim;
-  const queries = random(batch * steps * width, { seed: 11 }).map((x) => x * spread);
-  const mask = s.causal ? ' causal' : '';
+function nameOf({ batch, steps, keys = steps, heads, dim, lengths, causal }: Sizes): string {
   const rows = lengths === undefined ? '' : ` of lengths ${lengths}`;
-  return ['attention', 'attentionGrad', 'attentionTangent'].map(
+  return `[${batch}, ${steps} by ${keys}, ${heads} × ${dim}]${causal ? ' causal' : ''}${rows}`;
+}
+
+/** Queries, keys and values. */
+function operands({ batch, steps, keys = steps, heads, dim, spread = 1 }: Sizes, seed: number) {
+  const width = heads * dim;
+  const queries = random(batch * steps * width, { seed }).map((x) => x * spread);
+  return [
+    f32([batch, steps, width], queries),
+    f32([batch, keys, width], random(batch * keys * width, { seed: seed + 1 })),
+    f32([batch, keys, width], random(batch * keys * width, { seed: seed + 2 })),
+  ];
+}
+
+const endsOf = ({ batch, lengths }: Sizes) =>
+  lengths === undefined ? [] : [i32([batch], lengths)];
+
+/** All of queries, keys and values move. */
+const tangents = SIZES.map(
+  (s): Case => ({
+    op: 'attentionTangent',
+    name: nameOf(s),
+    inputs: [...operands(s, 11), ...operands({ ...s, spread: 1 }, 21), ...endsOf(s)],
+    build: ([q, k, v, dq, dk, dv, lengths]) => [
+      pushforward(
+        ops.attention(q, k, v, { heads: s.heads, causal: s.causal ?? false, lengths }),
+        [q, k, v],
+        [dq, dk, dv],
+      ),
+    ],
+    oracle: (inputs) => [oracle(s, inputs.slice(0, 3), inputs.slice(3, 6)).dy],
+    tolerance: { rel: 1e-5, abs: 1e-5 * (s.spread ?? 1) },
+  }),
+);
+
+const attended = SIZES.flatMap((s) => {
+  const { heads, spread = 1 } = s;
+  return ['attention', 'attentionGrad'].map(
     (op): Case => ({
       op,
-      name: `[${batch}, ${steps} by ${keys}, ${heads} × ${dim}]${mask}${rows}`,
-      inputs: [
-        f32([batch, steps, width], queries),
-        f32([batch, keys, width], random(batch * keys * width, { seed: 12 })),
-        f32([batch, keys, width], random(batch * keys * width, { seed: 13 })),
-        ...(lengths === undefined ? [] : [i32([batch], lengths)]),
-      ],
+      name: nameOf(s),
+      inputs: [...operands(s, 11), ...endsOf(s)],
       build: ([q, k, v, lengths]) => [
         ops.attention(q, k, v, { heads, causal: s.causal ?? false, lengths }),
       ],
-      oracle: (inputs) => [oracle(s, inputs)],
+      oracle: (inputs) => [oracle(s, inputs).y],
       gradient: op === 'attention' ? undefined : [0, 1, 2],
       // A score's rounding is that of its largest terms.
       tolerance: { rel: 1e-6, abs: 2e-6 * spread },
@@ -125,4 +167,4 @@ const turned = (
   }),
 );
 
-export const cases: Case[] = [...attended, ...turned];
+export const cases: Case[] = [...attended, ...tangents, ...turned];

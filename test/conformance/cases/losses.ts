@@ -1,11 +1,11 @@
 /** Losses made of several ops, their gradients and tangents, as PyTorch's documentation defines them. */
+import type { Loss } from '../../../src/nn/loss.ts';
 import {
   binaryCrossEntropy,
   huber,
-  type Loss,
   meanAbsoluteError,
   meanSquaredError,
-} from '../../../src/index.ts';
+} from '../../../src/nn/mean-losses.ts';
 import { f32, random } from '../data.ts';
 import type { Case } from '../harness.ts';
 
